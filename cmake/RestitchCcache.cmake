@@ -1,0 +1,9 @@
+# Compile through ccache where it is installed. The sloppiness lets it cache users of precompiled headers.
+find_program(RESTITCH_CCACHE ccache)
+if(RESTITCH_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+      ${RESTITCH_CCACHE})
+endif()
