@@ -20,7 +20,7 @@ find_library(RESTITCH_PROMETHEUS prometheus-cpp-core REQUIRED)
 add_library(PrometheusCore::PrometheusCore INTERFACE IMPORTED)
 target_link_libraries(PrometheusCore::PrometheusCore INTERFACE ${RESTITCH_PROMETHEUS})
 
-find_library(RESTITCH_INTEL_DECIMAL NAMES intelrdfpmath bid REQUIRED)
+find_library(RESTITCH_INTEL_DECIMAL bidgcc000 REQUIRED)
 add_library(IntelDecimal::IntelDecimal INTERFACE IMPORTED)
 target_link_libraries(IntelDecimal::IntelDecimal INTERFACE ${RESTITCH_INTEL_DECIMAL})
 
