@@ -39,6 +39,8 @@ std::string_view name_of(ErrorCode code) {
     case ErrorCode::kFunctionInterrupted: return "FunctionInterrupted";
     case ErrorCode::kMongo: return "Mongo";
     case ErrorCode::kWriteConflict: return "WriteConflict";
+    case ErrorCode::kDuplicateKey: return "DuplicateKey";
+    case ErrorCode::kWouldBlock: return "WouldBlock";
     case ErrorCode::kSourceUnavailable: return "SourceUnavailable";
     case ErrorCode::kTooManyRequests: return "TooManyRequests";
     case ErrorCode::kClosing: return "Closing";

@@ -48,6 +48,8 @@ enum class ErrorCode : std::uint16_t {
   // Data sources.
   kMongo,                 // an error reported by a data source; the text is the source's
   kWriteConflict,         // transaction lost a race; may be retried
+  kDuplicateKey,          // a unique key is taken
+  kWouldBlock,            // the bytes are not in a cache; ask again from a thread that may wait
   kSourceUnavailable,
   // The server itself.
   kTooManyRequests,

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "datasource/data_source.h"
+#include "runtime/blocking_pool.h"
+#include "storage/engine.h"
+
+namespace restitch::datasource::embedded {
+
+struct ClusterOptions {
+  std::string directory;
+  std::size_t block_cache_bytes = 256ULL << 20U;
+};
+
+struct ClusterStatistics {
+  storage::EngineStatistics storage;
+  std::uint64_t open_cursors = 0, open_transactions = 0;
+  std::uint64_t inline_reads = 0, pooled_reads = 0;
+};
+
+// The embedded cluster: poses as the primary of a one-node replica set of MongoDB 7.0 (spec: mongodb-engine).
+// Commands run on the caller's thread while the data is in memory and hop to `pool` when a read would wait for the
+// disk or work on many documents; writes resume the caller after their commit group is durable.
+class Cluster : public DataSource {
+ public:
+  // `pool` must outlive the cluster.
+  static Result<std::unique_ptr<Cluster>> open(const ClusterOptions& options, runtime::BlockingPool& pool);
+
+  virtual ClusterStatistics statistics() const = 0;
+  // Aborts transactions, kills cursors, closes the storage. No command may be running.
+  virtual Status close() = 0;
+};
+
+}  // namespace restitch::datasource::embedded
