@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bson/document.h"
+
+namespace restitch::app {
+
+// Members of a JSON file are kept as BSON, Extended JSON decoded. Rule expressions stay unparsed here: rules/ compiles
+// them. Everything below comes from a configuration directory (spec: app-config).
+
+struct FieldPermission {                  // roles[].fields.<name> and additional_fields
+  std::optional<bson::Value> read, write; // expressions
+  std::vector<std::pair<std::string, FieldPermission>> fields;
+  std::optional<std::pair<std::optional<bson::Value>, std::optional<bson::Value>>> additional;  // read, write
+};
+
+struct Role {
+  std::string name;
+  std::optional<bson::Value> apply_when;
+  std::optional<bson::Value> document_read, document_write;  // document_filters
+  bool has_document_filters = false;
+  std::optional<bson::Value> read, write, insert, remove, search;
+  FieldPermission permissions;            // `fields` and `additional_fields` of the role
+};
+
+struct Filter {
+  std::string name;
+  std::optional<bson::Value> apply_when;
+  bson::Document query;
+  bson::Document projection;
+};
+
+struct Relationship {
+  std::string source_path;                // key of relationships.json
+  std::string source_key, foreign_key;
+  std::string target_source, target_database, target_collection;
+  bool is_list = false;
+};
+
+struct CollectionConfig {
+  std::string database, collection;
+  std::string directory;                  // for findings: "data_sources/mongodb-atlas/shop/items"
+  bool has_rules = false;                 // a rules.json with at least `database` and `collection` was there
+  std::vector<Role> roles;
+  std::vector<Filter> filters;
+  std::optional<bson::Document> schema;
+  std::vector<Relationship> relationships;
+};
+
+enum class SourceType : std::uint8_t { kAtlas, kDataLake, kSelfHosted };
+
+struct DataSourceConfig {
+  std::string name;
+  SourceType type = SourceType::kAtlas;
+  std::string cluster_name;               // clusterName or dataLakeName; may be empty
+  std::string read_preference = "primary";
+  bson::Document read_preference_tag_sets;  // array
+  bool wire_protocol_enabled = false;
+  std::string uri;                        // kSelfHosted
+  std::string directory;
+  bool has_default_rule = false;
+  std::vector<Role> default_roles;
+  std::vector<Filter> default_filters;
+  std::vector<CollectionConfig> collections;
+  bson::Document raw;                     // config.json as it came
+};
+
+struct AuthProviderConfig {
+  std::string type;                       // "anon-user", "local-userpass", "api-key", …
+  bool disabled = false;
+  bson::Document config, secret_config;
+  std::vector<bson::Document> metadata_fields;
+  std::vector<std::string> redirect_uris, domain_restrictions;
+};
+
+struct CustomUserData {
+  bool enabled = false;
+  std::string service, database, collection, user_id_field;
+  std::string on_user_creation_function;  // "" = none
+};
+
+struct FunctionConfig {
+  std::string name;
+  std::string path;                       // without ".js"; differs from name for a base-name match
+  std::string source;
+  std::string file;                       // for findings
+  bool is_private = false;
+  std::optional<bson::Value> can_evaluate;
+  bool disable_arg_logs = false;
+  bool run_as_system = false;
+  std::string run_as_user_id;
+  std::string run_as_user_id_script_source;
+};
+
+struct ValueConfig {
+  std::string name;
+  bson::Value value;                      // plain value; the secret's name when from_secret
+  bool from_secret = false;
+};
+
+// A component that this version stores, validates in form and hands back, e.g. triggers/x.json.
+struct OpaqueFile {
+  std::string path;
+  bson::Value content;
+};
+
+struct Config {
+  int config_version = 20230101;
+  std::string name;
+  std::string client_app_id;              // "" when the directory names none
+  std::string location, provider_region, deployment_model, environment;
+  std::vector<std::string> allowed_request_origins;
+
+  std::vector<DataSourceConfig> data_sources;
+  std::vector<AuthProviderConfig> auth_providers;
+  std::optional<CustomUserData> custom_user_data;
+  std::vector<FunctionConfig> functions;
+  std::vector<ValueConfig> values;
+  std::map<std::string, bson::Document> environments;  // tag ("" = none) to values
+  std::map<std::string, std::string> secrets;          // from secrets.json: name to value
+  std::vector<OpaqueFile> others;
+
+  const DataSourceConfig* find_data_source(std::string_view name) const;
+  const AuthProviderConfig* find_auth_provider(std::string_view type) const;
+  const FunctionConfig* find_function(std::string_view name) const;  // by name, or by path as an alias
+};
+
+enum class FindingSeverity : std::uint8_t { kError, kWarning };
+
+struct Finding {
+  FindingSeverity severity = FindingSeverity::kError;
+  std::string file;                       // relative to the app root
+  std::string pointer;                    // JSON pointer in it, "" = the file
+  std::string code;                       // error_code of the Admin API, e.g. "InvalidParameter"
+  std::string message;                    // never holds a secret
+};
+
+// "<file>: <pointer>: <message>" (the pointer and its colon are left out when empty).
+std::string to_line(const Finding& finding);
+
+// Collects everything that is wrong, so that a bad directory is answered at once and in full.
+class Findings {
+ public:
+  void error(std::string file, std::string pointer, std::string code, std::string message);
+  void warning(std::string file, std::string pointer, std::string code, std::string message);
+  bool has_errors() const { return has_errors_; }
+  const std::vector<Finding>& list() const { return list_; }
+
+ private:
+  std::vector<Finding> list_;
+  bool has_errors_ = false;
+};
+
+}  // namespace restitch::app

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+#include "bson/document.h"
+#include "rules/context.h"
+#include "rules/data_access.h"
+#include "runtime/task.h"
+
+namespace restitch::functions {
+
+struct FunctionLimits {
+  std::chrono::milliseconds run_time{300000};
+  std::int64_t memory_mb = 350;
+  std::int32_t max_pending_operations = 1000;
+  std::int32_t max_log_lines = 25;
+  std::int32_t max_log_line_bytes = 512;
+  std::int64_t max_result_bytes = 18LL << 20U;
+  std::int32_t max_workers = 4;               // per app
+  std::int32_t max_calls_per_worker = 64;     // in flight at once
+  std::int32_t max_queued_calls = 10000;      // above: kTooManyRequests
+};
+
+// What a worker must know of the app. Immutable.
+struct FunctionAppInfo {
+  std::string app_id, client_app_id, name, project_id;
+  std::string deployment_model, provider_region, last_deployed;
+  std::string environment_tag;
+  bson::Document environment_values;
+  bson::Document values;                      // secrets resolved
+  std::vector<app::FunctionConfig> functions;
+  std::vector<std::pair<std::string, std::string>> services;  // name, type
+  std::string dependencies_path;              // "" = none
+};
+
+struct CallRequest {
+  std::string function;
+  bson::Document arguments;                   // array
+  rules::User user;
+  rules::RequestInfo request;
+  std::string request_id;
+  bool system_caller = false;                 // triggers and endpoints without a user
+  bool from_client = false;                   // private functions are not found, can_evaluate applies
+};
+
+struct CallOutcome {
+  bson::Value value;                          // kUndefined when the function returned nothing
+  std::vector<std::string> logs, error_logs;
+  std::chrono::microseconds run_time{0};
+};
+
+// Looks a user up for run_as_user_id.
+using UserLookup = std::function<Task<rules::User>(std::string user_id)>;
+
+// Keeps one call's console lines and outcome (spec: functions §14.1). Must not block.
+struct CallLog {
+  const CallRequest& request;
+  const CallOutcome& outcome;
+  const Error* error;                         // null on success
+};
+using CallLogSink = std::function<void(const CallLog&)>;
+
+// The functions of one deployed app on supervised Node.js workers (design: functions). Also the FunctionCaller of its
+// rules. Thread-safe.
+class FunctionService : public rules::FunctionCaller {
+ public:
+  struct Options {
+    std::string worker_script;                // path of worker/main.js
+    std::string node_binary = "node";
+    FunctionLimits limits;
+  };
+
+  // Does not start workers; the first call does (or warm()). `data` serves the functions' data access.
+  static Result<std::shared_ptr<FunctionService>> create(FunctionAppInfo app, std::shared_ptr<rules::DataAccess> data,
+                                                         UserLookup users, CallLogSink log, Options options);
+
+  // Errors: kFunctionNotFound, kFunctionExecution, kFunctionSyntax, kExecutionTimeLimit, kFunctionInterrupted,
+  // kTooManyRequests, kClosing; texts of spec functions §2.4.
+  virtual Task<CallOutcome> call(CallRequest request) = 0;
+
+  // Starts one worker and loads the app, so that the first call does not pay for it. Syntax errors of sources are
+  // findings for the deployment: (function name, message).
+  virtual Task<std::vector<std::pair<std::string, std::string>>> warm() = 0;
+
+  // Lets running calls end (until the deadline), then ends the workers.
+  virtual asio::awaitable<void> stop() = 0;
+};
+
+}  // namespace restitch::functions

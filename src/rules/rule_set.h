@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "app/config.h"
+#include "schema/schema.h"
+
+namespace restitch::rules {
+
+class CompiledRules;   // roles and filters of one rule object
+
+// What applies to one namespace.
+struct NamespaceRules {
+  std::shared_ptr<const CompiledRules> rules;          // never null
+  std::shared_ptr<const schema::Schema> schema;        // null = no validation
+};
+
+// All rules and schemas of an app, compiled at deployment (spec: rules §1.1). Immutable, thread-safe.
+class RuleSet {
+ public:
+  // Problems go to `findings`; nullptr if they are errors.
+  static std::shared_ptr<const RuleSet> compile(const app::Config& config, app::Findings& findings);
+  virtual ~RuleSet() = default;
+
+  // Nothing when no rule applies (NoMatchingRuleFound), always for the reserved databases.
+  virtual const NamespaceRules* find(std::string_view source, std::string_view database,
+                                     std::string_view collection) const = 0;
+  // The namespace whose schema has this title; false if none.
+  virtual bool resolve_title(std::string_view source, std::string_view title, std::string* database,
+                             std::string* collection) const = 0;
+};
+
+}  // namespace restitch::rules
