@@ -23,7 +23,7 @@ def bson_bytes(fields):
 
 
 def fields_of(number, owner):
-    """The fields of document `number` beside its key: 240 bytes of BSON with an ObjectId in front."""
+    """The fields of document `number` beside its key: 240 bytes of BSON with an ObjectId."""
     fields = {
         "owner": owner,
         "title": f"Item {number:08d}",

@@ -1,7 +1,6 @@
 """Running the C++ load driver and the raw storage program."""
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,13 +77,14 @@ def write_workload(file, requests):
 
 def _run_program(command, core):
     done = subprocess.run(
-        ["taskset", "-c", str(core), *map(str, command)], capture_output=True, text=True, env=os.environ
+        ["taskset", "-c", str(core), *map(str, command)], capture_output=True, text=True
     )
     if not done.stdout.strip():
         raise RunFailed(done.stderr.strip() or f"{command[0]} printed no result")
     result = json.loads(done.stdout)
     if result["failures"]:
-        raise RunFailed(f"{result['failures']} of {result['requests']} answers wrong: {result['first_failure']}")
+        share = f"{result['failures']} of {result['requests']}"
+        raise RunFailed(f"{share} answers wrong: {result['first_failure']}")
     return result
 
 

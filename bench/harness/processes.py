@@ -1,9 +1,11 @@
 """Starting servers on one core, and reading what their process trees use from /proc."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +79,9 @@ def usage_of_trees(roots):
 class Server:
     """One server process, pinned to a core; its output goes to a log file."""
 
-    def __init__(self, command, core, log_file, env=None, user=None, stop_signal=signal.SIGTERM, cwd=None):
+    def __init__(
+        self, command, core, log_file, env=None, user=None, stop_signal=signal.SIGTERM, cwd=None
+    ):
         self._stop_signal = stop_signal
         self._log_file = Path(log_file)
         with open(log_file, "ab") as log:
@@ -101,7 +105,8 @@ class Server:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise ServerFailed(f"ended with status {self._process.returncode}: {self._log_tail()}")
+                status = self._process.returncode
+                raise ServerFailed(f"ended with status {status}: {self._log_tail()}")
             if is_ready():
                 return
             time.sleep(POLL_SECONDS)
@@ -109,13 +114,19 @@ class Server:
         raise ServerFailed(f"not ready after {seconds} s: {self._log_tail()}")
 
     def stop(self):
+        """Ends the server orderly, then whatever is left of its process group."""
         if self._process.poll() is None:
             self._process.send_signal(self._stop_signal)
             try:
                 self._process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+                print(f"{self._log_file.stem} had to be killed", file=sys.stderr)
+        self._kill_group()
+        self._process.wait()
+
+    def _kill_group(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _log_tail(self):
         return self._log_file.read_text(errors="replace")[-LOG_TAIL_CHARACTERS:].strip()

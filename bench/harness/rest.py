@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import socket
 
 TIMEOUT_SECONDS = 120
+EXCERPT_CHARACTERS = 300
 
 
 class UnexpectedAnswer(Exception):
@@ -11,26 +13,28 @@ class UnexpectedAnswer(Exception):
 
 
 class RestClient:
-    """Keeps one connection to a server on the loopback address."""
+    """Talks to a local server, on a new connection each time because servers close idle ones."""
 
     def __init__(self, port):
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+        self._port = port
 
     def send(self, request):
         """The parsed answer to a request as a workload holds it."""
-        body = request.get("body", "").encode()
-        self._connection.request(request["method"], request["path"], body, request.get("headers", {}))
-        response = self._connection.getresponse()
-        text = response.read().decode()
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
+        try:
+            body = request.get("body", "").encode()
+            connection.request(request["method"], request["path"], body, request.get("headers", {}))
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
         if not 200 <= response.status < 300:
-            raise UnexpectedAnswer(f"{request['method']} {request['path']}: {response.status} {text[:500]}")
+            what = f"{request['method']} {request['path']}"
+            raise UnexpectedAnswer(f"{what}: {response.status} {text[:EXCERPT_CHARACTERS]}")
         return json.loads(text) if text else None
 
     def post(self, path, value, headers=None):
         return self.send(json_post(path, value, headers))
-
-    def close(self):
-        self._connection.close()
 
 
 def json_post(path, value, headers=None):
@@ -40,6 +44,15 @@ def json_post(path, value, headers=None):
         "headers": {"Content-Type": "application/json", **(headers or {})},
         "body": json.dumps(value, separators=(",", ":")),
     }
+
+
+def accepts(port):
+    """Whether something listens on the port now."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        return True
+    except OSError:
+        return False
 
 
 def answers(port, path):

@@ -15,13 +15,16 @@ constexpr std::size_t kComponents = static_cast<std::size_t>(Component::kCount);
 constexpr std::string_view kComponentNames[kComponents] = {"SERVER", "NETWORK", "STORAGE", "QUERY", "SOURCE",
                                                            "APP",    "AUTH",    "RULES",   "FUNCTION", "API"};
 
+struct Levels {
+  std::array<std::atomic<Severity>, kComponents> table;
+  Levels() {
+    for (auto& level : table) level.store(Severity::kInfo);
+  }
+};
+
 std::array<std::atomic<Severity>, kComponents>& levels() {
-  static std::array<std::atomic<Severity>, kComponents> table = [] {
-    std::array<std::atomic<Severity>, kComponents> fresh{};
-    for (auto& level : fresh) level.store(Severity::kInfo);
-    return fresh;
-  }();
-  return table;
+  static Levels instance;
+  return instance.table;
 }
 
 thread_local std::string thread_context = "-";  // NOLINT(bugprone-exception-escape)

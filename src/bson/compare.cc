@@ -7,6 +7,7 @@
 
 #include "bson/decimal.h"
 #include "bson/decimal_parts.h"
+#include "bson/scoped_code.h"
 
 namespace restitch::bson {
 namespace {
@@ -90,20 +91,6 @@ int compare_arrays(View a, View b) {
   return static_cast<int>(left != left_end) - static_cast<int>(right != right_end);
 }
 
-// Code with scope: int32 total, int32 length of the code, code, NUL, scope.
-struct ScopedCode {
-  std::string_view code;
-  View scope;
-};
-
-ScopedCode scoped_code(ValueView value) {
-  const std::string_view raw = value.raw();
-  std::uint32_t size;
-  std::memcpy(&size, raw.data() + 4, 4);
-  return {raw.substr(8, size - 1),
-          View(reinterpret_cast<const std::uint8_t*>(raw.data()) + 8 + size)};
-}
-
 int compare_scoped_codes(ScopedCode a, ScopedCode b) {
   const int order = compare_bytes(a.code, b.code);
   return order != 0 ? order : compare(a.scope, b.scope);
@@ -174,7 +161,8 @@ std::uint64_t number_bits(double value) {
   return std::bit_cast<std::uint64_t>(value);
 }
 
-// Numbers equal across types give the same bits: integers as such, else doubles, else the reduced decimal.
+// Numbers equal across types give the same bits: integers as such, else doubles, else the reduced
+// decimal.
 std::uint64_t number_bits(Decimal128 value) {
   if (decimal_is_nan(value)) return kNanHash;
   if (const auto integer = decimal_to_int64_exact(value)) {
@@ -187,8 +175,9 @@ std::uint64_t number_bits(Decimal128 value) {
     parts.coefficient /= 10;
     ++parts.exponent;
   }
-  const std::size_t high = mix(static_cast<std::size_t>(parts.exponent) * 2 + (parts.negative ? 1 : 0),
-                               static_cast<std::uint64_t>(parts.coefficient >> 64U));
+  const std::size_t high =
+      mix(static_cast<std::size_t>(parts.exponent) * 2 + (parts.negative ? 1 : 0),
+          static_cast<std::uint64_t>(parts.coefficient >> 64U));
   return mix(high, static_cast<std::uint64_t>(parts.coefficient));
 }
 

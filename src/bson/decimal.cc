@@ -1,6 +1,7 @@
 #include "bson/decimal.h"
 
-// The build of the library in use: arguments, rounding mode by value, status flags by pointer, nothing global.
+// The build of the library in use: arguments, rounding mode by value, status flags by pointer,
+// nothing global.
 #define DECIMAL_CALL_BY_REFERENCE 0
 #define DECIMAL_GLOBAL_ROUNDING 0
 #define DECIMAL_GLOBAL_EXCEPTION_FLAGS 0
@@ -120,8 +121,8 @@ Decimal128 decimal_from_double(double value) {
       parts.coefficient = parts.coefficient * 10 + static_cast<unsigned>(*at - '0');
     }
   }
-  ++at;                      // 'e'
-  if (*at == '+') ++at;      // from_chars takes no plus
+  ++at;                  // 'e'
+  if (*at == '+') ++at;  // from_chars takes no plus
   int exponent = 0;
   std::from_chars(at, end.ptr, exponent);
   parts.exponent = exponent - (kDigits - 1);

@@ -124,7 +124,8 @@ Builder& Builder::append_array(std::string_view name, View array) {
   return *this;
 }
 
-Builder& Builder::append_binary(std::string_view name, std::uint8_t subtype, std::string_view bytes) {
+Builder& Builder::append_binary(std::string_view name, std::uint8_t subtype,
+                                std::string_view bytes) {
   header(Type::kBinary, name);
   const auto size = static_cast<std::uint32_t>(bytes.size());
   put(&size, 4);
@@ -133,7 +134,8 @@ Builder& Builder::append_binary(std::string_view name, std::uint8_t subtype, std
   return *this;
 }
 
-Builder& Builder::append_regex(std::string_view name, std::string_view pattern, std::string_view options) {
+Builder& Builder::append_regex(std::string_view name, std::string_view pattern,
+                               std::string_view options) {
   header(Type::kRegex, name);
   bytes_.append(pattern);
   bytes_.push_back('\0');
@@ -167,7 +169,8 @@ Builder& Builder::close() {
 
 std::string_view Builder::next_index() {
   Frame& frame = open_.back();
-  const auto end = std::to_chars(index_text_, index_text_ + sizeof(index_text_), frame.next_index++);
+  const auto end =
+      std::to_chars(index_text_, index_text_ + sizeof(index_text_), frame.next_index++);
   return {index_text_, static_cast<std::size_t>(end.ptr - index_text_)};
 }
 

@@ -42,7 +42,8 @@ class Document {
   std::string bytes_;
 };
 
-// An owned BSON value of any type, missing included. Small values stay inline (short-string optimisation).
+// An owned BSON value of any type, missing included. Small values stay inline (short-string
+// optimisation).
 class Value {
  public:
   Value() = default;
@@ -60,7 +61,9 @@ class Value {
   static Value of(Date value) { return Value(Type::kDate, store(&value.millis, 8)); }
   static Value of(Timestamp value);
   static Value of(Decimal128 value);
-  static Value of(const ObjectId& value) { return Value(Type::kObjectId, store(value.bytes.data(), 12)); }
+  static Value of(const ObjectId& value) {
+    return Value(Type::kObjectId, store(value.bytes.data(), 12));
+  }
   static Value of(std::string_view value) { return string_like(Type::kString, value); }
   static Value of(const std::string& value) { return of(std::string_view(value)); }
   static Value of(const char* value) { return of(std::string_view(value)); }
@@ -73,7 +76,8 @@ class Value {
   static Value string_like(Type type, std::string_view text);
 
   ValueView view() const {
-    return {type_, reinterpret_cast<const std::uint8_t*>(bytes_.data()), static_cast<std::uint32_t>(bytes_.size())};
+    return {type_, reinterpret_cast<const std::uint8_t*>(bytes_.data()),
+            static_cast<std::uint32_t>(bytes_.size())};
   }
   operator ValueView() const { return view(); }  // NOLINT(google-explicit-constructor)
   Type type() const { return type_; }
@@ -99,7 +103,10 @@ class Value {
 //   Document command = std::move(builder).finish();
 class Builder {
  public:
-  Builder() { bytes_.append(4, '\0'); open_.push_back({0, false, 0}); }
+  Builder() {
+    bytes_.append(4, '\0');
+    open_.push_back({0, false, 0});
+  }
 
   Builder& append(std::string_view name, ValueView value);
   Builder& append(std::string_view name, const Value& value) { return append(name, value.view()); }
@@ -108,20 +115,29 @@ class Builder {
   Builder& append(std::string_view name, std::int64_t value);
   Builder& append(std::string_view name, double value);
   Builder& append(std::string_view name, std::string_view value);
-  Builder& append(std::string_view name, const std::string& value) { return append(name, std::string_view(value)); }
-  Builder& append(std::string_view name, const char* value) { return append(name, std::string_view(value)); }
+  Builder& append(std::string_view name, const std::string& value) {
+    return append(name, std::string_view(value));
+  }
+  Builder& append(std::string_view name, const char* value) {
+    return append(name, std::string_view(value));
+  }
   Builder& append(std::string_view name, const ObjectId& value);
   Builder& append(std::string_view name, Date value);
   Builder& append(std::string_view name, Timestamp value);
   Builder& append(std::string_view name, Decimal128 value);
   Builder& append(std::string_view name, Null value);
   Builder& append(std::string_view name, View object);
-  Builder& append(std::string_view name, const Document& object) { return append(name, object.view()); }
+  Builder& append(std::string_view name, const Document& object) {
+    return append(name, object.view());
+  }
   Builder& append_array(std::string_view name, View array);
   Builder& append_binary(std::string_view name, std::uint8_t subtype, std::string_view bytes);
   Builder& append_regex(std::string_view name, std::string_view pattern, std::string_view options);
   // Copies an element as it stands: type byte, name and value.
-  Builder& append_raw(std::string_view element) { bytes_.append(element); return *this; }
+  Builder& append_raw(std::string_view element) {
+    bytes_.append(element);
+    return *this;
+  }
   // Copies every element of `object` into the open document.
   Builder& append_all(View object);
 
@@ -131,7 +147,9 @@ class Builder {
 
   // The next element of the open array: the name is its index.
   template <typename T>
-  Builder& push(const T& value) { return append(next_index(), value); }
+  Builder& push(const T& value) {
+    return append(next_index(), value);
+  }
   Builder& push_array(View array) { return append_array(next_index(), array); }
   Builder& push_object() { return open_object(next_index()); }
   Builder& push_open_array() { return open_array(next_index()); }
@@ -152,7 +170,9 @@ class Builder {
     bytes_.append(name);
     bytes_.push_back('\0');
   }
-  void put(const void* data, std::size_t size) { bytes_.append(static_cast<const char*>(data), size); }
+  void put(const void* data, std::size_t size) {
+    bytes_.append(static_cast<const char*>(data), size);
+  }
   std::string_view next_index();
 
   std::string bytes_;

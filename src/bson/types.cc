@@ -18,17 +18,27 @@ struct Alias {
 };
 
 constexpr Alias kAliases[] = {
-    {Type::kDouble, "double"},       {Type::kString, "string"},
-    {Type::kObject, "object"},       {Type::kArray, "array"},
-    {Type::kBinary, "binData"},      {Type::kUndefined, "undefined"},
-    {Type::kObjectId, "objectId"},   {Type::kBool, "bool"},
-    {Type::kDate, "date"},           {Type::kNull, "null"},
-    {Type::kRegex, "regex"},         {Type::kDbPointer, "dbPointer"},
-    {Type::kCode, "javascript"},     {Type::kSymbol, "symbol"},
+    {Type::kDouble, "double"},
+    {Type::kString, "string"},
+    {Type::kObject, "object"},
+    {Type::kArray, "array"},
+    {Type::kBinary, "binData"},
+    {Type::kUndefined, "undefined"},
+    {Type::kObjectId, "objectId"},
+    {Type::kBool, "bool"},
+    {Type::kDate, "date"},
+    {Type::kNull, "null"},
+    {Type::kRegex, "regex"},
+    {Type::kDbPointer, "dbPointer"},
+    {Type::kCode, "javascript"},
+    {Type::kSymbol, "symbol"},
     {Type::kCodeWithScope, "javascriptWithScope"},
-    {Type::kInt32, "int"},           {Type::kTimestamp, "timestamp"},
-    {Type::kInt64, "long"},          {Type::kDecimal128, "decimal"},
-    {Type::kMinKey, "minKey"},       {Type::kMaxKey, "maxKey"},
+    {Type::kInt32, "int"},
+    {Type::kTimestamp, "timestamp"},
+    {Type::kInt64, "long"},
+    {Type::kDecimal128, "decimal"},
+    {Type::kMinKey, "minKey"},
+    {Type::kMaxKey, "maxKey"},
 };
 
 // What stays the same for every id of this process.
@@ -65,12 +75,15 @@ std::optional<Type> type_from_alias(std::string_view name) {
 ObjectId ObjectId::generate() {
   static ProcessPart process;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto seconds = static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+  const auto seconds =
+      static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
   const std::uint32_t count = process.counter.fetch_add(1, std::memory_order_relaxed) & 0xFFFFFFU;
   ObjectId id;
-  for (unsigned i = 0; i < 4; ++i) id.bytes[i] = static_cast<std::uint8_t>(seconds >> (24U - 8U * i));
+  for (unsigned i = 0; i < 4; ++i)
+    id.bytes[i] = static_cast<std::uint8_t>(seconds >> (24U - 8U * i));
   std::memcpy(id.bytes.data() + 4, process.random, 5);
-  for (unsigned i = 0; i < 3; ++i) id.bytes[9 + i] = static_cast<std::uint8_t>(count >> (16U - 8U * i));
+  for (unsigned i = 0; i < 3; ++i)
+    id.bytes[9 + i] = static_cast<std::uint8_t>(count >> (16U - 8U * i));
   return id;
 }
 

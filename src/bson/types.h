@@ -9,7 +9,8 @@
 
 namespace restitch::bson {
 
-// BSON type bytes (bsonspec.org). kMissing is not a BSON type: it marks "no value" in results of look-ups.
+// BSON type bytes (bsonspec.org). kMissing is not a BSON type: it marks "no value" in results of
+// look-ups.
 enum class Type : std::uint8_t {
   kMissing = 0x00,
   kDouble = 0x01,
@@ -41,7 +42,8 @@ std::string_view alias_of(Type type);
 std::optional<Type> type_from_alias(std::string_view alias);
 
 constexpr bool is_number(Type type) {
-  return type == Type::kInt32 || type == Type::kInt64 || type == Type::kDouble || type == Type::kDecimal128;
+  return type == Type::kInt32 || type == Type::kInt64 || type == Type::kDouble ||
+         type == Type::kDecimal128;
 }
 
 struct ObjectId {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/encoding.h"
+#include "bson/json_text.h"
 
 namespace restitch::bson {
 namespace {
@@ -16,8 +17,13 @@ Error invalid(std::string message) {
   return Error(ErrorCode::kInvalidArgument, kInvalidBson, "invalid BSON: " + std::move(message));
 }
 
-// Walks the bytes front to back with an explicit stack of the ends of the open documents, so that nesting costs
-// heap of bounded size and every byte is looked at once.
+bool is_text(std::string_view bytes) {
+  const std::size_t ascii = ascii_prefix(bytes);
+  return ascii == bytes.size() || is_valid_utf8(bytes.substr(ascii));
+}
+
+// Walks the bytes front to back with an explicit stack of the ends of the open documents, so that
+// nesting costs heap of bounded size and every byte is looked at once.
 class Validator {
  public:
   Validator(std::string_view bytes, const ValidateOptions& options)
@@ -80,7 +86,7 @@ class Validator {
     const void* nul = std::memchr(start, 0, room());
     if (nul == nullptr) return invalid(std::string(what) + " is not terminated");
     const auto size = static_cast<std::size_t>(static_cast<const char*>(nul) - start);
-    if (!is_valid_utf8({start, size})) return invalid(std::string(what) + " is not UTF-8");
+    if (!is_text({start, size})) return invalid(std::string(what) + " is not UTF-8");
     at_ += size + 1;
     return {};
   }
@@ -90,7 +96,7 @@ class Validator {
     const std::size_t start = at_;
     RESTITCH_CHECK(skip(size));
     if (bytes_[at_ - 1] != '\0') return invalid("string is not terminated");
-    if (!is_valid_utf8(bytes_.substr(start, size - 1))) return invalid("string is not UTF-8");
+    if (!is_text(bytes_.substr(start, size - 1))) return invalid("string is not UTF-8");
     return {};
   }
 
@@ -99,7 +105,8 @@ class Validator {
     const std::size_t start = at_;
     RESTITCH_CHECK(skip(size + 1));
     if (static_cast<std::uint8_t>(bytes_[start]) != kOldBinarySubtype) return {};
-    if (size < 4 || load_u32(start + 1) != size - 4) return invalid("bad length in binary subtype 2");
+    if (size < 4 || load_u32(start + 1) != size - 4)
+      return invalid("bad length in binary subtype 2");
     return {};
   }
 
@@ -120,7 +127,8 @@ class Validator {
                    "BSON nesting exceeds " + std::to_string(max_depth_) + " levels");
     }
     ends_.push_back({at_ + size, required_end});
-    if (required_end != 0 && at_ + size != required_end) return invalid("bad length of code with scope");
+    if (required_end != 0 && at_ + size != required_end)
+      return invalid("bad length of code with scope");
     at_ += 4;
     return {};
   }

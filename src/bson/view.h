@@ -15,10 +15,10 @@ namespace restitch::bson {
 
 class View;
 
-// One BSON value inside somebody else's bytes: its type and the bytes of its value (without the type byte and
-// the name). Valid while those bytes live. The bytes have been validated (bson/validate.h) before a ValueView
-// is made, so accessors only check the type (RESTITCH_DASSERT); use the `_or` and `as_` forms on input whose
-// type is not known yet.
+// One BSON value inside somebody else's bytes: its type and the bytes of its value (without the
+// type byte and the name). Valid while those bytes live. The bytes have been validated
+// (bson/validate.h) before a ValueView is made, so accessors only check the type
+// (RESTITCH_DASSERT); use the `_or` and `as_` forms on input whose type is not known yet.
 class ValueView {
  public:
   constexpr ValueView() = default;
@@ -73,13 +73,16 @@ class ValueView {
   std::optional<std::string_view> as_string() const {
     return type_ == Type::kString ? std::optional(get_string()) : std::nullopt;
   }
-  std::optional<bool> as_bool() const { return type_ == Type::kBool ? std::optional(get_bool()) : std::nullopt; }
+  std::optional<bool> as_bool() const {
+    return type_ == Type::kBool ? std::optional(get_bool()) : std::nullopt;
+  }
   std::optional<View> as_object() const;
   std::optional<View> as_array() const;
   std::optional<ObjectId> as_object_id() const {
     return type_ == Type::kObjectId ? std::optional(get_object_id()) : std::nullopt;
   }
-  // Any numeric type whose value is integral and fits int64 (a double 3.0 gives 3). Decimals included.
+  // Any numeric type whose value is integral and fits int64 (a double 3.0 gives 3). Decimals
+  // included.
   std::optional<std::int64_t> as_integer() const;
   // Any numeric type, nearest double.
   std::optional<double> as_double() const;
@@ -105,8 +108,8 @@ struct Element {
   ValueView value;
 };
 
-// A BSON document (or array) inside somebody else's bytes. Iteration costs no allocation. The bytes must be
-// valid BSON: everything from outside passes bson::validate() once, at the door.
+// A BSON document (or array) inside somebody else's bytes. Iteration costs no allocation. The bytes
+// must be valid BSON: everything from outside passes bson::validate() once, at the door.
 class View {
  public:
   View();  // the empty document
@@ -145,7 +148,9 @@ class View {
     }
     bool operator==(const Iterator& other) const { return at_ == other.at_; }
     // Bytes of the whole element: type byte, name, terminator, value.
-    std::string_view raw() const { return {reinterpret_cast<const char*>(at_), static_cast<std::size_t>(next_ - at_)}; }
+    std::string_view raw() const {
+      return {reinterpret_cast<const char*>(at_), static_cast<std::size_t>(next_ - at_)};
+    }
 
    private:
     void read();

@@ -25,6 +25,10 @@ class Collation {
   virtual const bson::Document& spec() const = 0;
 };
 
+// The value with every string in it replaced by its sort key, so that bson::compare, bson::hash and
+// bson::append_key give the collation's order. For index keys, sort keys and hashing.
+bson::Value collated(bson::ValueView value, const Collation& collation);
+
 // Canonical BSON order with an optional collation for strings at every depth. Cheap to copy.
 class Comparator {
  public:

@@ -67,6 +67,8 @@ class Reader {
   virtual std::unique_ptr<IndexCursor> entries(IndexRef index, KeyRange range, bool forward, ReadTier tier) const = 0;
   // Rows of the session store (retryable writes, later transactions).
   virtual Result<std::optional<bson::Document>> session_row(std::string_view key) const = 0;
+  // Every commit up to this time is visible. For a snapshot of the engine exactly those are.
+  virtual bson::Timestamp cluster_time() const = 0;
 };
 using SnapshotPtr = std::shared_ptr<const Reader>;
 
@@ -108,6 +110,11 @@ class Transaction : public Reader {
   virtual void delete_catalog_row(std::string_view key) = 0;
   // Bytes written so far, for the limit on a transaction's size.
   virtual std::size_t write_bytes() const = 0;
+
+  // Marks the present state (one mark at a time; a new one replaces it). rollback_to_mark() takes back every write
+  // and change since the mark and removes it: a statement that fails half-way leaves nothing behind. Locks stay.
+  virtual void mark() = 0;
+  virtual void rollback_to_mark() = 0;
 };
 
 struct ChangeLogEntry {
@@ -156,12 +163,18 @@ class Engine {
   // Frees the space of a dropped collection or index in the background.
   virtual void reclaim_collection(CollectionId collection) = 0;
   virtual void reclaim_index(IndexId index) = 0;
+  // Idents that own stored bytes, ascending. What no catalog row names was left by a crash between the drop and its
+  // reclaim, and may be reclaimed at start.
+  virtual Result<std::vector<CollectionId>> stored_collections() const = 0;
+  virtual Result<std::vector<IndexId>> stored_indexes() const = 0;
 
   // Change log, strictly behind `after`, at most `limit` entries.
   virtual Result<std::vector<ChangeLogEntry>> changes_after(bson::Timestamp after, std::uint32_t index,
                                                             std::size_t limit) const = 0;
   virtual bson::Timestamp oldest_change() const = 0;
   virtual bson::Timestamp last_committed() const = 0;
+  // Later commits get times above `seen` (a cluster time gossiped by a client). The caller has checked its bounds.
+  virtual void advance_cluster_time(bson::Timestamp seen) = 0;
   // Called on the commit thread after every published group.
   virtual void set_commit_listener(std::function<void(bson::Timestamp)> listener) = 0;
 

@@ -15,6 +15,7 @@ namespace restitch::query {
 
 class Expression;
 class JsonSchema;
+class VariableScope;
 
 enum class FilterOp : std::uint8_t {
   kAnd, kOr, kNor, kNot,                     // children
@@ -39,6 +40,8 @@ struct FilterNode {
   std::string path;                          // dotted; empty inside kElemMatchValue ("the element itself")
   std::vector<std::string> components;       // path, split
   bson::Value operand;
+  std::vector<bson::ValueView> in_values;    // kIn: distinct elements of the operand in comparator order, views into it
+  bool in_has_null = false;                  // kIn: null is among them
   std::vector<std::unique_ptr<FilterNode>> children;
   std::vector<Regex> regexes;                // kRegex: one; kIn: those among the operand's elements
   std::vector<bson::Type> types;             // kType
@@ -54,6 +57,7 @@ struct FilterNode {
 struct FilterOptions {
   bool allow_expr = true;           // false in the query of an upsert (224) and in some contexts
   bool allow_where_and_text = false;
+  const VariableScope* scope = nullptr;  // variables visible to $expr; read during compilation only
 };
 
 // Which array element satisfied the filter, for the positional operators `$` of updates and projections.
@@ -69,8 +73,20 @@ class Filter {
 
   // Whether the document matches. Evaluation of $expr may fail: that is the error.
   Result<bool> matches(bson::View document, MatchDetails* details = nullptr) const;
+  // The same with values for the variables of FilterOptions::scope, by slot.
+  Result<bool> matches(bson::View document, std::vector<bson::Value>& variables) const;
   // For filters on bare values: $pull with operators, arrayFilters. The root stands for the value.
+  // Only for filters of compile_operators and compile_array_filter.
   Result<bool> matches_value(bson::ValueView value) const;
+
+  // {$gt: 5, $lt: 9} or a regex, applied to bare values.
+  static Result<Filter> compile_operators(bson::ValueView operators, const CommandContext& context);
+  // {"id.x": 1, "id.y": 2}: all top-level paths start with one identifier, which is written to `identifier`.
+  static Result<Filter> compile_array_filter(bson::View query, const CommandContext& context,
+                                             std::string* identifier);
+
+  // The `details` member of errInfo for a document that does not match (spec: mongodb-engine §11).
+  bson::Document explain_mismatch(bson::View document) const;
 
   const FilterNode& root() const { return *root_; }
   bool is_trivial() const { return root_->op == FilterOp::kAlwaysTrue; }

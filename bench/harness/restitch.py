@@ -1,0 +1,88 @@
+"""Restitch itself, driven only through its client API as the SDKs do."""
+
+from harness.documents import fields_of
+from harness.rest import UnexpectedAnswer, json_post
+from peers.installer import Unavailable, program_version
+from peers.system import HttpSystem
+
+APP_ID = "bench-speed"  # as in bench/app/.mdb/meta.json
+API = f"/api/client/v2.0/app/{APP_ID}"
+EMAIL = "owner@bench.example"
+PASSWORD = "bench-password"
+LOAD_BATCH = 1000
+
+
+def _oid(number):
+    return {"$oid": f"65a000000000000000{number:06x}"}
+
+
+def _extended_json(fields):
+    return {
+        name: {"$numberInt": str(value)} if isinstance(value, int) else value
+        for name, value in fields.items()
+    }
+
+
+class Restitch(HttpSystem):
+    name = "restitch"
+    workloads = {"read", "write", "sum", "read in function"}
+    durability = "embedded cluster, log synced before the answer (group commit)"
+    health_path = "/readyz"
+
+    def install(self):
+        if not self.context.programs.restitch.exists():
+            raise Unavailable("the restitch program is not built")
+
+    def command(self):
+        listen = f"127.0.0.1:{self.port}"
+        app = self.context.bench_dir / "app"
+        program = self.context.programs.restitch
+        return [program, "serve", "--data", self.data_dir, "--listen", listen, "--app", app], {}
+
+    def sign_in(self):
+        provider = f"{API}/auth/providers/local-userpass"
+        self.client.post(f"{provider}/register", {"email": EMAIL, "password": PASSWORD})
+        session = self.client.post(f"{provider}/login", {"username": EMAIL, "password": PASSWORD})
+        self._owner = session["user_id"]
+        self._headers = {"Authorization": f"Bearer {session['access_token']}"}
+
+    def load_documents(self, count):
+        """Loads through the app's system function: no client role may write the hidden field."""
+        for first in range(0, count, LOAD_BATCH):
+            numbers = range(first, min(first + LOAD_BATCH, count))
+            documents = [
+                {"_id": _oid(number), **_extended_json(fields_of(number, self._owner))}
+                for number in numbers
+            ]
+            self.client.send(self._call({"name": "load", "arguments": [documents]}))
+
+    def probe(self, request):
+        answer = self.client.send(request)
+        if isinstance(answer, dict) and "title" in answer and "internal" in answer:
+            raise UnexpectedAnswer("the answer shows a field that the role hides")
+
+    def read_request(self, number):
+        arguments = {"database": "bench", "collection": "items", "query": {"_id": _oid(number)}}
+        return {**self._action("findOne", arguments), "expect": _oid(number)["$oid"]}
+
+    def write_request(self, number):
+        document = _extended_json(fields_of(number, self._owner))
+        arguments = {"database": "bench", "collection": "writes", "document": document}
+        return {**self._action("insertOne", arguments), "expect": "insertedId"}
+
+    def sum_request(self, a, b):
+        call = {"name": "sum", "arguments": [{"$numberInt": str(a)}, {"$numberInt": str(b)}]}
+        return {**self._call(call), "expect": f'{{"$numberInt":"{a + b}"}}'}
+
+    def function_read_request(self, number):
+        call = {"name": "readOne", "arguments": [_oid(number)]}
+        return {**self._call(call), "expect": _oid(number)["$oid"]}
+
+    def version(self):
+        return program_version([self.context.programs.restitch, "--version"])
+
+    def _action(self, name, arguments):
+        return self._call({"name": name, "service": "mongodb-atlas", "arguments": [arguments]})
+
+    def _call(self, call):
+        return json_post(f"{API}/functions/call", call, self._headers)

@@ -1,0 +1,81 @@
+"""PocketBase, built from its Go module, as it comes and with durable commits."""
+
+import json
+import subprocess
+
+from harness.documents import fields_of
+from harness.rest import json_post
+from peers.installer import install_once
+from peers.system import HttpSystem
+
+# As in peers/pocketbase/main.go.
+OWNER_ID = "benchowner00000"
+OWNER_EMAIL = "owner@bench.example"
+OWNER_PASSWORD = "bench-password"
+
+
+def _item_id(number):
+    return f"item{number:011d}"
+
+
+class PocketBase(HttpSystem):
+    name = "pocketbase"
+    workloads = {"read", "write"}
+    durability = "SQLite WAL, synchronous=NORMAL (default): acknowledged before it is durable"
+    health_path = "/api/health"
+    environment = {}
+
+    def install(self):
+        source = self.context.bench_dir / "peers" / "pocketbase"
+        folder = install_once(source, ["go", "build", "-trimpath", "-o", "pocketbase", "."])
+        self._binary = folder / "pocketbase"
+        self._module_file = folder / "go.mod"
+
+    def command(self):
+        arguments = ["serve", f"--http=127.0.0.1:{self.port}", f"--dir={self.data_dir}"]
+        return [self._binary, *arguments], self.environment
+
+    def start(self, documents):
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._seed(documents)
+        super().start(documents)
+
+    def _seed(self, documents):
+        items = self.context.work_dir / f"{self.name}.items.ndjson"
+        with open(items, "w") as out:
+            for number in range(documents):
+                out.write(
+                    json.dumps({"id": _item_id(number), **fields_of(number, OWNER_ID)}) + "\n"
+                )
+        command = [self._binary, "seed", items, f"--dir={self.data_dir}"]
+        subprocess.run(command, check=True, capture_output=True)
+
+    def sign_in(self):
+        credentials = {"identity": OWNER_EMAIL, "password": OWNER_PASSWORD}
+        answer = self.client.post("/api/collections/users/auth-with-password", credentials)
+        self._headers = {"Authorization": answer["token"]}
+
+    def read_request(self, number):
+        return {
+            "method": "GET",
+            "path": f"/api/collections/items/records/{_item_id(number)}",
+            "headers": self._headers,
+            "expect": _item_id(number),
+        }
+
+    def write_request(self, number):
+        path = "/api/collections/writes/records"
+        fields = fields_of(number, OWNER_ID)
+        return {**json_post(path, fields, self._headers), "expect": fields["title"]}
+
+    def version(self):
+        for line in self._module_file.read_text().splitlines():
+            if "pocketbase/pocketbase " in line:
+                return "PocketBase " + line.split()[1]
+        return "unknown"
+
+
+class DurablePocketBase(PocketBase):
+    name = "pocketbase-full"
+    durability = "SQLite WAL, synchronous=FULL: synced before the answer"
+    environment = {"POCKETBASE_SYNCHRONOUS": "FULL"}

@@ -1,0 +1,180 @@
+"""What a benchmark needs of a system, and the part that all HTTP servers share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import load
+from harness.documents import shuffled_numbers
+from harness.processes import Server, free_port, usage_of_trees
+from harness.rest import RestClient, accepts, answers
+
+DISTINCT_WRITES = 1000
+DISTINCT_SUMS = 1000
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and on what a benchmark runs."""
+
+    programs: load.Programs
+    bench_dir: Path
+    work_dir: Path
+    server_core: int
+    driver_core: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement of a benchmark: a workload at a number of connections."""
+
+    workload: str
+    connections: int
+
+    @property
+    def name(self):
+        return f"{self.workload} @{self.connections}"
+
+
+class System:
+    """A system under test. The order of calls: install, start, then measure at will, stop."""
+
+    name = ""
+    workloads = frozenset()
+    durability = "holds no data"
+
+    def __init__(self, context):
+        self.context = context
+        self.data_dir = context.work_dir / self.name
+
+    def install(self):
+        """Makes the system ready to start; raises Unavailable."""
+
+    def start(self, documents):
+        """Starts on an empty data directory and loads so many documents."""
+
+    def prepare(self, case):
+        """Everything for a case that is not timed; raises when the system answers wrongly."""
+
+    def measure(self, case, seconds):
+        """One timed run: a load.Sample."""
+        raise NotImplementedError
+
+    def stop(self):
+        pass
+
+    def version(self):
+        raise NotImplementedError
+
+    def disk_bytes(self):
+        files = (file for file in self.data_dir.rglob("*") if file.is_file())
+        return sum(file.stat().st_blocks * 512 for file in files)
+
+
+class HttpSystem(System):
+    """A server that the load driver talks to. Subclasses give its command line and its requests."""
+
+    health_path = None  # none: ready as soon as it accepts connections
+
+    def __init__(self, context):
+        super().__init__(context)
+        self.port = free_port()
+        self.server = None
+        self.client = RestClient(self.port)
+        self.documents = 0
+
+    def command(self):
+        """(command line, extra environment) of the server."""
+        raise NotImplementedError
+
+    def sign_in(self):
+        """Called when the server is ready for the first time."""
+
+    def load_documents(self, count):
+        """Called after sign_in."""
+
+    def start(self, documents):
+        self.documents = documents
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.launch()
+        self.sign_in()
+        if documents:
+            self.load_documents(documents)
+
+    def launch(self):
+        command, env = self.command()
+        log_file = self.context.work_dir / f"{self.name}.log"
+        self.server = Server(command, self.context.server_core, log_file, env)
+        self.server.wait_until(self.is_ready)
+
+    def is_ready(self):
+        return answers(self.port, self.health_path) if self.health_path else accepts(self.port)
+
+    def restart(self):
+        """Stops and starts the server on its data."""
+        self.server.stop()
+        self.launch()
+
+    def prepare(self, case):
+        requests = self.requests(case.workload)
+        self.probe(requests[0])
+        load.write_workload(self._workload_file(case), requests)
+
+    def probe(self, request):
+        """Sends one request and looks at the answer before any load does."""
+        self.client.send(request)
+
+    def measure(self, case, seconds):
+        before = usage_of_trees(self.root_pids())
+        result = load.drive(
+            self.context.programs,
+            self.context.driver_core,
+            self.port,
+            self._workload_file(case),
+            case.connections,
+            seconds,
+        )
+        after = usage_of_trees(self.root_pids())
+        return load.Sample.of(result, after.cpu_seconds - before.cpu_seconds, after.resident_bytes)
+
+    def root_pids(self):
+        return [self.server.pid]
+
+    def stop(self):
+        if self.server is not None:
+            self.server.stop()
+
+    def requests(self, workload):
+        makers = {
+            "read": self._read_requests,
+            "write": self._write_requests,
+            "sum": self._sum_requests,
+            "read in function": self._function_read_requests,
+        }
+        return makers[workload]()
+
+    def read_request(self, number):
+        raise NotImplementedError
+
+    def write_request(self, number):
+        raise NotImplementedError
+
+    def sum_request(self, a, b):
+        raise NotImplementedError
+
+    def function_read_request(self, number):
+        raise NotImplementedError
+
+    def _read_requests(self):
+        return [self.read_request(number) for number in shuffled_numbers(self.documents)]
+
+    def _write_requests(self):
+        return [self.write_request(number) for number in range(DISTINCT_WRITES)]
+
+    def _sum_requests(self):
+        return [self.sum_request(number, number * 3 + 1) for number in range(DISTINCT_SUMS)]
+
+    def _function_read_requests(self):
+        return [self.function_read_request(number) for number in shuffled_numbers(self.documents)]
+
+    def _workload_file(self, case):
+        return self.context.work_dir / f"{self.name}.{case.workload.replace(' ', '-')}.ndjson"

@@ -1,0 +1,319 @@
+#include "auth/auth_service.h"
+
+#include <chrono>
+
+#include "auth/crypto.h"
+
+namespace restitch::auth {
+namespace {
+
+constexpr std::string_view kNoDevice = "000000000000000000000000";
+constexpr std::int64_t kAnonymousRefreshSeconds = 1576800000;  // 50 years, as the hosted service issued
+
+std::int64_t now_millis() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::int64_t now_seconds() { return now_millis() / 1000; }
+
+Error unauthorized(ErrorCode code) { return Error(code, "unauthorized"); }
+
+Error invalid_session() { return Error(ErrorCode::kInvalidSession, "invalid session"); }
+
+// A device id the client sent back: an ObjectId, or its hex digits.
+std::string device_of(const bson::Document& credential) {
+  const bson::ValueView device = credential.view().find_path("options.device.deviceId");
+  if (const auto id = device.as_object_id()) return id->to_hex();
+  const auto text = device.as_string();
+  if (text && bson::ObjectId::from_hex(*text)) return std::string(*text);
+  return std::string(kNoDevice);
+}
+
+Result<const Provider*> enabled_provider(const AppAuth& app, std::string_view type) {
+  const auto found = app.providers.find(type);
+  if (found == app.providers.end() || found->second.config.disabled) {
+    return Error(ErrorCode::kAuthProviderNotFound, "authentication provider not found");
+  }
+  return &found->second;
+}
+
+Result<std::string> text_member(const bson::Document& body, std::string_view name) {
+  const bson::ValueView value = body[name];
+  if (value.is_missing()) {
+    return Error(ErrorCode::kMissingParameter, "missing parameter '" + std::string(name) + "'");
+  }
+  const auto text = value.as_string();
+  if (!text) return Error(ErrorCode::kInvalidArgument, "parameter '" + std::string(name) + "' must be a string");
+  return std::string(*text);
+}
+
+}  // namespace
+
+AuthService::AuthService(std::shared_ptr<datasource::DataSource> state, runtime::BlockingPool& hash_pool,
+                         AuthSettings settings)
+    : store_(std::move(state)), hash_pool_(hash_pool), settings_(settings), users_(settings.cached_users) {
+  decoy_hash_ = hash_password(random_bytes(16), settings_.password_cost);
+}
+
+Task<void> AuthService::prepare() { return store_.prepare(); }
+
+Task<LoginResult> AuthService::login(AppPtr app, std::string provider_type, bson::Document credential) {
+  RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, provider_type));
+  RESTITCH_CO_TRY(SignedIn signed_in, co_await sign_in(app, *provider, credential));
+  if (signed_in.user->record.disabled) co_return unauthorized(ErrorCode::kUserDisabled);
+  co_return co_await open_session(app, std::move(signed_in), device_of(credential));
+}
+
+Task<AuthService::SignedIn> AuthService::sign_in(AppPtr app, const Provider& provider,
+                                                 const bson::Document& credential) {
+  const std::string& type = provider.config.type;
+  if (type == "anon-user") co_return co_await sign_in_anonymous(app, provider);
+  if (type == "local-userpass") co_return co_await sign_in_with_password(app, provider, credential);
+  if (type == "api-key") co_return co_await sign_in_with_api_key(app, provider, credential);
+  co_return Error(ErrorCode::kUnsupported, "this server does not offer the authentication provider " + type + " yet");
+}
+
+Task<AuthService::SignedIn> AuthService::sign_in_anonymous(AppPtr app, const Provider& provider) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz";
+  Identity identity;
+  identity.id = bson::ObjectId::generate().to_hex() + "-" + random_text(24, kLetters);
+  identity.provider_type = provider.config.type;
+  identity.provider_id = provider.id;
+  const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
+  RESTITCH_CO_TRY(CachedUserPtr user, co_await create_user(app, std::move(identity), std::nullopt));
+  co_return SignedIn{std::move(user), token_identity, std::nullopt};
+}
+
+Task<PasswordLogin> AuthService::check_password(AppPtr app, const bson::Document& credential) {
+  RESTITCH_CO_TRY(const std::string email, text_member(credential, "username"));
+  RESTITCH_CO_TRY(const std::string password, text_member(credential, "password"));
+  RESTITCH_CO_TRY(auto login, co_await store_.find_login(app->app_id, email));
+  const std::string hash = login ? login->password_hash : decoy_hash_;
+  RESTITCH_CO_TRY(const bool right, co_await hash_pool_.run([password, hash]() -> Result<bool> {
+                    return verify_password(password, hash);
+                  }));
+  if (!login || !right) co_return unauthorized(ErrorCode::kInvalidPassword);
+  if (!login->confirmed) co_return Error(ErrorCode::kAuthFailed, "confirmation required");
+  co_return std::move(*login);
+}
+
+Task<AuthService::SignedIn> AuthService::sign_in_with_password(AppPtr app, const Provider& provider,
+                                                               const bson::Document& credential) {
+  RESTITCH_CO_TRY(const PasswordLogin login, co_await check_password(app, credential));
+  const TokenIdentity token_identity{login.id.to_hex(), provider.config.type, provider.id};
+  if (login.user_id) {
+    RESTITCH_CO_TRY(CachedUserPtr known, co_await load_user(app->app_id, *login.user_id));
+    if (!known) co_return unauthorized(ErrorCode::kInvalidPassword);
+    co_return SignedIn{std::move(known), token_identity, std::nullopt};
+  }
+  const Identity identity{token_identity.id, provider.config.type, provider.id,
+                          bson::make_document("email", login.email)};
+  auto created = co_await create_user(app, identity, login.id);
+  if (!created && created.error().code() == ErrorCode::kDuplicateKey) {
+    // Another first sign-in of this login was faster.
+    RESTITCH_CO_TRY(auto other, co_await store_.find_user_by_identity(app->app_id, provider.config.type, identity.id));
+    if (!other) co_return unauthorized(ErrorCode::kInvalidPassword);
+    co_return SignedIn{users_.put(std::move(*other)), token_identity, std::nullopt};
+  }
+  if (!created) co_return std::move(created).error();
+  co_return SignedIn{*created, token_identity, std::nullopt};
+}
+
+Task<AuthService::SignedIn> AuthService::sign_in_with_api_key(AppPtr app, const Provider& provider,
+                                                              const bson::Document& credential) {
+  RESTITCH_CO_TRY(const std::string secret, text_member(credential, "key"));
+  RESTITCH_CO_TRY(const auto key, co_await store_.find_api_key_by_hash(app->app_id, sha256(secret)));
+  if (!key || key->disabled) co_return unauthorized(ErrorCode::kAuthFailed);
+  const Identity identity{key->id.to_hex(), provider.config.type, provider.id, bson::make_document("name", key->name)};
+  const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
+  if (!key->user_id) {
+    RESTITCH_CO_TRY(auto known, co_await store_.find_user_by_identity(app->app_id, identity.provider_type,
+                                                                      identity.id));
+    if (known) co_return SignedIn{users_.put(std::move(*known)), token_identity, key->id};
+    RESTITCH_CO_TRY(CachedUserPtr created, co_await create_user(app, identity, std::nullopt));
+    co_return SignedIn{std::move(created), token_identity, key->id};
+  }
+  RESTITCH_CO_TRY(CachedUserPtr owner, co_await load_user(app->app_id, *key->user_id));
+  if (!owner) co_return unauthorized(ErrorCode::kAuthFailed);
+  bool has_identity = false;
+  for (const Identity& present : owner->record.identities) {
+    has_identity = has_identity || (present.provider_type == identity.provider_type && present.id == identity.id);
+  }
+  if (!has_identity) {
+    RESTITCH_CO_CHECK(co_await store_.add_identity(owner->record.id, identity));
+    users_.forget(owner->record.id);
+    RESTITCH_CO_TRY(owner, co_await load_user(app->app_id, *key->user_id));
+    if (!owner) co_return unauthorized(ErrorCode::kAuthFailed);
+  }
+  co_return SignedIn{std::move(owner), token_identity, key->id};
+}
+
+Task<CachedUserPtr> AuthService::create_user(AppPtr app, Identity identity, std::optional<bson::ObjectId> login_id) {
+  UserRecord user;
+  user.id = bson::ObjectId::generate();
+  user.app_id = app->app_id;
+  user.type = identity.provider_type == "api-key" ? "server" : "normal";
+  user.identities.push_back(std::move(identity));
+  user.created = bson::Date{now_millis()};
+  user.last_authenticated = user.created;
+  if (app->on_user_creation) {
+    auto candidate = std::make_shared<CachedUser>();
+    candidate->data = user.merged_data();
+    candidate->identities = user.identities_document();
+    candidate->record = user;
+    RESTITCH_CO_CHECK(co_await app->on_user_creation(candidate));
+  }
+  if (login_id) {
+    RESTITCH_CO_CHECK(co_await store_.insert_user_of_login(user, *login_id));
+  } else {
+    RESTITCH_CO_CHECK(co_await store_.insert_user(user));
+  }
+  co_return users_.put(std::move(user));
+}
+
+Task<LoginResult> AuthService::open_session(AppPtr app, SignedIn signed_in, std::string device_id) {
+  const bool lasting = signed_in.identity.provider_type == "anon-user";
+  const std::int64_t lifetime = lasting ? kAnonymousRefreshSeconds : app->refresh_token_seconds;
+  const std::int64_t now = now_millis();
+  Session session;
+  session.id = bson::ObjectId::generate();
+  session.app_id = app->app_id;
+  session.user_id = signed_in.user->record.id;
+  session.device_id = device_id;
+  session.provider_type = signed_in.identity.provider_type;
+  session.api_key_id = signed_in.api_key_id;
+  session.created = bson::Date{now};
+  session.expires = bson::Date{now + lifetime * 1000};
+  RESTITCH_CO_CHECK(co_await store_.insert_session(session));
+  RESTITCH_CO_CHECK(co_await store_.touch_user(session.user_id, bson::Date{now}));
+
+  LoginResult result;
+  result.user_id = session.user_id.to_hex();
+  result.device_id = device_id;
+  const RefreshClaims claims{result.user_id, session.id, device_id, signed_in.identity, now / 1000 + lifetime};
+  result.refresh_token = issue_refresh_token(app->realm, claims, now / 1000);
+  RESTITCH_CO_TRY(result.access_token, co_await make_access_token(app, session.id, result.user_id, device_id));
+  co_return result;
+}
+
+Task<std::string> AuthService::make_access_token(AppPtr app, bson::ObjectId session_id, std::string user_id,
+                                                 std::string device_id) {
+  AccessClaims claims;
+  claims.user_id = user_id;
+  claims.session_id = session_id;
+  claims.device_id = std::move(device_id);
+  claims.issued_at = now_seconds();
+  claims.expires_at = claims.issued_at + kAccessTokenSeconds;
+  std::optional<bson::Document> custom_data;
+  if (app->custom_data) {
+    RESTITCH_CO_TRY(custom_data, co_await app->custom_data(user_id));
+  }
+  co_return issue_access_token(app->realm, claims, custom_data ? &*custom_data : nullptr);
+}
+
+Task<void> AuthService::register_login(AppPtr app, std::string email, std::string password) {
+  RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, "local-userpass"));
+  if (password.size() < 6 || password.size() > 128) {
+    co_return Error(ErrorCode::kBadRequest, "password must be between 6 and 128 characters");
+  }
+  if (email.empty() || email.size() > 128) co_return Error(ErrorCode::kBadRequest, "email invalid");
+  if (!provider->config.config["autoConfirm"].as_bool().value_or(false)) {
+    co_return Error(ErrorCode::kUnsupported,
+                    "this server confirms users automatically only; set autoConfirm in auth/providers.json");
+  }
+  RESTITCH_CO_TRY(const auto taken, co_await store_.find_login(app->app_id, email));
+  if (taken) co_return Error(ErrorCode::kAccountNameInUse, "name already in use");
+  const PasswordCost cost = settings_.password_cost;
+  RESTITCH_CO_TRY(const std::string hash, co_await hash_pool_.run([password, cost]() -> Result<std::string> {
+                    return hash_password(password, cost);
+                  }));
+  const PasswordLogin login{bson::ObjectId::generate(), app->app_id, email, hash, true, std::nullopt};
+  auto stored = co_await store_.insert_login(login);
+  if (!stored && stored.error().code() == ErrorCode::kDuplicateKey) {
+    co_return Error(ErrorCode::kAccountNameInUse, "name already in use");
+  }
+  co_return stored;
+}
+
+Task<LoginResult> AuthService::link(AppPtr app, std::string provider_type, bson::Document credential,
+                                    std::string access_token) {
+  RESTITCH_CO_TRY(const AuthenticatedUser bearer, co_await authenticate(app, access_token));
+  RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, provider_type));
+  if (provider_type != "local-userpass") {
+    co_return Error(ErrorCode::kBadRequest, "cannot link credentials of the provider " + provider_type);
+  }
+  for (const Identity& identity : bearer.user->record.identities) {
+    // The hosted service answered 500 here and clients' suites expect it.
+    if (identity.provider_type == provider_type) co_return Error(ErrorCode::kInternal, "unauthorized");
+  }
+  RESTITCH_CO_TRY(const PasswordLogin login, co_await check_password(app, credential));
+  if (login.user_id) co_return unauthorized(ErrorCode::kAuthFailed);
+  const Identity identity{login.id.to_hex(), provider_type, provider->id, bson::make_document("email", login.email)};
+  const bson::ObjectId user_id = bearer.user->record.id;
+  auto linked = co_await store_.link_login(login.id, user_id, identity);
+  users_.forget(user_id);
+  if (!linked && linked.error().code() == ErrorCode::kDuplicateKey) co_return unauthorized(ErrorCode::kAuthFailed);
+  if (!linked) co_return std::move(linked).error();
+  RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, user_id));
+  if (!user) co_return invalid_session();
+  const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
+  co_return co_await open_session(app, SignedIn{user, token_identity, std::nullopt}, device_of(credential));
+}
+
+Task<CachedUserPtr> AuthService::load_user(bson::ObjectId app_id, bson::ObjectId user_id) {
+  if (CachedUserPtr cached = users_.find(user_id)) {
+    co_return cached->record.app_id == app_id ? cached : CachedUserPtr();
+  }
+  RESTITCH_CO_TRY(auto found, co_await store_.find_user(app_id, user_id));
+  if (!found) co_return CachedUserPtr();
+  co_return users_.put(std::move(*found));
+}
+
+Task<CachedUserPtr> AuthService::find_user(bson::ObjectId app_id, bson::ObjectId user_id) {
+  RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app_id, user_id));
+  if (!user) co_return Error(ErrorCode::kUserNotFound, "user not found");
+  co_return user;
+}
+
+Task<AuthenticatedUser> AuthService::authenticate(AppPtr app, std::string_view access_token) {
+  RESTITCH_CO_TRY(AccessClaims claims, verify_access_token(app->realm, access_token, now_seconds()));
+  const auto user_id = bson::ObjectId::from_hex(claims.user_id);
+  if (!user_id) co_return invalid_session();
+  RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, *user_id));
+  if (!user || user->record.disabled || claims.issued_at * 1000 < user->record.not_before.millis) {
+    co_return invalid_session();
+  }
+  co_return AuthenticatedUser{std::move(user), std::move(claims.user_data), claims.session_id};
+}
+
+Task<AuthService::LiveSession> AuthService::live_session(AppPtr app, std::string refresh_token) {
+  RESTITCH_CO_TRY(RefreshClaims claims, verify_refresh_token(app->realm, refresh_token, now_seconds()));
+  const Error gone(ErrorCode::kInvalidSession, "invalid session: failed to find refresh token");
+  RESTITCH_CO_TRY(auto session, co_await store_.find_session(app->app_id, claims.session_id));
+  if (!session) co_return gone;
+  RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, session->user_id));
+  if (!user || session->created.millis < user->record.not_before.millis) co_return gone;
+  if (user->record.disabled) co_return Error(ErrorCode::kUserDisabled, "user is disabled");
+  co_return LiveSession{std::move(claims), std::move(*session), std::move(user)};
+}
+
+Task<std::string> AuthService::refresh(AppPtr app, std::string refresh_token) {
+  RESTITCH_CO_TRY(const LiveSession live, co_await live_session(app, std::move(refresh_token)));
+  co_return co_await make_access_token(app, live.session.id, live.claims.user_id, live.claims.device_id);
+}
+
+Task<void> AuthService::logout(AppPtr app, std::string refresh_token) {
+  RESTITCH_CO_TRY(const RefreshClaims claims, verify_refresh_token(app->realm, refresh_token, now_seconds()));
+  RESTITCH_CO_TRY(const bool existed, co_await store_.delete_session(app->app_id, claims.session_id));
+  if (!existed) co_return Error(ErrorCode::kInvalidSession, "invalid session: failed to find refresh token");
+  co_return Status();
+}
+
+Task<void> AuthService::delete_user(AppPtr app, bson::ObjectId user_id) {
+  auto deleted = co_await store_.delete_user(app->app_id, user_id);
+  users_.forget(user_id);
+  co_return deleted;
+}
+
+}  // namespace restitch::auth

@@ -1,0 +1,303 @@
+#include "auth/store.h"
+
+namespace restitch::auth {
+namespace {
+
+using bson::Builder;
+using bson::Document;
+using bson::ObjectId;
+
+datasource::Collection collection(datasource::DataSource& state, std::string name) {
+  return {state, std::string(kStateDatabase), std::move(name)};
+}
+
+Document by_app_and_id(ObjectId app_id, ObjectId id) {
+  Builder filter;
+  filter.append("_id", id).append("app", app_id);
+  return std::move(filter).finish();
+}
+
+Document owned_key(ObjectId app_id, ObjectId user_id, ObjectId key_id) {
+  Builder filter;
+  filter.append("_id", key_id).append("app", app_id).append("user", user_id);
+  return std::move(filter).finish();
+}
+
+template <typename T>
+Document set_field(std::string_view name, const T& value) {
+  Builder update;
+  update.open_object("$set").append(name, value).close();
+  return std::move(update).finish();
+}
+
+Document push_identity(const Identity& identity) {
+  Builder builder;
+  builder.open_object("$push").open_object("identities");
+  builder.append("id", identity.id).append("provider_type", identity.provider_type);
+  builder.append("provider_id", identity.provider_id).append("data", identity.data);
+  return std::move(builder).finish();
+}
+
+Document keys(std::initializer_list<std::string_view> names) {
+  Builder out;
+  for (const std::string_view name : names) out.append(name, std::int32_t{1});
+  return std::move(out).finish();
+}
+
+Result<PasswordLogin> login_from(bson::View document) {
+  const auto id = document["_id"].as_object_id();
+  const auto app = document["app"].as_object_id();
+  const auto email = document["email"].as_string();
+  const auto hash = document["password_hash"].as_string();
+  if (!id || !app || !email || !hash) return Error(ErrorCode::kCorrupt, "a stored login is incomplete");
+  return PasswordLogin{*id, *app, std::string(*email), std::string(*hash),
+                       document["confirmed"].as_bool().value_or(false), document["user"].as_object_id()};
+}
+
+Result<Session> session_from(bson::View document) {
+  const auto id = document["_id"].as_object_id();
+  const auto app = document["app"].as_object_id();
+  const auto user = document["user"].as_object_id();
+  if (!id || !app || !user) return Error(ErrorCode::kCorrupt, "a stored session is incomplete");
+  Session session;
+  session.id = *id;
+  session.app_id = *app;
+  session.user_id = *user;
+  session.device_id = std::string(document["device"].as_string().value_or(""));
+  session.provider_type = std::string(document["provider_type"].as_string().value_or(""));
+  session.api_key_id = document["api_key"].as_object_id();
+  if (document["created"].type() == bson::Type::kDate) session.created = document["created"].get_date();
+  if (document["expires"].type() == bson::Type::kDate) session.expires = document["expires"].get_date();
+  return session;
+}
+
+Result<ApiKey> api_key_from(bson::View document) {
+  const auto id = document["_id"].as_object_id();
+  const auto app = document["app"].as_object_id();
+  const auto name = document["name"].as_string();
+  const bson::ValueView hash = document["key_hash"];
+  if (!id || !app || !name || hash.type() != bson::Type::kBinary) {
+    return Error(ErrorCode::kCorrupt, "a stored API key is incomplete");
+  }
+  return ApiKey{*id, *app, document["user"].as_object_id(), std::string(*name), std::string(hash.get_binary().bytes),
+                document["disabled"].as_bool().value_or(false)};
+}
+
+// Reads an optional found document with `read`.
+template <typename T>
+Result<std::optional<T>> read_found(const std::optional<Document>& found, Result<T> (*read)(bson::View)) {
+  if (!found) return std::optional<T>();
+  RESTITCH_TRY(T value, read(found->view()));
+  return std::optional<T>(std::move(value));
+}
+
+}  // namespace
+
+AuthStore::AuthStore(std::shared_ptr<datasource::DataSource> state)
+    : state_(std::move(state)),
+      users_(collection(*state_, "users")),
+      logins_(collection(*state_, "logins")),
+      sessions_(collection(*state_, "sessions")),
+      api_keys_(collection(*state_, "api_keys")) {}
+
+Task<void> AuthStore::prepare() {
+  datasource::IndexOptions unique;
+  unique.unique = true;
+  const Document identity_keys = keys({"app", "identities.provider_type", "identities.id"});
+  RESTITCH_CO_CHECK(co_await users_.ensure_index(identity_keys, unique));
+  const Document email_keys = keys({"app", "email"});
+  RESTITCH_CO_CHECK(co_await logins_.ensure_index(email_keys, unique));
+  const Document login_user = keys({"user"});
+  RESTITCH_CO_CHECK(co_await logins_.ensure_index(login_user));
+  const Document session_user = keys({"user"});
+  RESTITCH_CO_CHECK(co_await sessions_.ensure_index(session_user));
+  datasource::IndexOptions expiring;
+  expiring.expire_after_seconds = 0;
+  const Document expires = keys({"expires"});
+  RESTITCH_CO_CHECK(co_await sessions_.ensure_index(expires, expiring));
+  const Document hash_keys = keys({"app", "key_hash"});
+  RESTITCH_CO_CHECK(co_await api_keys_.ensure_index(hash_keys, unique));
+  const Document name_keys = keys({"app", "user", "name"});
+  RESTITCH_CO_CHECK(co_await api_keys_.ensure_index(name_keys, unique));
+  co_return Status();
+}
+
+Task<std::optional<UserRecord>> AuthStore::find_user(ObjectId app_id, ObjectId user_id) const {
+  const Document filter = by_app_and_id(app_id, user_id);
+  RESTITCH_CO_TRY(const auto found, co_await users_.find_one(filter));
+  co_return read_found<UserRecord>(found, UserRecord::from_bson);
+}
+
+Task<std::optional<UserRecord>> AuthStore::find_user_by_identity(ObjectId app_id, std::string provider_type,
+                                                                 std::string identity_id) const {
+  Builder builder;
+  builder.append("app", app_id).open_object("identities").open_object("$elemMatch");
+  builder.append("provider_type", provider_type).append("id", identity_id);
+  const Document filter = std::move(builder).finish();
+  RESTITCH_CO_TRY(const auto found, co_await users_.find_one(filter));
+  co_return read_found<UserRecord>(found, UserRecord::from_bson);
+}
+
+Task<void> AuthStore::insert_user(UserRecord user) const {
+  const Document document = user.to_bson();
+  RESTITCH_CO_CHECK(co_await users_.insert_one(document));
+  co_return Status();
+}
+
+Task<void> AuthStore::replace_user(UserRecord user) const {
+  const Document filter = by_app_and_id(user.app_id, user.id);
+  const Document document = user.to_bson();
+  RESTITCH_CO_CHECK(co_await users_.replace_one(filter, document));
+  co_return Status();
+}
+
+Task<void> AuthStore::insert_user_of_login(UserRecord user, ObjectId login_id) const {
+  const Document document = user.to_bson();
+  const Document login = bson::make_document("_id", login_id);
+  const Document attach = set_field("user", user.id);
+  co_return co_await datasource::with_transaction(
+      *state_, [&](datasource::ClientTransaction& transaction) -> Task<void> {
+        const datasource::CallOptions options{&transaction};
+        RESTITCH_CO_CHECK(co_await users_.insert_one(document, options));
+        RESTITCH_CO_CHECK(co_await logins_.update_one(login, attach.view(), {}, options));
+        co_return Status();
+      });
+}
+
+Task<void> AuthStore::add_identity(ObjectId user_id, Identity identity) const {
+  const Document filter = bson::make_document("_id", user_id);
+  const Document update = push_identity(identity);
+  RESTITCH_CO_CHECK(co_await users_.update_one(filter, update.view()));
+  co_return Status();
+}
+
+Task<void> AuthStore::touch_user(ObjectId user_id, bson::Date now) const {
+  const Document filter = bson::make_document("_id", user_id);
+  const Document update = set_field("last_authenticated", now);
+  datasource::CallOptions relaxed;
+  relaxed.relaxed_durability = true;
+  RESTITCH_CO_CHECK(co_await users_.update_one(filter, update.view(), {}, relaxed));
+  co_return Status();
+}
+
+Task<void> AuthStore::delete_user(ObjectId app_id, ObjectId user_id) const {
+  const Document filter = by_app_and_id(app_id, user_id);
+  const Document by_user = bson::make_document("user", user_id);
+  co_return co_await datasource::with_transaction(
+      *state_, [&](datasource::ClientTransaction& transaction) -> Task<void> {
+        const datasource::CallOptions options{&transaction};
+        RESTITCH_CO_CHECK(co_await users_.delete_one(filter, options));
+        RESTITCH_CO_CHECK(co_await logins_.delete_many(by_user, options));
+        RESTITCH_CO_CHECK(co_await api_keys_.delete_many(by_user, options));
+        RESTITCH_CO_CHECK(co_await sessions_.delete_many(by_user, options));
+        co_return Status();
+      });
+}
+
+Task<std::optional<PasswordLogin>> AuthStore::find_login(ObjectId app_id, std::string email) const {
+  Builder builder;
+  builder.append("app", app_id).append("email", email);
+  const Document filter = std::move(builder).finish();
+  RESTITCH_CO_TRY(const auto found, co_await logins_.find_one(filter));
+  co_return read_found<PasswordLogin>(found, login_from);
+}
+
+Task<void> AuthStore::insert_login(PasswordLogin login) const {
+  Builder builder;
+  builder.append("_id", login.id).append("app", login.app_id).append("email", login.email);
+  builder.append("password_hash", login.password_hash).append("confirmed", login.confirmed);
+  const Document document = std::move(builder).finish();
+  RESTITCH_CO_CHECK(co_await logins_.insert_one(document));
+  co_return Status();
+}
+
+Task<void> AuthStore::link_login(ObjectId login_id, ObjectId user_id, Identity identity) const {
+  const Document user = bson::make_document("_id", user_id);
+  const Document push = push_identity(identity);
+  const Document login = bson::make_document("_id", login_id);
+  const Document attach = set_field("user", user_id);
+  co_return co_await datasource::with_transaction(
+      *state_, [&](datasource::ClientTransaction& transaction) -> Task<void> {
+        const datasource::CallOptions options{&transaction};
+        RESTITCH_CO_CHECK(co_await users_.update_one(user, push.view(), {}, options));
+        RESTITCH_CO_CHECK(co_await logins_.update_one(login, attach.view(), {}, options));
+        co_return Status();
+      });
+}
+
+Task<void> AuthStore::insert_session(Session session) const {
+  Builder builder;
+  builder.append("_id", session.id).append("app", session.app_id).append("user", session.user_id);
+  builder.append("device", session.device_id).append("provider_type", session.provider_type);
+  if (session.api_key_id) builder.append("api_key", *session.api_key_id);
+  builder.append("created", session.created).append("expires", session.expires);
+  const Document document = std::move(builder).finish();
+  RESTITCH_CO_CHECK(co_await sessions_.insert_one(document));
+  co_return Status();
+}
+
+Task<std::optional<Session>> AuthStore::find_session(ObjectId app_id, ObjectId session_id) const {
+  const Document filter = by_app_and_id(app_id, session_id);
+  RESTITCH_CO_TRY(const auto found, co_await sessions_.find_one(filter));
+  co_return read_found<Session>(found, session_from);
+}
+
+Task<bool> AuthStore::delete_session(ObjectId app_id, ObjectId session_id) const {
+  const Document filter = by_app_and_id(app_id, session_id);
+  RESTITCH_CO_TRY(const std::int64_t deleted, co_await sessions_.delete_one(filter));
+  co_return deleted > 0;
+}
+
+Task<void> AuthStore::insert_api_key(ApiKey key) const {
+  Builder builder;
+  builder.append("_id", key.id).append("app", key.app_id);
+  if (key.user_id) builder.append("user", *key.user_id);
+  builder.append("name", key.name).append_binary("key_hash", 0, key.key_hash).append("disabled", key.disabled);
+  const Document document = std::move(builder).finish();
+  RESTITCH_CO_CHECK(co_await api_keys_.insert_one(document));
+  co_return Status();
+}
+
+Task<std::optional<ApiKey>> AuthStore::find_api_key_by_hash(ObjectId app_id, std::string key_hash) const {
+  Builder builder;
+  builder.append("app", app_id).append_binary("key_hash", 0, key_hash);
+  const Document filter = std::move(builder).finish();
+  RESTITCH_CO_TRY(const auto found, co_await api_keys_.find_one(filter));
+  co_return read_found<ApiKey>(found, api_key_from);
+}
+
+Task<std::optional<ApiKey>> AuthStore::find_api_key(ObjectId app_id, ObjectId user_id, ObjectId key_id) const {
+  const Document filter = owned_key(app_id, user_id, key_id);
+  RESTITCH_CO_TRY(const auto found, co_await api_keys_.find_one(filter));
+  co_return read_found<ApiKey>(found, api_key_from);
+}
+
+Task<std::vector<ApiKey>> AuthStore::list_api_keys(ObjectId app_id, ObjectId user_id) const {
+  Builder builder;
+  builder.append("app", app_id).append("user", user_id);
+  const Document filter = std::move(builder).finish();
+  datasource::FindOptions oldest_first;
+  oldest_first.sort = keys({"_id"});
+  RESTITCH_CO_TRY(const auto found, co_await api_keys_.find(filter, oldest_first));
+  std::vector<ApiKey> list;
+  for (const Document& document : found) {
+    RESTITCH_CO_TRY(ApiKey key, api_key_from(document));
+    list.push_back(std::move(key));
+  }
+  co_return list;
+}
+
+Task<bool> AuthStore::delete_api_key(ObjectId app_id, ObjectId user_id, ObjectId key_id) const {
+  const Document filter = owned_key(app_id, user_id, key_id);
+  RESTITCH_CO_TRY(const std::int64_t deleted, co_await api_keys_.delete_one(filter));
+  co_return deleted > 0;
+}
+
+Task<bool> AuthStore::set_api_key_disabled(ObjectId app_id, ObjectId user_id, ObjectId key_id, bool disabled) const {
+  const Document filter = owned_key(app_id, user_id, key_id);
+  const Document update = set_field("disabled", disabled);
+  RESTITCH_CO_TRY(const datasource::UpdateResult result, co_await api_keys_.update_one(filter, update.view()));
+  co_return result.matched > 0;
+}
+
+}  // namespace restitch::auth

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "auth/user.h"
+#include "datasource/client.h"
+#include "runtime/task.h"
+
+namespace restitch::auth {
+
+// Database of the state store that holds everything of the server itself.
+inline constexpr std::string_view kStateDatabase = "__restitch";
+
+struct Session {
+  bson::ObjectId id;
+  bson::ObjectId app_id, user_id;
+  std::string device_id;
+  std::string provider_type;
+  std::optional<bson::ObjectId> api_key_id;  // the key that opened it
+  bson::Date created, expires;
+};
+
+// An e-mail/password login (collection `logins`). It gets a user at its first sign-in.
+struct PasswordLogin {
+  bson::ObjectId id;
+  bson::ObjectId app_id;
+  std::string email;
+  std::string password_hash;
+  bool confirmed = false;
+  std::optional<bson::ObjectId> user_id;
+};
+
+struct ApiKey {
+  bson::ObjectId id;
+  bson::ObjectId app_id;
+  std::optional<bson::ObjectId> user_id;     // nothing for a server key
+  std::string name;
+  std::string key_hash;                      // SHA-256 of the key, 32 bytes
+  bool disabled = false;
+};
+
+// Users, logins, sessions and API keys in the state store, through the inner interface. Duplicates give
+// kDuplicateKey. Thread-safe.
+class AuthStore {
+ public:
+  explicit AuthStore(std::shared_ptr<datasource::DataSource> state);
+
+  // Creates the collections' indexes. Once, before anything else.
+  Task<void> prepare();
+
+  Task<std::optional<UserRecord>> find_user(bson::ObjectId app_id, bson::ObjectId user_id) const;
+  Task<std::optional<UserRecord>> find_user_by_identity(bson::ObjectId app_id, std::string provider_type,
+                                                        std::string identity_id) const;
+  Task<void> insert_user(UserRecord user) const;
+  // The user and the login's reference to it, both or neither.
+  Task<void> insert_user_of_login(UserRecord user, bson::ObjectId login_id) const;
+  Task<void> replace_user(UserRecord user) const;
+  // Appends the identity; kDuplicateKey if another user has it.
+  Task<void> add_identity(bson::ObjectId user_id, Identity identity) const;
+  Task<void> touch_user(bson::ObjectId user_id, bson::Date now) const;
+  // Removes the user with logins, keys and sessions, all or nothing.
+  Task<void> delete_user(bson::ObjectId app_id, bson::ObjectId user_id) const;
+
+  Task<std::optional<PasswordLogin>> find_login(bson::ObjectId app_id, std::string email) const;
+  Task<void> insert_login(PasswordLogin login) const;
+  // Gives the login to a user that exists already, with the identity: both or neither.
+  Task<void> link_login(bson::ObjectId login_id, bson::ObjectId user_id, Identity identity) const;
+
+  Task<void> insert_session(Session session) const;
+  Task<std::optional<Session>> find_session(bson::ObjectId app_id, bson::ObjectId session_id) const;
+  // Whether there was one.
+  Task<bool> delete_session(bson::ObjectId app_id, bson::ObjectId session_id) const;
+
+  Task<void> insert_api_key(ApiKey key) const;
+  Task<std::optional<ApiKey>> find_api_key_by_hash(bson::ObjectId app_id, std::string key_hash) const;
+  Task<std::optional<ApiKey>> find_api_key(bson::ObjectId app_id, bson::ObjectId user_id, bson::ObjectId key_id) const;
+  Task<std::vector<ApiKey>> list_api_keys(bson::ObjectId app_id, bson::ObjectId user_id) const;
+  Task<bool> delete_api_key(bson::ObjectId app_id, bson::ObjectId user_id, bson::ObjectId key_id) const;
+  Task<bool> set_api_key_disabled(bson::ObjectId app_id, bson::ObjectId user_id, bson::ObjectId key_id,
+                                  bool disabled) const;
+
+ private:
+  std::shared_ptr<datasource::DataSource> state_;
+  datasource::Collection users_, logins_, sessions_, api_keys_;
+};
+
+}  // namespace restitch::auth

@@ -1,0 +1,236 @@
+#include "net/http_connection.h"
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <ctime>
+#include <new>
+
+#include "base/log.h"
+#include "runtime/metrics.h"
+
+namespace restitch::net {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+metrics::Counter& request_count() {
+  static metrics::Counter counter("restitch_http_requests_total", "HTTP requests answered");
+  return counter;
+}
+
+metrics::Timing& request_time() {
+  static metrics::Timing timing("restitch_http_request_seconds", "Time from a complete request to its answer");
+  return timing;
+}
+
+constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable);
+
+class BeastRequest final : public HttpRequest {
+ public:
+  BeastRequest(http::request<http::string_body> message, const std::string& remote_ip)
+      : message_(std::move(message)), remote_ip_(remote_ip) {}
+
+  std::string_view method() const override { return to_view(message_.method_string()); }
+  std::string_view target() const override { return to_view(message_.target()); }
+  std::string_view header(std::string_view name) const override {
+    const auto it = message_.find(beast::string_view(name.data(), name.size()));
+    return it == message_.end() ? std::string_view() : to_view(it->value());
+  }
+  void for_each_header(const std::function<void(std::string_view, std::string_view)>& visit) const override {
+    for (const auto& field : message_) visit(to_view(field.name_string()), to_view(field.value()));
+  }
+  std::string_view body() const override { return message_.body(); }
+  const std::string& remote_ip() const override { return remote_ip_; }
+  bool keep_alive() const { return message_.keep_alive(); }
+
+ private:
+  static std::string_view to_view(beast::string_view text) { return {text.data(), text.size()}; }
+
+  http::request<http::string_body> message_;
+  const std::string& remote_ip_;
+};
+
+// The Date header's value, made anew at most once a second for each thread.
+std::string_view date_now() {
+  thread_local std::time_t made_at = 0;
+  thread_local std::array<char, 40> text{};
+  thread_local std::size_t size = 0;
+  const std::time_t now = std::time(nullptr);
+  if (now != made_at) {
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    made_at = now;
+  }
+  return {text.data(), size};
+}
+
+bool has_line_break(std::string_view text) { return text.find_first_of("\r\n") != std::string_view::npos; }
+
+std::string head_of(const HttpResponse& response, bool keep_alive) {
+  std::string head;
+  head.reserve(512);
+  head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(reason_of(response.status));
+  head.append("\r\nDate: ").append(date_now());
+  for (const auto& [name, value] : response.headers) {
+    if (has_line_break(value)) continue;
+    head.append("\r\n").append(name).append(": ").append(value);
+  }
+  if (response.status != 204 && response.status != 304) {
+    head.append("\r\nContent-Length: ").append(std::to_string(response.body.size()));
+  }
+  if (!keep_alive) head.append("\r\nConnection: close");
+  head.append("\r\n\r\n");
+  return head;
+}
+
+class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(tcp::socket socket, const HttpService& service) : stream_(std::move(socket)), service_(service) {
+    error_code ignored;
+    const auto endpoint = stream_.socket().remote_endpoint(ignored);
+    if (!ignored) remote_ip_ = endpoint.address().to_string();
+    stream_.socket().set_option(tcp::no_delay(true), ignored);
+  }
+
+  asio::awaitable<void> serve() override {
+    const auto self = shared_from_this();
+    while (!draining_) {
+      const bool again = co_await serve_one();
+      if (!again) break;
+    }
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  }
+
+  void drain() override {
+    draining_ = true;
+    if (!in_request_) stream_.close();
+  }
+
+  void abort() override { stream_.close(); }
+
+ private:
+  // False when the connection is to end.
+  asio::awaitable<bool> serve_one() {
+    http::request_parser<http::string_body> parser;
+    parser.header_limit(static_cast<std::uint32_t>(service_.options.max_header_bytes));
+    parser.body_limit(service_.options.max_body_bytes);
+
+    in_request_ = buffer_.size() > 0;
+    stream_.expires_after(in_request_ ? service_.options.request_timeout : service_.options.idle_timeout);
+    const auto [head_error, head_bytes] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
+    if (head_error) co_return co_await refuse(head_error, parser);
+    in_request_ = true;
+
+    if (http::token_list(parser.get()[http::field::expect]).exists("100-continue")) {
+      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      const auto [error, sent] = co_await boost::asio::async_write(stream_, boost::asio::buffer(kContinue), kTuple);
+      if (error) co_return false;
+    }
+    if (!parser.is_done()) {
+      stream_.expires_after(service_.options.request_timeout);
+      const auto [body_error, body_bytes] = co_await http::async_read(stream_, buffer_, parser, kTuple);
+      if (body_error) co_return co_await refuse(body_error, parser);
+    }
+    stream_.expires_never();
+
+    const BeastRequest request(parser.release(), remote_ip_);
+    const auto started = std::chrono::steady_clock::now();
+    HttpResponse response = co_await answer(request);
+    request_time().observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    request_count().add();
+    const bool keep_alive = request.keep_alive() && !draining_;
+    const bool sent = co_await send(response, request.method() == "HEAD", keep_alive);
+    in_request_ = false;
+    co_return sent && keep_alive;
+  }
+
+  asio::awaitable<HttpResponse> answer(const HttpRequest& request) {
+    HttpResponse failure;
+    failure.status = 503;
+    failure.set("Content-Type", "application/json");
+    failure.body = R"({"error":"the server is out of memory for this request"})";
+    try {
+      co_return co_await service_.handler(request);
+    } catch (const std::bad_alloc&) {
+      RESTITCH_LOG(kError, kNetwork, 1101, "Out of memory while answering a request");
+    } catch (const std::exception& error) {
+      RESTITCH_LOG(kError, kNetwork, 1102, "A request ended by an exception", {"error", error.what()});
+      failure.status = 500;
+      failure.body = R"({"error":"internal server error","error_code":"InternalServerError"})";
+    }
+    co_return failure;
+  }
+
+  asio::awaitable<bool> send(const HttpResponse& response, bool head_only, bool keep_alive) {
+    const std::string head = head_of(response, keep_alive);
+    const std::array<boost::asio::const_buffer, 2> buffers{
+        boost::asio::buffer(head), head_only ? boost::asio::const_buffer() : boost::asio::buffer(response.body)};
+    stream_.expires_after(service_.options.request_timeout);
+    const auto [error, bytes] = co_await boost::asio::async_write(stream_, buffers, kTuple);
+    co_return !error;
+  }
+
+  // Answers what cannot be read as a request, where an answer still makes sense.
+  asio::awaitable<bool> refuse(error_code error, http::request_parser<http::string_body>& parser) {
+    HttpResponse response;
+    if (error == http::error::body_limit) {
+      const BeastRequest request(parser.release(), remote_ip_);
+      response = co_await service_.on_oversized_body(request);
+    } else if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+      response.status = 431;
+      response.set("Content-Type", "application/json");
+      response.body = R"({"error":"request header is too large"})";
+    } else if (error.category() == make_error_code(http::error::bad_method).category() &&
+               error != http::error::end_of_stream && error != http::error::partial_message) {
+      response.status = 400;
+      response.set("Content-Type", "application/json");
+      response.body = R"({"error":"malformed HTTP request"})";
+    } else {
+      co_return false;  // closed, reset or timed out by the peer
+    }
+    co_await send(response, false, false);
+    co_await discard_rest();
+    co_return false;
+  }
+
+  // Reads on for a moment, so that a peer that is still sending sees the answer and not a reset.
+  asio::awaitable<void> discard_rest() {
+    static constexpr std::size_t kAtMost = 32U << 20U;
+    std::array<char, 16384> sink{};
+    error_code ignored;
+    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.expires_after(std::chrono::seconds(2));
+    std::size_t total = 0;
+    while (total < kAtMost) {
+      const auto [error, bytes] = co_await stream_.async_read_some(boost::asio::buffer(sink), kTuple);
+      if (error) co_return;
+      total += bytes;
+    }
+  }
+
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_;
+  const HttpService& service_;
+  std::string remote_ip_;
+  bool draining_ = false;
+  bool in_request_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<HttpConnection> HttpConnection::create(tcp::socket socket, const HttpService& service) {
+  return std::make_shared<Connection>(std::move(socket), service);
+}
+
+}  // namespace restitch::net
