@@ -1,5 +1,5 @@
 # restitch_library(<folder> [ASIO] [DEPS <folder>…] [LIBS <target>…])
-# One static library restitch_<folder> from src/<folder>/**.cc, and, where there are *_test.cc files, one test
+# One static library restitch_<folder> from src/<folder>/**.cc (without main.cc), and, where there are *_test.cc files, one test
 # program restitch_<folder>_test registered with CTest. ASIO shares the precompiled header of Boost.Asio.
 set(RESTITCH_PCH_PLAIN <string> <string_view> <vector> <optional> <variant> <memory> <functional> <algorithm>
     <map> <unordered_map> <cstdint> <utility>)
@@ -22,7 +22,7 @@ function(restitch_library folder)
   set(root ${CMAKE_SOURCE_DIR}/src/${folder})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${root}/*.cc)
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${root}/*_test.cc)
-  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|bench|fuzz)|/main)\\.cc$")
 
   list(TRANSFORM ARG_DEPS PREPEND restitch_ OUTPUT_VARIABLE deps)
   if(sources)
@@ -49,19 +49,13 @@ function(restitch_library folder)
   endif()
 endfunction()
 
-# The server's own sources become the program; `all_tests` builds every test program.
-function(restitch_program name root)
-  cmake_parse_arguments(ARG "ASIO" "" "DEPS;LIBS" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${root}/*.cc)
-  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+# The program, from its main file, and the target `all_tests`, which builds every test program.
+function(restitch_program name main)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
   list(TRANSFORM ARG_DEPS PREPEND restitch_ OUTPUT_VARIABLE deps)
-  if(sources)
-    add_executable(${name} ${sources})
-    target_link_libraries(${name} PRIVATE restitch_options Boost::headers ${deps} ${ARG_LIBS})
-    target_compile_definitions(${name} PRIVATE RESTITCH_VERSION="${PROJECT_VERSION}")
-    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
-    restitch_precompile(${name} RESTITCH_FIRST_ASIO "${RESTITCH_PCH_ASIO}")
-  endif()
+  add_executable(${name} ${main})
+  target_link_libraries(${name} PRIVATE restitch_options Boost::headers ${deps} ${ARG_LIBS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
   get_property(tests GLOBAL PROPERTY RESTITCH_TESTS)
   add_custom_target(all_tests DEPENDS ${tests})
 endfunction()

@@ -8,7 +8,7 @@ target_include_directories(restitch_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(restitch_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fvisibility=hidden -fpch-preprocess)
 target_compile_definitions(restitch_options INTERFACE
-  _GLIBCXX_ASSERTIONS BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT)
+  RESTITCH_VERSION="${PROJECT_VERSION}" _GLIBCXX_ASSERTIONS BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_HAS_CO_AWAIT)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives of g++ 12 in coroutines and in std::variant at -O2.
   target_compile_options(restitch_options INTERFACE

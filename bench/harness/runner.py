@@ -25,7 +25,7 @@ class Plan:
 
 
 def full_plan(runs, seconds):
-    return Plan(runs, seconds, warm_up_seconds=2, is_quick=False)
+    return Plan(runs, seconds, warm_up_seconds=3, is_quick=False)
 
 
 def quick_plan():

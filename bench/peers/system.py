@@ -103,7 +103,8 @@ class HttpSystem(System):
     def launch(self):
         command, env = self.command()
         log_file = self.context.work_dir / f"{self.name}.log"
-        self.server = Server(command, self.context.server_core, log_file, env)
+        work_dir = self.context.work_dir  # some servers write logs where they start
+        self.server = Server(command, self.context.server_core, log_file, env, cwd=work_dir)
         self.server.wait_until(self.is_ready)
 
     def is_ready(self):

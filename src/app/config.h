@@ -46,6 +46,8 @@ struct Relationship {
 struct CollectionConfig {
   std::string database, collection;
   std::string directory;                  // for findings: "data_sources/mongodb-atlas/shop/items"
+  std::string rules_file, schema_file;    // where they stand; one file in the legacy layouts
+  std::string schema_pointer;             // of the schema in its file: "" or "/schema"
   bool has_rules = false;                 // a rules.json with at least `database` and `collection` was there
   std::vector<Role> roles;
   std::vector<Filter> filters;
@@ -62,7 +64,8 @@ struct DataSourceConfig {
   std::string read_preference = "primary";
   bson::Document read_preference_tag_sets;  // array
   bool wire_protocol_enabled = false;
-  std::string uri;                        // kSelfHosted
+  std::string uri;                        // kSelfHosted, inline
+  std::string uri_secret;                 // kSelfHosted: name of the secret that holds the URI
   std::string directory;
   bool has_default_rule = false;
   std::vector<Role> default_roles;
@@ -89,7 +92,8 @@ struct FunctionConfig {
   std::string name;
   std::string path;                       // without ".js"; differs from name for a base-name match
   std::string source;
-  std::string file;                       // for findings
+  std::string file;                       // of the source, for findings
+  std::string manifest_file, manifest_pointer;  // where the members below stand; "" = nowhere, all are defaults
   bool is_private = false;
   std::optional<bson::Value> can_evaluate;
   bool disable_arg_logs = false;
@@ -107,7 +111,7 @@ struct ValueConfig {
 // A component that this version stores, validates in form and hands back, e.g. triggers/x.json.
 struct OpaqueFile {
   std::string path;
-  bson::Value content;
+  bson::Value content;                    // a string for a webhook's source.js
 };
 
 struct Config {

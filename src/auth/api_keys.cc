@@ -71,7 +71,7 @@ Task<void> AuthService::delete_api_key(AppPtr app, std::string refresh_token, st
   RESTITCH_CO_TRY(const LiveSession live, co_await live_session(app, std::move(refresh_token)));
   RESTITCH_CO_TRY(const bson::ObjectId id, parse_key_id(key_id));
   if (live.session.api_key_id == id) {
-    co_return Error(ErrorCode::kPermissionDenied, "cannot delete the API key that this session signed in with");
+    co_return Error(ErrorCode::kApiKeyInUse, "cannot delete the API key that this session signed in with");
   }
   RESTITCH_CO_TRY(const bool existed, co_await store_.delete_api_key(app->app_id, live.session.user_id, id));
   if (!existed) co_return key_not_found();

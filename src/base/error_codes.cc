@@ -30,6 +30,7 @@ std::string_view name_of(ErrorCode code) {
     case ErrorCode::kAuthProviderNotFound: return "AuthProviderNotFound";
     case ErrorCode::kApiKeyNotFound: return "ApiKeyNotFound";
     case ErrorCode::kApiKeyExists: return "ApiKeyExists";
+    case ErrorCode::kApiKeyInUse: return "ApiKeyInUse";
     case ErrorCode::kAccountNameInUse: return "AccountNameInUse";
     case ErrorCode::kUserAlreadyConfirmed: return "UserAlreadyConfirmed";
     case ErrorCode::kUserpassTokenInvalid: return "UserpassTokenInvalid";

@@ -37,6 +37,7 @@ enum class ErrorCode : std::uint16_t {
   kAuthProviderNotFound,
   kApiKeyNotFound,
   kApiKeyExists,
+  kApiKeyInUse,           // the key that the session signed in with cannot be deleted in it
   kAccountNameInUse,
   kUserAlreadyConfirmed,
   kUserpassTokenInvalid,

@@ -287,6 +287,7 @@ void append_json(std::string& out, ValueView value, JsonMode mode) {
 
 std::string to_json(ValueView value, JsonMode mode) {
   std::string out;
+  out.reserve(value.raw().size() * 2);
   append_json(out, value, mode);
   return out;
 }

@@ -11,7 +11,6 @@ namespace restitch::bson {
 namespace {
 
 constexpr int kMaxKeyDepth = 256;
-constexpr std::uint64_t kLongBinary = 0xFF;
 
 std::uint8_t byte_of(KeyClass key_class) { return static_cast<std::uint8_t>(key_class); }
 
@@ -144,7 +143,8 @@ class Decoder {
     RESTITCH_TRY(const std::uint64_t size, key_.big_endian(4));
     if (size < 12 + 1) return corrupt_key("bad pointer length");
     append_u32(out, size - 12);
-    return key_.copy(size, out);
+    RESTITCH_CHECK(key_.copy(size, out));
+    return out[out.size() - 13] == '\0' ? Status{} : corrupt_key("pointer name has no end");
   }
 
   Status code_with_scope(std::string& out, int depth) {

@@ -10,15 +10,8 @@
 namespace restitch::bson {
 namespace {
 
-// Binaries below this length store it in one byte; longer ones this byte and four more.
-constexpr std::size_t kLongBinary = 0xFF;
-
 void put(std::string& out, KeyClass key_class) { out.push_back(static_cast<char>(key_class)); }
 void put_end(std::string& out) { out.push_back(static_cast<char>(kKeyEnd)); }
-
-void put_big_endian(std::string& out, std::uint64_t value, unsigned count) {
-  for (unsigned i = count; i-- > 0;) out.push_back(static_cast<char>(value >> 8U * i));
-}
 
 void put_text(std::string& out, std::string_view text) {
   while (true) {
@@ -60,7 +53,7 @@ void put_binary(std::string& out, BinaryView binary) {
     out.push_back(static_cast<char>(binary.bytes.size()));
   } else {
     out.push_back(static_cast<char>(kLongBinary));
-    put_big_endian(out, binary.bytes.size(), 4);
+    append_big_endian(out, binary.bytes.size(), 4);
   }
   out.push_back(static_cast<char>(binary.subtype));
   out.append(binary.bytes);
@@ -101,19 +94,19 @@ void put_ascending(std::string& out, ValueView value) {
       return put(out, value.get_bool() ? KeyClass::kTrue : KeyClass::kFalse);
     case Type::kDate:
       put(out, KeyClass::kDate);
-      return put_big_endian(out, static_cast<std::uint64_t>(value.get_date().millis) ^ 1ULL << 63U,
-                            8);
+      return append_big_endian(
+          out, static_cast<std::uint64_t>(value.get_date().millis) ^ 1ULL << 63U, 8);
     case Type::kTimestamp:
       put(out, KeyClass::kTimestamp);
-      put_big_endian(out, value.get_timestamp().seconds, 4);
-      return put_big_endian(out, value.get_timestamp().increment, 4);
+      append_big_endian(out, value.get_timestamp().seconds, 4);
+      return append_big_endian(out, value.get_timestamp().increment, 4);
     case Type::kRegex:
       put(out, KeyClass::kRegex);
       put_name(out, value.get_regex().pattern);
       return put_name(out, value.get_regex().options);
     case Type::kDbPointer:
       put(out, KeyClass::kDbPointer);
-      put_big_endian(out, value.raw().size() - 4, 4);
+      append_big_endian(out, value.raw().size() - 4, 4);
       out.append(value.raw().substr(4));
       return;
     case Type::kCode:

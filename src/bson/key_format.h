@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace restitch::bson {
 
@@ -46,6 +47,9 @@ inline constexpr std::uint8_t kKeyEnd = 0x00;
 // unambiguous.
 inline constexpr std::uint8_t kTextEscape = 0x01;
 
+// Binaries below this length store it in one byte; others store this byte and then four.
+inline constexpr std::uint64_t kLongBinary = 0xFF;
+
 // Whether the continuation of a decimal that no double equals follows.
 inline constexpr std::uint8_t kExactFraction = 0x0;
 inline constexpr std::uint8_t kDecimalFollows = 0x1;
@@ -69,5 +73,9 @@ enum class TypeBits : std::uint8_t {
   kRawDouble = 5,     // NaN: then its 8 bytes
   kRawDecimal = 6,    // zero, infinite, NaN or not canonical: then its 16 bytes
 };
+
+inline void append_big_endian(std::string& out, std::uint64_t value, unsigned count) {
+  for (unsigned i = count; i-- > 0;) out.push_back(static_cast<char>(value >> 8U * i));
+}
 
 }  // namespace restitch::bson

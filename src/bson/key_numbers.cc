@@ -97,10 +97,6 @@ Magnitude magnitude_of(Decimal128 absolute) {
   return magnitude_of_fraction(absolute);
 }
 
-void append_big_endian(std::string& out, std::uint64_t value, unsigned count) {
-  for (unsigned i = count; i-- > 0;) out.push_back(static_cast<char>(value >> 8U * i));
-}
-
 void append_decimal(std::string& out, const DecimalParts& parts) {
   const int digits = digit_count(parts.coefficient);
   const int adjusted = parts.exponent + digits - 1;

@@ -90,8 +90,6 @@ struct RegexView {
   std::string_view options;
 };
 
-struct CodeWithScopeView;
-
 struct Null {};
 struct Undefined {};
 struct MinKey {};

@@ -140,7 +140,7 @@ std::string ValueGenerator::text() {
 Document ValueGenerator::object(int max_depth) {
   Builder builder;
   for (std::uint64_t i = below(4); i > 0; --i) {
-    const std::string name = without_nul(text());
+    const std::string name = without_nul(text()) + std::to_string(i);  // unique
     if (below(8) == 0) {
       builder.append(name, Value::undefined());
     } else {

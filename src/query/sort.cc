@@ -5,6 +5,7 @@
 
 #include "bson/key_encoding.h"
 #include "query/element_text.h"
+#include "query/field_path.h"
 #include "query/path.h"
 
 namespace restitch::query {
@@ -14,21 +15,6 @@ constexpr std::size_t kMaxParts = 32;
 
 Error parallel_arrays() {
   return mongo_error(2, "cannot sort with keys that are parallel arrays");
-}
-
-Status check_path(std::string_view path) {
-  if (path.empty()) return mongo_error(40352, "FieldPath cannot be constructed with empty string");
-  if (path.back() == '.') return mongo_error(40353, "FieldPath must not end with a '.'.");
-  for (const std::string& component : split_path(path)) {
-    if (component.empty()) {
-      return mongo_error(15998, "FieldPath field names may not be empty strings.");
-    }
-    if (component.front() == '$') {
-      return mongo_error(16410, "FieldPath field names may not start with '$'. Consider using "
-                                "$getField or $setField.");
-    }
-  }
-  return {};
 }
 
 Result<bool> read_direction(const bson::Element& element) {
@@ -91,8 +77,7 @@ class KeyFinder {
       return {};
     }
     if (array.get_document().empty()) {
-      enter(row, array, bson::Value::undefined(), 0, true);
-      return {};
+      return enter(row, array, bson::ValueView(bson::Type::kUndefined, nullptr, 0), 0, true);
     }
     std::size_t position = 0;
     for (const bson::Element& element : array.get_document()) {
@@ -182,7 +167,7 @@ Result<SortPattern> SortPattern::compile(bson::View spec, const CommandContext& 
   SortPattern pattern;
   pattern.comparator_ = context.comparator;
   for (const bson::Element& element : spec) {
-    RESTITCH_CHECK(check_path(element.name));
+    RESTITCH_CHECK(check_field_path(element.name));
     RESTITCH_TRY(const bool descending, read_direction(element));
     pattern.parts_.push_back(
         {std::string(element.name), split_path(element.name), descending});

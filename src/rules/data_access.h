@@ -18,25 +18,27 @@ using SourceMap = std::map<std::string, std::shared_ptr<datasource::DataSource>,
 
 struct DataAccessSettings {
   schema::ValidationSettings validation;
-  bool allow_regex = true;                 // $regex in user queries (spec: rules §6.1)
+  bool allow_regex = true;  // $regex in user queries (spec: rules §6.1)
   std::int64_t max_result_documents = 50000;
 };
 
 // A multi-statement transaction that a function opened; statements of both contexts may run in it.
 using TransactionHandle = std::shared_ptr<datasource::ClientTransaction>;
 
-// The one gate to application data: every operation of a client, a function or an endpoint passes here
-// (spec: rules §1, 6). Thread-safe; one per deployed app.
+// The one gate to application data: every operation of a client, a function or an endpoint passes
+// here (spec: rules §1, 6). Thread-safe; one per deployed app.
 class DataAccess {
  public:
   static std::shared_ptr<DataAccess> create(std::shared_ptr<const RuleSet> rules, SourceMap sources,
                                             DataAccessSettings settings);
   virtual ~DataAccess() = default;
 
-  // As an end user: filters, roles, limited execution, schema. The value is the client's result: an array for find,
-  // a document or null for findOne, {insertedId}, {matchedCount, modifiedCount[, upsertedId]}, …
+  // As an end user: filters, roles, limited execution, schema. The value is the client's result: an
+  // array for find, a document or null for findOne, {insertedId}, {matchedCount, modifiedCount[,
+  // upsertedId]}, …
   virtual Task<bson::Value> run_as_user(Operation operation, const EvaluationContext& context,
-                                        datasource::Deadline deadline, TransactionHandle transaction = nullptr) = 0;
+                                        datasource::Deadline deadline,
+                                        TransactionHandle transaction = nullptr) = 0;
   // As the system user: nothing of the above, every operator and option.
   virtual Task<bson::Value> run_as_system(Operation operation, datasource::Deadline deadline,
                                           TransactionHandle transaction = nullptr) = 0;

@@ -13,8 +13,22 @@ namespace restitch::rules {
 
 // The data access actions of clients and functions (spec: client-api §12.2, functions §7.2).
 enum class Action : std::uint8_t {
-  kFind, kFindOne, kFindOneAndUpdate, kFindOneAndReplace, kFindOneAndDelete, kAggregate, kCount, kDistinct,
-  kInsertOne, kInsertMany, kDeleteOne, kDeleteMany, kUpdateOne, kUpdateMany, kReplaceOne, kBulkWrite,
+  kFind,
+  kFindOne,
+  kFindOneAndUpdate,
+  kFindOneAndReplace,
+  kFindOneAndDelete,
+  kAggregate,
+  kCount,
+  kDistinct,
+  kInsertOne,
+  kInsertMany,
+  kDeleteOne,
+  kDeleteMany,
+  kUpdateOne,
+  kUpdateMany,
+  kReplaceOne,
+  kBulkWrite,
 };
 
 std::optional<Action> action_from_name(std::string_view name);
@@ -28,23 +42,23 @@ struct Operation {
   bson::Document filter;
   bson::Document projection;
   bson::Document sort;
-  std::int64_t skip = 0, limit = 0;        // 0 = none
-  bson::Value update;                      // operators or replacement (object), or pipeline (array)
+  std::int64_t skip = 0, limit = 0;  // 0 = none
+  bson::Value update;                // operators or replacement (object), or pipeline (array)
   bool upsert = false;
   bool return_new = false;
-  bson::Document array_filters;            // array
-  std::vector<bson::Document> documents;   // inserts
+  bson::Document array_filters;           // array
+  std::vector<bson::Document> documents;  // inserts
   bool ordered = true;
-  bson::Document pipeline;                 // array
+  bson::Document pipeline;  // array
   std::string distinct_key;
-  bson::Document bulk;                     // array of bulkWrite models
-  bson::Document options;                  // further options of system functions (hint, collation, allowDiskUse, …)
+  bson::Document bulk;     // array of bulkWrite models
+  bson::Document options;  // further options of system functions (hint, collation, allowDiskUse, …)
 };
 
-// Reads the argument object of a client's service call ({"database", "collection", "query", …}) with the option names
-// that the action uses. Errors: kMissingParameter, kInvalidArgument with the documented texts. `schema_name` alone is
-// left in `title` for the caller to resolve.
-Result<Operation> parse_client_operation(Action action, std::string_view source, bson::View argument,
-                                         std::string* title);
+// Reads the argument object of a client's service call ({"database", "collection", "query", …})
+// with the option names that the action uses. Errors: kMissingParameter, kInvalidArgument with the
+// documented texts. `schema_name` alone is left in `title` for the caller to resolve.
+Result<Operation> parse_client_operation(Action action, std::string_view source,
+                                         bson::View argument, std::string* title);
 
 }  // namespace restitch::rules

@@ -9,15 +9,18 @@
 
 namespace restitch::rules {
 
-class CompiledRules;   // roles and filters of one rule object
+class CompiledRules;  // roles and filters of one rule object
+class SchemaRules;    // `validate` expressions of one schema
 
 // What applies to one namespace.
 struct NamespaceRules {
-  std::shared_ptr<const CompiledRules> rules;          // never null
-  std::shared_ptr<const schema::Schema> schema;        // null = no validation
+  std::shared_ptr<const CompiledRules> rules;     // never null
+  std::shared_ptr<const schema::Schema> schema;   // null = no validation
+  std::shared_ptr<const SchemaRules> validators;  // null = none
 };
 
-// All rules and schemas of an app, compiled at deployment (spec: rules §1.1). Immutable, thread-safe.
+// All rules and schemas of an app, compiled at deployment (spec: rules §1.1). Immutable,
+// thread-safe.
 class RuleSet {
  public:
   // Problems go to `findings`; nullptr if they are errors.

@@ -21,13 +21,15 @@ struct ClusterStatistics {
   std::uint64_t inline_reads = 0, pooled_reads = 0;
 };
 
-// The embedded cluster: poses as the primary of a one-node replica set of MongoDB 7.0 (spec: mongodb-engine).
-// Commands run on the caller's thread while the data is in memory and hop to `pool` when a read would wait for the
-// disk or work on many documents; writes resume the caller after their commit group is durable.
+// The embedded cluster: poses as the primary of a one-node replica set of MongoDB 7.0 (spec:
+// mongodb-engine). Commands run on the caller's thread while the data is in memory and hop to
+// `pool` when a read would wait for the disk or work on many documents; writes resume the caller
+// after their commit group is durable.
 class Cluster : public DataSource {
  public:
   // `pool` must outlive the cluster.
-  static Result<std::unique_ptr<Cluster>> open(const ClusterOptions& options, runtime::BlockingPool& pool);
+  static Result<std::unique_ptr<Cluster>> open(const ClusterOptions& options,
+                                               runtime::BlockingPool& pool);
 
   virtual ClusterStatistics statistics() const = 0;
   // Aborts transactions, kills cursors, closes the storage. No command may be running.

@@ -156,9 +156,9 @@ constexpr std::pair<int, std::string_view> kNames[] = {
 }  // namespace
 
 std::string error_name(int number) {
-  const auto* found = std::lower_bound(
-      std::begin(kNames), std::end(kNames), number,
-      [](const std::pair<int, std::string_view>& entry, int wanted) { return entry.first < wanted; });
+  const auto* found = std::lower_bound(std::begin(kNames), std::end(kNames), number,
+                                       [](const std::pair<int, std::string_view>& entry,
+                                          int wanted) { return entry.first < wanted; });
   if (found != std::end(kNames) && found->first == number) return std::string(found->second);
   return "Location" + std::to_string(number);
 }

@@ -78,8 +78,8 @@ Result<std::optional<std::int64_t>> Fields::non_negative(std::string_view name) 
   RESTITCH_TRY(const std::optional<std::int64_t> number, integer(name));
   if (number && *number < 0) {
     return mongo_error(51024, "BSON field '" + std::string(name) +
-                                  "' value must be >= 0, actual value '" +
-                                  std::to_string(*number) + "'");
+                                  "' value must be >= 0, actual value '" + std::to_string(*number) +
+                                  "'");
   }
   return number;
 }

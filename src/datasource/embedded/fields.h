@@ -10,8 +10,9 @@
 
 namespace restitch::datasource::embedded {
 
-// Typed access to the fields of a command or of one of its statements, with the errors of MongoDB's request parser
-// (spec: mongodb-engine §1): 14 for a wrong type, 51024 for a negative number, 40414 for a missing field.
+// Typed access to the fields of a command or of one of its statements, with the errors of MongoDB's
+// request parser (spec: mongodb-engine §1): 14 for a wrong type, 51024 for a negative number, 40414
+// for a missing field.
 class Fields {
  public:
   // `owner` is the name that error texts give the structure; it must outlive this.

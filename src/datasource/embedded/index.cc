@@ -23,14 +23,35 @@ constexpr std::size_t kMaxFields = 32;
 constexpr std::size_t kMaxPatternBytes = 2048;
 constexpr std::int64_t kMaxExpireSeconds = 2147483647;
 
-Error cannot_create(std::string text) { return mongo_error(code::kCannotCreateIndex, std::move(text)); }
+Error cannot_create(std::string text) {
+  return mongo_error(code::kCannotCreateIndex, std::move(text));
+}
 
 bool is_known_option(std::string_view name) {
-  static constexpr std::string_view kOptions[] = {
-      "v",      "key",       "name",   "ns",     "unique",    "background", "sparse", "hidden",
-      "partialFilterExpression", "expireAfterSeconds", "collation", "storageEngine", "clustered",
-      "prepareUnique", "weights", "default_language", "language_override", "textIndexVersion",
-      "2dsphereIndexVersion", "bits", "min", "max", "wildcardProjection", "dropDups"};
+  static constexpr std::string_view kOptions[] = {"v",
+                                                  "key",
+                                                  "name",
+                                                  "ns",
+                                                  "unique",
+                                                  "background",
+                                                  "sparse",
+                                                  "hidden",
+                                                  "partialFilterExpression",
+                                                  "expireAfterSeconds",
+                                                  "collation",
+                                                  "storageEngine",
+                                                  "clustered",
+                                                  "prepareUnique",
+                                                  "weights",
+                                                  "default_language",
+                                                  "language_override",
+                                                  "textIndexVersion",
+                                                  "2dsphereIndexVersion",
+                                                  "bits",
+                                                  "min",
+                                                  "max",
+                                                  "wildcardProjection",
+                                                  "dropDups"};
   for (const std::string_view option : kOptions) {
     if (option == name) return true;
   }
@@ -44,8 +65,7 @@ Status check_field_name(std::string_view name) {
     if (component.empty()) return cannot_create("Index keys cannot contain an empty field.");
     const bool is_reference = component == "$id" || component == "$ref" || component == "$db";
     if (component.front() == '$' && !(position > 0 && is_reference)) {
-      return cannot_create(
-          "Index key contains an illegal field name: field name starts with '$'.");
+      return cannot_create("Index key contains an illegal field name: field name starts with '$'.");
     }
     ++position;
   }
@@ -117,7 +137,8 @@ Status check_partial_node(const query::FilterNode& node, bool is_root) {
     case FilterOp::kAlwaysTrue:
       if (is_root) return {};
       break;
-    default: break;
+    default:
+      break;
   }
   return cannot_create("Expression not supported in partial index");
 }
@@ -152,8 +173,9 @@ Status check_expiry(const OptionCheck& check, ValueView value) {
   const double seconds = value.as_double().value_or(-1);
   if (std::isnan(seconds)) return {};
   if (seconds < 0) {
-    return cannot_create("TTL index 'expireAfterSeconds' option cannot be less than 0. Index spec: " +
-                         bson::to_shell(check.spec));
+    return cannot_create(
+        "TTL index 'expireAfterSeconds' option cannot be less than 0. Index spec: " +
+        bson::to_shell(check.spec));
   }
   if (seconds > static_cast<double>(kMaxExpireSeconds)) {
     return cannot_create(
@@ -162,9 +184,10 @@ Status check_expiry(const OptionCheck& check, ValueView value) {
         bson::to_shell(check.spec));
   }
   if (check.key.count() != 1) {
-    return cannot_create("TTL indexes are single-field indexes, compound indexes do not support "
-                         "TTL. Index spec: " +
-                         bson::to_shell(check.spec));
+    return cannot_create(
+        "TTL indexes are single-field indexes, compound indexes do not support "
+        "TTL. Index spec: " +
+        bson::to_shell(check.spec));
   }
   return {};
 }
@@ -223,9 +246,9 @@ Error in_specification(Error error, View spec, bool name_accepted) {
   Builder shown;
   shown.append_all(spec);
   if (name_accepted && !spec.contains("v")) shown.append("v", std::int32_t{2});
-  return mongo_error(error.mongo_code(),
-                     "Error in specification " + bson::to_shell(std::move(shown).finish().view()) +
-                         " :: caused by :: " + error.message());
+  return mongo_error(error.mongo_code(), "Error in specification " +
+                                             bson::to_shell(std::move(shown).finish().view()) +
+                                             " :: caused by :: " + error.message());
 }
 
 Status check_collation(View collation) {

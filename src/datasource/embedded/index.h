@@ -30,16 +30,21 @@ struct StoredFilter {
   bson::Document spec;
   std::optional<query::Filter> filter;
 
-  static Result<std::shared_ptr<const StoredFilter>> compile(bson::View spec, query::Comparator comparator);
+  static Result<std::shared_ptr<const StoredFilter>> compile(bson::View spec,
+                                                             query::Comparator comparator);
 };
 
-// What is learnt about an index while it is used. Shared by all versions of the index's description.
+// What is learnt about an index while it is used. Shared by all versions of the index's
+// description.
 struct IndexRuntime {
-  explicit IndexRuntime(std::size_t fields) : multikey(fields) {}
+  explicit IndexRuntime(std::size_t fields) : multikey(fields), stored_multikey(fields) {}
 
-  // Per field: bit c is set once a document had an array at path component c. Bits are never cleared. Set before the
-  // write that needs them becomes visible, so a reader that takes its snapshot first sees what it must.
+  // Per field: bit c is set once a document had an array at path component c. Bits are never
+  // cleared. Set before the write that needs them becomes visible, so a reader that takes its
+  // snapshot first sees what it must.
   std::vector<std::atomic<std::uint64_t>> multikey;
+  // The bits that the catalog holds durably.
+  std::vector<std::atomic<std::uint64_t>> stored_multikey;
   std::atomic<std::uint64_t> uses{0};
   bson::Date since;
 };
@@ -48,13 +53,13 @@ struct IndexRuntime {
 struct Index {
   storage::IndexId ident = 0;
   std::string name;
-  bson::Document spec;               // as listIndexes prints it
-  bson::Document key;                // key pattern
+  bson::Document spec;  // as listIndexes prints it
+  bson::Document key;   // key pattern
   std::vector<IndexField> fields;
-  bool unique = false;               // true for _id_ as well
+  bool unique = false;  // true for _id_ as well
   bool sparse = false;
   bool hidden = false;
-  bool is_building = false;          // maintained by writers, not yet usable by readers
+  bool is_building = false;  // maintained by writers, not yet usable by readers
   std::optional<std::int64_t> expire_after_seconds;
   std::shared_ptr<const StoredFilter> partial;
   std::shared_ptr<const query::Collation> collation;
@@ -72,8 +77,8 @@ using IndexPtr = std::shared_ptr<const Index>;
 
 // What createIndexes is asked for, completed and checked (spec: mongodb-engine §10.1).
 struct IndexRequest {
-  bson::Document spec;               // {v, key, name, …options}, as it will be stored
-  bson::Document signature;          // the options that make an index another one
+  bson::Document spec;       // {v, key, name, …options}, as it will be stored
+  bson::Document signature;  // the options that make an index another one
 
   std::string_view name() const { return *spec["name"].as_string(); }
 };

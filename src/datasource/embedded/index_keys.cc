@@ -19,8 +19,8 @@ using bson::View;
 
 // Where the walk along one field's path stands.
 struct Walk {
-  ValueView value;             // final, or the object reached so far
-  std::size_t component = 0;   // next component to follow
+  ValueView value;            // final, or the object reached so far
+  std::size_t component = 0;  // next component to follow
   bool is_final = false;
 };
 
@@ -43,14 +43,16 @@ class KeyGenerator {
     RESTITCH_CHECK(expand(std::move(walks)));
     std::sort(out_.keys.begin(), out_.keys.end(),
               [](const IndexKey& a, const IndexKey& b) { return a.key < b.key; });
-    out_.keys.erase(std::unique(out_.keys.begin(), out_.keys.end(),
-                                [](const IndexKey& a, const IndexKey& b) { return a.key == b.key; }),
-                    out_.keys.end());
+    out_.keys.erase(
+        std::unique(out_.keys.begin(), out_.keys.end(),
+                    [](const IndexKey& a, const IndexKey& b) { return a.key == b.key; }),
+        out_.keys.end());
     return {};
   }
 
  private:
-  // Follows object members until the end of the path, a missing value or an array that must be expanded.
+  // Follows object members until the end of the path, a missing value or an array that must be
+  // expanded.
   void advance(std::size_t field, Walk& walk) {
     const std::vector<std::string>& components = index_.fields[field].components;
     while (!walk.is_final) {
@@ -137,7 +139,8 @@ class KeyGenerator {
     const auto name = [&](std::size_t field) {
       return index_.fields[field].components[walks[field].component - 1];
     };
-    return mongo_error(171, "cannot index parallel arrays [" + name(second) + "] [" + name(first) + "]");
+    return mongo_error(171,
+                       "cannot index parallel arrays [" + name(second) + "] [" + name(first) + "]");
   }
 
   Status emit(const std::vector<Walk>& walks) {
@@ -148,8 +151,8 @@ class KeyGenerator {
     }
     IndexKey entry;
     for (std::size_t field = 0; field < walks.size(); ++field) {
-      append_index_value(index_.fields[field], index_.collation.get(), walks[field].value, entry.key,
-                         &entry.type_bits);
+      append_index_value(index_.fields[field], index_.collation.get(), walks[field].value,
+                         entry.key, &entry.type_bits);
     }
     out_.keys.push_back(std::move(entry));
     return {};
@@ -194,34 +197,14 @@ bool has_strings(ValueView value) {
     case Type::kString:
     case Type::kSymbol:
     case Type::kObject:
-    case Type::kArray: return true;
-    default: return false;
-  }
-}
-
-void append_collated(Builder& builder, View document, const query::Collation& collation) {
-  for (const bson::Element& element : document) {
-    if (has_strings(element.value)) {
-      builder.append(element.name, collated(element.value, collation).view());
-    } else {
-      builder.append(element.name, element.value);
-    }
+    case Type::kArray:
+      return true;
+    default:
+      return false;
   }
 }
 
 }  // namespace
-
-Value collated(ValueView value, const query::Collation& collation) {
-  if (value.type() == Type::kString || value.type() == Type::kSymbol) {
-    return Value::of(collation.sort_key(value.get_string()));
-  }
-  if (value.type() != Type::kObject && value.type() != Type::kArray) return Value(value);
-  Builder builder;
-  append_collated(builder, value.get_document(), collation);
-  Document document = std::move(builder).finish();
-  return value.type() == Type::kObject ? Value::of(std::move(document))
-                                       : Value::array(std::move(document));
-}
 
 std::int64_t hashed_value(ValueView value) {
   std::string encoded;
@@ -240,7 +223,7 @@ void append_index_value(const IndexField& field, const query::Collation* collati
                         std::string& key, std::string* type_bits) {
   Value replaced;
   if (collation != nullptr && has_strings(value)) {
-    replaced = collated(value, *collation);
+    replaced = query::collated(value, *collation);
     value = replaced.view();
   }
   if (field.hashed) {

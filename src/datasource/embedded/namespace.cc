@@ -16,7 +16,8 @@ Status check_database_name(std::string_view name) {
   }
   constexpr std::string_view kForbidden("/\\. \"$*<>:|?\0", 13);
   if (name.empty() || name.find_first_of(kForbidden) != std::string_view::npos) {
-    return mongo_error(code::kInvalidNamespace, "Invalid database name: '" + std::string(name) + "'");
+    return mongo_error(code::kInvalidNamespace,
+                       "Invalid database name: '" + std::string(name) + "'");
   }
   return {};
 }
@@ -32,7 +33,8 @@ Status check_namespace(std::string_view database, std::string_view collection) {
   }
   if (collection.find('$') != std::string_view::npos ||
       collection.find('\0') != std::string_view::npos) {
-    return mongo_error(code::kInvalidNamespace, "Invalid collection name: " + std::string(collection));
+    return mongo_error(code::kInvalidNamespace,
+                       "Invalid collection name: " + std::string(collection));
   }
   if (full.size() > kMaxNamespace) {
     return mongo_error(code::kInvalidNamespace,

@@ -45,6 +45,10 @@ class Expression {
   // A missing value is a legal result ("$absent", $$REMOVE).
   virtual Result<bson::Value> evaluate(EvalContext& context) const = 0;
 
+  // The same without copying where the value stands in the document, a variable or the expression already; other
+  // values are put into `storage`. The view lives as long as these three and until the variable is assigned again.
+  virtual Result<bson::ValueView> peek(EvalContext& context, bson::Value& storage) const;
+
   // The value, when it depends on neither document nor variables (constant folding has happened at compilation).
   virtual std::optional<bson::ValueView> constant() const { return std::nullopt; }
   // Top-level fields of the document it reads; adds "" when it needs the whole document.

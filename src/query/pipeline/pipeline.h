@@ -88,8 +88,11 @@ class Pipeline {
     bool count_only = false;                  // nothing of the documents is read (a leading $count / $group with constants)
   };
   Pushdown take_pushdown();
+  // Only the filter of leading $match stages, for a source that knows nothing else.
+  bson::Document take_filter();
 
   bool starts_with_source() const;            // $documents, $collStats, …: no collection is scanned
+  bool is_deterministic() const;              // neither $sample nor a writing stage; the same input gives the same output
   bool writes() const;                        // ends in $out or $merge
   bool empty() const { return stages_.empty(); }
 

@@ -1,0 +1,114 @@
+#include "api/client/handlers.h"
+#include "net/http.h"
+
+namespace restitch::api::client {
+namespace {
+
+bool wants_link(const net::HttpRequest& request) {
+  for (const auto& [name, value] : net::parse_query(request.query())) {
+    if (name == "link") return value == "true";
+  }
+  return false;
+}
+
+Reply login_reply(const auth::LoginResult& result) {
+  bson::Builder body;
+  body.append("access_token", result.access_token).append("refresh_token", result.refresh_token);
+  body.append("user_id", result.user_id).append("device_id", result.device_id);
+  return Reply::of(std::move(body).finish());
+}
+
+Task<Reply> login(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(bson::Document credential, json_body(context.http));
+  const std::string provider = context.parameters.at(0);
+  if (!wants_link(context.http)) {
+    RESTITCH_CO_TRY(const auth::LoginResult result,
+                    co_await api.auth().login(context.app->auth, provider, std::move(credential)));
+    co_return login_reply(result);
+  }
+  const std::string token(bearer_token(context.http));
+  if (token.empty()) co_return Error(ErrorCode::kUnauthenticated, "unauthorized");
+  RESTITCH_CO_TRY(const auth::LoginResult result,
+                  co_await api.auth().link(context.app->auth, provider, std::move(credential), token));
+  co_return login_reply(result);
+}
+
+Result<std::string> text_member(const bson::Document& body, std::string_view name) {
+  const bson::ValueView value = body[name];
+  if (value.is_missing()) return std::string();
+  const auto text = value.as_string();
+  if (!text) return Error(ErrorCode::kInvalidArgument, "'" + std::string(name) + "' must be a string");
+  return std::string(*text);
+}
+
+Task<Reply> register_login(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(const bson::Document body, json_body(context.http));
+  RESTITCH_CO_TRY(std::string email, text_member(body, "email"));
+  RESTITCH_CO_TRY(std::string password, text_member(body, "password"));
+  RESTITCH_CO_CHECK(
+      co_await api.auth().register_login(context.app->auth, std::move(email), std::move(password)));
+  co_return Reply{201, "{}"};
+}
+
+Task<Reply> refresh(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(const std::string token,
+                  co_await api.auth().refresh(context.app->auth, std::string(bearer_token(context.http))));
+  co_return Reply::of(bson::make_document("access_token", token), 201);
+}
+
+Task<Reply> logout(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_CHECK(co_await api.auth().logout(context.app->auth, std::string(bearer_token(context.http))));
+  co_return Reply::empty();
+}
+
+Task<Reply> profile(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(const auth::AuthenticatedUser bearer,
+                  co_await api.auth().authenticate(context.app->auth, bearer_token(context.http)));
+  const auth::UserRecord& user = bearer.user->record;
+  bson::Builder body;
+  body.append("user_id", user.id.to_hex()).append("domain_id", context.app->auth->realm.domain_id.to_hex());
+  body.open_array("identities");
+  for (const auth::Identity& identity : user.identities) {
+    body.push_object().append("id", identity.id).append("provider_type", identity.provider_type);
+    body.append("provider_id", identity.provider_id.to_hex()).append("provider_data", identity.data).close();
+  }
+  body.close();
+  body.append("data", bearer.user->data).append("type", user.type);
+  co_return Reply::of(std::move(body).finish());
+}
+
+Task<Reply> delete_user(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(const auth::AuthenticatedUser bearer,
+                  co_await api.auth().authenticate(context.app->auth, bearer_token(context.http)));
+  RESTITCH_CO_CHECK(co_await api.auth().delete_user(context.app->auth, bearer.user->record.id));
+  co_return Reply::empty();
+}
+
+Task<Reply> not_offered(ClientApi&, RequestContext&) {
+  co_return Error(ErrorCode::kUnsupported,
+                  "this server confirms users automatically and does not reset passwords yet");
+}
+
+}  // namespace
+
+std::vector<Route> auth_routes() {
+  const auto userpass = [](std::string_view tail) {
+    return PathPattern("/app/{app}/auth/providers/local-userpass/" + std::string(tail));
+  };
+  return {
+      {"POST", PathPattern("/app/{app}/auth/providers/{provider}/login"), AppFrom::kPath, &login},
+      {"POST", userpass("register"), AppFrom::kPath, &register_login},
+      {"POST", userpass("confirm"), AppFrom::kPath, &not_offered},
+      {"POST", userpass("confirm/send"), AppFrom::kPath, &not_offered},
+      {"POST", userpass("confirm/call"), AppFrom::kPath, &not_offered},
+      {"POST", userpass("reset"), AppFrom::kPath, &not_offered},
+      {"POST", userpass("reset/send"), AppFrom::kPath, &not_offered},
+      {"POST", userpass("reset/call"), AppFrom::kPath, &not_offered},
+      {"POST", PathPattern("/auth/session"), AppFrom::kToken, &refresh},
+      {"DELETE", PathPattern("/auth/session"), AppFrom::kToken, &logout},
+      {"GET", PathPattern("/auth/profile"), AppFrom::kToken, &profile},
+      {"DELETE", PathPattern("/auth/delete"), AppFrom::kToken, &delete_user},
+  };
+}
+
+}  // namespace restitch::api::client

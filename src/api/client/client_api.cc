@@ -1,0 +1,137 @@
+#include "api/client/client_api.h"
+
+#include <iterator>
+
+#include "api/client/handlers.h"
+#include "api/cors.h"
+#include "api/http_error.h"
+#include "auth/tokens.h"
+#include "base/log.h"
+
+namespace restitch::api::client {
+namespace {
+
+std::string_view skip_slashes(std::string_view path) {
+  while (path.size() > 1 && path[0] == '/' && path[1] == '/') path.remove_prefix(1);
+  return path;
+}
+
+std::string logs_link(const RequestContext& context) {
+  if (!context.app) return {};
+  return context.base_url + "/groups/" + context.app->group_id + "/apps/" + context.app->id.to_hex() +
+         "/logs?co_id=" + context.request_id;
+}
+
+void log_failure(const RequestContext& context, const Error& error) {
+  const HttpError mapped = http_error_of(error.code());
+  if (mapped.status >= 500) {
+    RESTITCH_LOG(kError, kApi, 4001, "Request failed", {"request", context.request_id},
+                 {"code", name_of(error.code())}, {"error", error.message()}, {"detail", error.detail()});
+  } else if (!error.detail().empty()) {
+    RESTITCH_LOG(kInfo, kApi, 4002, "Request refused", {"request", context.request_id},
+                 {"code", name_of(error.code())}, {"error", error.message()}, {"detail", error.detail()});
+  }
+}
+
+}  // namespace
+
+ClientApi::ClientApi(deployment::AppRegistry& apps, auth::AuthService& auth, ClientApiOptions options)
+    : apps_(apps), auth_(auth), options_(std::move(options)) {
+  while (!options_.public_url.empty() && options_.public_url.back() == '/') options_.public_url.pop_back();
+  for (auto* family : {&location_routes, &auth_routes, &api_key_routes, &function_routes}) {
+    std::vector<Route> rows = family();
+    std::move(rows.begin(), rows.end(), std::back_inserter(routes_));
+  }
+}
+
+bool ClientApi::serves(std::string_view path) { return skip_slashes(path).starts_with(kPrefix); }
+
+asio::awaitable<net::HttpResponse> ClientApi::handle(const net::HttpRequest& request) {
+  RequestContext context{request, bson::ObjectId::generate().to_hex(), base_url(request), {}, nullptr};
+  const Result<Reply> outcome = co_await dispatch(request, context);
+  co_return finish(context, outcome);
+}
+
+asio::awaitable<net::HttpResponse> ClientApi::handle_oversized(const net::HttpRequest& request) {
+  const RequestContext context{request, bson::ObjectId::generate().to_hex(), base_url(request), {}, nullptr};
+  co_return finish(context, Error(ErrorCode::kRequestTooLarge, "request is larger than the limit of 18 MB"));
+}
+
+Task<Reply> ClientApi::dispatch(const net::HttpRequest& request, RequestContext& context) {
+  const Routed routed = find_route(request, &context.parameters);
+  if (routed.route == nullptr) {
+    if (request.method() == "OPTIONS") co_return Reply::empty();
+    co_return Error(ErrorCode::kNotFound, routed.path_known ? "method not allowed" : "not found");
+  }
+  RESTITCH_CO_CHECK(resolve_app(*routed.route, context));
+  if (!is_origin_allowed(request.header("Origin"), context.app->config->allowed_request_origins)) {
+    co_return Error(ErrorCode::kOriginNotAllowed, "request origin is not allowed");
+  }
+  co_return co_await routed.route->handler(*this, context);
+}
+
+ClientApi::Routed ClientApi::find_route(const net::HttpRequest& request, std::vector<std::string>* parameters) const {
+  const std::vector<std::string> segments = split_path(skip_slashes(request.path()).substr(kPrefix.size()));
+  Routed routed;
+  for (const Route& route : routes_) {
+    if (!route.path.matches(segments, parameters)) continue;
+    routed.path_known = true;
+    if (route.method != request.method()) continue;
+    routed.route = &route;
+    return routed;
+  }
+  return routed;
+}
+
+Status ClientApi::resolve_app(const Route& route, RequestContext& context) {
+  if (route.app_from == AppFrom::kPath) {
+    const std::string client_app_id = context.parameters.front();
+    context.parameters.erase(context.parameters.begin());
+    context.app = apps_.find(client_app_id);
+    if (!context.app) {
+      return Error(ErrorCode::kAppNotFound, "cannot find app using Client App ID '" + client_app_id + "'");
+    }
+    return {};
+  }
+  // Routes under /auth carry no app id: the token names the app's domain.
+  if (context.http.header("Authorization").empty()) {
+    const bool keys = context.http.path().find("/auth/api_keys") != std::string_view::npos;
+    return Error(ErrorCode::kUnauthenticated, keys ? "must authenticate first" : "unauthorized");
+  }
+  const std::string_view token = bearer_token(context.http);
+  if (token.empty()) {
+    const bool keys = context.http.path().find("/auth/api_keys") != std::string_view::npos;
+    return Error(ErrorCode::kUnauthenticated,
+                 keys ? "expected Authorization header with JWT (Bearer schema)" : "unauthorized");
+  }
+  RESTITCH_TRY(const bson::ObjectId domain, auth::claimed_domain(token));
+  context.app = apps_.find_by_domain(domain);
+  if (!context.app) return Error(ErrorCode::kInvalidSession, "invalid session");
+  return {};
+}
+
+net::HttpResponse ClientApi::finish(const RequestContext& context, const Result<Reply>& outcome) const {
+  net::HttpResponse response;
+  if (outcome) {
+    response.status = outcome->status;
+    response.body = outcome->json;
+    if (context.http.method() == "OPTIONS") response = preflight_response(context.http);
+    if (!response.body.empty()) response.set("Content-Type", "application/json");
+  } else {
+    log_failure(context, outcome.error());
+    response = error_response(outcome.error(), logs_link(context));
+  }
+  response.set("x-appservices-request-id", context.request_id);
+  response.set("Cache-Control", "no-cache, no-store, must-revalidate");
+  response.set("X-Frame-Options", "DENY");
+  const bool origin_refused = !outcome && outcome.error().code() == ErrorCode::kOriginNotAllowed;
+  add_cors_headers(response, origin_refused ? std::string_view() : context.http.header("Origin"));
+  return response;
+}
+
+std::string ClientApi::base_url(const net::HttpRequest& request) const {
+  if (!options_.public_url.empty()) return options_.public_url;
+  return "http://" + std::string(request.header("Host"));
+}
+
+}  // namespace restitch::api::client

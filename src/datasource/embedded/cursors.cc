@@ -1,0 +1,175 @@
+#include "datasource/embedded/cursors.h"
+
+#include <random>
+
+#include "datasource/embedded/error_names.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+
+constexpr std::size_t kMaxBatchBytes = bson::kMaxDocumentBytes;
+constexpr std::size_t kElementOverhead = 12;  // type, index as text, terminator
+
+std::int64_t random_id() {
+  thread_local std::mt19937_64 random{std::random_device{}()};
+  return static_cast<std::int64_t>(random() >> 1U) | 1;
+}
+
+}  // namespace
+
+Result<std::int64_t> CursorTable::add(std::unique_ptr<ClientCursor> cursor) {
+  cursor->stream->detach();
+  cursor->last_use = std::chrono::steady_clock::now();
+  const std::lock_guard lock(mutex_);
+  if (cursors_.size() >= kMaxCursors) {
+    return Error(ErrorCode::kMongo, 202, "too many open cursors");
+  }
+  do {
+    cursor->id = random_id();
+  } while (cursors_.contains(cursor->id));
+  const std::int64_t id = cursor->id;
+  cursors_.emplace(id, std::move(cursor));
+  return id;
+}
+
+Result<std::shared_ptr<ClientCursor>> CursorTable::take(std::int64_t id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = cursors_.find(id);
+  if (found == cursors_.end() || found->second->is_killed) {
+    return mongo_error(code::kCursorNotFound, "cursor id " + std::to_string(id) + " not found");
+  }
+  if (found->second->is_busy) {
+    return mongo_error(code::kCursorInUse, "cursor id " + std::to_string(id) + " is already in use");
+  }
+  found->second->is_busy = true;
+  return found->second;
+}
+
+void CursorTable::give_back(const std::shared_ptr<ClientCursor>& cursor) {
+  const std::lock_guard lock(mutex_);
+  cursor->is_busy = false;
+  cursor->last_use = std::chrono::steady_clock::now();
+  if (cursor->is_killed) cursors_.erase(cursor->id);
+}
+
+void CursorTable::remove(std::int64_t id) {
+  std::shared_ptr<ClientCursor> removed;  // destroyed without the lock
+  const std::lock_guard lock(mutex_);
+  if (const auto found = cursors_.find(id); found != cursors_.end()) {
+    removed = std::move(found->second);
+    cursors_.erase(found);
+  }
+}
+
+template <typename Predicate>
+void CursorTable::kill_if(Predicate predicate) {
+  std::vector<std::shared_ptr<ClientCursor>> removed;
+  const std::lock_guard lock(mutex_);
+  for (auto at = cursors_.begin(); at != cursors_.end();) {
+    ClientCursor& cursor = *at->second;
+    if (!predicate(cursor)) {
+      ++at;
+    } else if (cursor.is_busy) {
+      cursor.is_killed = true;
+      ++at;
+    } else {
+      removed.push_back(std::move(at->second));
+      at = cursors_.erase(at);
+    }
+  }
+}
+
+bool CursorTable::kill(std::int64_t id) {
+  bool was_there = false;
+  kill_if([&](const ClientCursor& cursor) {
+    if (cursor.id != id || cursor.is_killed) return false;
+    was_there = true;
+    return true;
+  });
+  return was_there;
+}
+
+void CursorTable::kill_all() {
+  kill_if([](const ClientCursor&) { return true; });
+}
+
+void CursorTable::kill_of_session(const std::string& session) {
+  kill_if([&](const ClientCursor& cursor) { return cursor.session == session; });
+}
+
+void CursorTable::kill_of_transaction(const std::string& session, std::int64_t txn_number) {
+  kill_if([&](const ClientCursor& cursor) {
+    return cursor.session == session && cursor.txn_number == txn_number;
+  });
+}
+
+void CursorTable::kill_of_collection(storage::CollectionId collection) {
+  kill_if([&](const ClientCursor& cursor) { return cursor.collection == collection; });
+}
+
+void CursorTable::expire(std::chrono::steady_clock::time_point now) {
+  kill_if([&](const ClientCursor& cursor) {
+    return !cursor.is_busy && !cursor.has_no_timeout && now - cursor.last_use > kCursorIdleTime;
+  });
+}
+
+std::size_t CursorTable::size() const {
+  const std::lock_guard lock(mutex_);
+  return cursors_.size();
+}
+
+std::optional<std::string> CursorTable::namespace_of(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = cursors_.find(id);
+  if (found == cursors_.end()) return std::nullopt;
+  return found->second->ns;
+}
+
+Result<bool> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options) {
+  std::int64_t count = 0;
+  std::size_t bytes = 0;
+  const auto fits = [&](bson::View document) {
+    return count == 0 || bytes + document.size() + kElementOverhead <= kMaxBatchBytes;
+  };
+  const auto give = [&](bson::View document) {
+    array.push(document);
+    bytes += document.size() + kElementOverhead;
+    ++count;
+  };
+  if (cursor.pending && (!options.batch_size || *options.batch_size > 0)) {
+    give(*cursor.pending);
+    cursor.pending.reset();
+  }
+  while (!options.batch_size || count < *options.batch_size) {
+    RESTITCH_TRY(const bool found, cursor.stream->next());
+    if (!found) return true;
+    const bson::View document = cursor.stream->document();
+    if (!fits(document)) {
+      cursor.pending = bson::Document(document);
+      return false;
+    }
+    give(document);
+  }
+  return cursor.stream->is_finished();
+}
+
+Result<bson::Document> open_cursor_reply(CursorTable& table, std::unique_ptr<ClientCursor> cursor,
+                                         const BatchOptions& options) {
+  bson::Builder reply;
+  reply.open_object("cursor");
+  reply.open_array("firstBatch");
+  RESTITCH_TRY(const bool is_exhausted, read_batch(reply, *cursor, options));
+  reply.close();
+  std::int64_t id = 0;
+  const std::string ns = cursor->ns;
+  if (!is_exhausted && !options.is_single) {
+    RESTITCH_TRY(id, table.add(std::move(cursor)));
+  }
+  reply.append("id", id);
+  reply.append("ns", ns);
+  reply.close();
+  return std::move(reply).finish();
+}
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,242 @@
+#include "datasource/embedded/executor.h"
+
+#include <algorithm>
+
+#include "bson/key_encoding.h"
+#include "datasource/embedded/error_names.h"
+#include "datasource/embedded/index_keys.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+constexpr std::uint64_t kDeadlineCheckInterval = 128;  // documents
+}
+
+PlanExecutor::PlanExecutor(const Collection* collection, const QueryPlan& plan,
+                           const ExecutorOptions& options)
+    : collection_(collection), plan_(plan), options_(options), to_skip_(options.skip) {
+  index_readers_.reserve(plan.scans.size());
+  for (const IndexScan& scan : plan.scans) index_readers_.emplace_back(scan);
+}
+
+void PlanExecutor::attach(const storage::Reader& reader, storage::ReadTier tier,
+                          WorkBudget* budget) {
+  reader_ = &reader;
+  tier_ = tier;
+  budget_ = budget;
+  if (branch_ < index_readers_.size()) index_readers_[branch_].attach(reader, tier);
+  cursor_.reset();
+}
+
+void PlanExecutor::detach() {
+  for (IndexReader& reader : index_readers_) reader.detach();
+  cursor_.reset();
+  reader_ = nullptr;
+  budget_ = nullptr;
+}
+
+std::uint64_t PlanExecutor::keys_examined() const {
+  std::uint64_t sum = plan_.access == Access::kIdLookup && documents_examined_ > 0 ? 1 : 0;
+  for (const IndexReader& reader : index_readers_) sum += reader.keys_examined();
+  return sum;
+}
+
+Status PlanExecutor::spend() {
+  if (budget_ != nullptr && !budget_->spend()) {
+    return Error(ErrorCode::kWouldBlock, "work budget used up");
+  }
+  if (documents_examined_ % kDeadlineCheckInterval == 0 && options_.context != nullptr &&
+      options_.context->expired()) {
+    return mongo_error(code::kMaxTimeExpired, "operation exceeded time limit");
+  }
+  return {};
+}
+
+Result<bool> PlanExecutor::next() {
+  if (options_.limit && given_ >= *options_.limit) return false;
+  if (plan_.needs_sort) {
+    if (!is_sorted_) RESTITCH_CHECK(collect_sorted());
+    if (sorted_at_ == sorted_.size()) return false;
+    Sorted& entry = sorted_[sorted_at_++];
+    record_ = entry.record;
+    details_ = entry.details;
+    rebuilt_ = std::move(entry.document);
+    current_ = rebuilt_;
+    ++given_;
+    return true;
+  }
+  for (;;) {
+    RESTITCH_TRY(const bool found, next_unsorted());
+    if (!found) return false;
+    if (to_skip_ > 0) {
+      --to_skip_;
+      continue;
+    }
+    ++given_;
+    return true;
+  }
+}
+
+Result<bool> PlanExecutor::next_unsorted() {
+  if (is_done_) return false;
+  switch (plan_.access) {
+    case Access::kNothing:
+      return false;
+    case Access::kIdLookup:
+      return next_id_lookup();
+    case Access::kCollectionScan:
+      return next_scanned();
+    case Access::kIndexScan:
+    case Access::kIndexUnion:
+      return next_indexed();
+  }
+  return false;
+}
+
+Result<bool> PlanExecutor::next_id_lookup() {
+  const Index& index = collection_->id_index();
+  std::string key;
+  append_index_value(index.fields.front(), index.collation.get(), plan_.id, key, nullptr);
+  RESTITCH_TRY(const auto record, reader_->unique_entry(index.ident, key, tier_));
+  if (!record) {
+    is_done_ = true;
+    return false;
+  }
+  RESTITCH_TRY(const bool found, fetch(*record));
+  is_done_ = true;
+  return found;
+}
+
+Result<bool> PlanExecutor::next_scanned() {
+  for (;;) {
+    if (!cursor_) {
+      // Going on behind the record that was given out last.
+      std::optional<storage::RecordId> from;
+      if (has_scanned_) from = plan_.is_forward ? record_ + 1 : record_ - 1;
+      cursor_ = reader_->records(collection_->ident, plan_.is_forward, tier_, from);
+    }
+    RESTITCH_CHECK(spend());
+    RESTITCH_TRY(const bool found, cursor_->next());
+    if (!found) {
+      is_done_ = true;
+      return false;
+    }
+    ++documents_examined_;
+    has_scanned_ = true;
+    record_ = cursor_->id();
+    current_ = cursor_->document();
+    RESTITCH_TRY(const bool accepted, accepts());
+    if (accepted) return true;
+  }
+}
+
+Result<bool> PlanExecutor::next_indexed() {
+  for (;;) {
+    if (branch_ == index_readers_.size()) {
+      is_done_ = true;
+      return false;
+    }
+    IndexReader& reader = index_readers_[branch_];
+    RESTITCH_CHECK(spend());
+    RESTITCH_TRY(const bool found, reader.next());
+    if (!found) {
+      reader.detach();
+      if (++branch_ < index_readers_.size()) index_readers_[branch_].attach(*reader_, tier_);
+      continue;
+    }
+    record_ = reader.record();
+    if (plan_.needs_distinct && !seen_.insert(record_).second) continue;
+    if (options_.counts_only && !plan_.needs_filter) {
+      current_ = bson::View();
+      return true;
+    }
+    if (plan_.is_covered && !plan_.scans.front().is_point_lookup) {
+      rebuild_from_key(reader);
+      RESTITCH_TRY(const bool accepted, accepts());
+      if (accepted) return true;
+      continue;
+    }
+    RESTITCH_TRY(const bool accepted, fetch(record_));
+    if (accepted) return true;
+  }
+}
+
+void PlanExecutor::rebuild_from_key(const IndexReader& reader) {
+  bson::Builder builder;
+  std::string_view key = reader.key();
+  std::string_view bits = reader.type_bits();
+  for (const IndexField& field : plan_.scans.front().index->fields) {
+    auto value = bson::decode_key(key, bits, field.descending);
+    if (!value) break;
+    if (field.components.size() == 1) builder.append(field.path, *value);
+  }
+  rebuilt_ = std::move(builder).finish();
+  current_ = rebuilt_;
+}
+
+Result<bool> PlanExecutor::fetch(storage::RecordId record) {
+  RESTITCH_TRY(const bool found, reader_->record(collection_->ident, record, tier_, fetched_));
+  if (!found) return false;
+  ++documents_examined_;
+  record_ = record;
+  current_ = bson::View(reinterpret_cast<const std::uint8_t*>(fetched_.data()));
+  return accepts();
+}
+
+Result<bool> PlanExecutor::accepts() {
+  if (!plan_.needs_filter && !options_.needs_match_details) return true;
+  details_ = {};
+  return options_.filter->matches(current_, options_.needs_match_details ? &details_ : nullptr);
+}
+
+void PlanExecutor::add_sorted(Sorted entry, std::size_t keep) {
+  const auto is_before = [](const Sorted& a, const Sorted& b) {
+    const int order = a.key.compare(b.key);
+    return order != 0 ? order < 0 : a.sequence < b.sequence;
+  };
+  const auto cost = [](const Sorted& one) {
+    return static_cast<std::int64_t>(sizeof(Sorted) + one.key.size() + one.document.bytes().size());
+  };
+  if (sorted_.size() == keep) {
+    if (!is_before(entry, sorted_.front())) return;
+    std::pop_heap(sorted_.begin(), sorted_.end(), is_before);
+    sorted_bytes_ -= cost(sorted_.back());
+    sorted_.pop_back();
+  }
+  sorted_bytes_ += cost(entry);
+  sorted_.push_back(std::move(entry));
+  if (keep != SIZE_MAX) std::push_heap(sorted_.begin(), sorted_.end(), is_before);
+}
+
+Status PlanExecutor::collect_sorted() {
+  std::size_t keep = SIZE_MAX;
+  if (options_.limit) {
+    keep = static_cast<std::size_t>(*options_.limit) + static_cast<std::size_t>(options_.skip);
+  }
+  for (;;) {
+    RESTITCH_TRY(const bool found, next_unsorted());
+    if (!found) break;
+    Sorted entry;
+    RESTITCH_TRY(entry.key, options_.sort->key_of(current_));
+    entry.sequence = sequence_++;
+    if (sorted_.size() == keep && entry.key >= sorted_.front().key) continue;
+    entry.record = record_;
+    entry.details = details_;
+    entry.document = bson::Document(current_);
+    add_sorted(std::move(entry), keep);
+    if (options_.context != nullptr && sorted_bytes_ > options_.context->memory_limit) {
+      return mongo_error(code::kMemoryLimit, "Sort exceeded memory limit of " +
+                                                 std::to_string(options_.context->memory_limit) +
+                                                 " bytes, but did not opt in to external sorting.");
+    }
+  }
+  std::sort(sorted_.begin(), sorted_.end(), [](const Sorted& a, const Sorted& b) {
+    const int order = a.key.compare(b.key);
+    return order != 0 ? order < 0 : a.sequence < b.sequence;
+  });
+  sorted_at_ = std::min(static_cast<std::size_t>(options_.skip), sorted_.size());
+  is_sorted_ = true;
+  return {};
+}
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "base/result.h"
+#include "datasource/embedded/index_scan.h"
+#include "datasource/embedded/planner.h"
+#include "query/context.h"
+#include "query/filter/filter.h"
+#include "query/sort.h"
+#include "storage/engine.h"
+
+namespace restitch::datasource::embedded {
+
+// How much a read may do on the caller's thread before it has to move to the pool.
+struct WorkBudget {
+  std::int64_t left = INT64_MAX;
+
+  // False when it is used up.
+  bool spend(std::int64_t units = 1) { return (left -= units) >= 0; }
+};
+
+struct ExecutorOptions {
+  const query::Filter* filter = nullptr;
+  const query::SortPattern* sort = nullptr;  // may be null
+  const query::CommandContext* context = nullptr;
+  std::int64_t skip = 0;
+  std::optional<std::int64_t> limit;
+  bool needs_match_details = false;
+  // Only the number of results matters: documents are not fetched where the index decides.
+  bool counts_only = false;
+};
+
+// Runs a plan: a stream of records that match, in order. What it refers to (plan, options' objects)
+// must outlive it. It reads through the reader of attach(); between detach() and the next attach()
+// it holds no storage resources and may go on with another state of the data. Errors: kWouldBlock
+// with ReadTier::kCacheOnly (or when the budget is used up): make a new executor then; 50, 292, and
+// those of expressions.
+class PlanExecutor {
+ public:
+  PlanExecutor(const Collection* collection, const QueryPlan& plan, const ExecutorOptions& options);
+
+  void attach(const storage::Reader& reader, storage::ReadTier tier, WorkBudget* budget = nullptr);
+  void detach();
+
+  Result<bool> next();
+  // Of the current result; valid until the next call. With counts_only it may be empty.
+  bson::View document() const { return current_; }
+  storage::RecordId record() const { return record_; }
+  const query::MatchDetails& match_details() const { return details_; }
+
+  // The results of a sort are all in memory: no reading is left to do.
+  bool is_sorted() const { return is_sorted_; }
+  std::uint64_t keys_examined() const;
+  std::uint64_t documents_examined() const { return documents_examined_; }
+
+ private:
+  struct Sorted {
+    std::string key;
+    std::uint64_t sequence = 0;
+    storage::RecordId record = 0;
+    bson::Document document;
+    query::MatchDetails details;
+  };
+
+  Result<bool> next_unsorted();
+  Result<bool> next_id_lookup();
+  Result<bool> next_scanned();
+  Result<bool> next_indexed();
+  Result<bool> fetch(storage::RecordId record);
+  Result<bool> accepts();
+  Status spend();
+  Status collect_sorted();
+  void add_sorted(Sorted entry, std::size_t keep);
+  void rebuild_from_key(const IndexReader& reader);
+
+  const Collection* collection_;
+  const QueryPlan& plan_;
+  ExecutorOptions options_;
+  const storage::Reader* reader_ = nullptr;
+  storage::ReadTier tier_ = storage::ReadTier::kAll;
+  WorkBudget* budget_ = nullptr;
+
+  std::unique_ptr<storage::RecordCursor> cursor_;
+  std::vector<IndexReader> index_readers_;
+  std::size_t branch_ = 0;
+  std::unordered_set<storage::RecordId> seen_;
+  bool is_done_ = false;
+  bool has_scanned_ = false;
+
+  std::vector<Sorted> sorted_;
+  std::size_t sorted_at_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::int64_t sorted_bytes_ = 0;
+  bool is_sorted_ = false;
+
+  std::string fetched_;
+  bson::Document rebuilt_;
+  bson::View current_;
+  storage::RecordId record_ = 0;
+  query::MatchDetails details_;
+  std::int64_t to_skip_ = 0;
+  std::int64_t given_ = 0;
+  std::uint64_t documents_examined_ = 0;
+};
+
+}  // namespace restitch::datasource::embedded

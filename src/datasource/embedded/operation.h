@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "bson/document.h"
+#include "datasource/data_source.h"
+#include "datasource/embedded/collection.h"
+#include "datasource/embedded/executor.h"
+#include "datasource/embedded/fields.h"
+#include "datasource/embedded/namespace.h"
+#include "datasource/embedded/sessions.h"
+#include "query/context.h"
+#include "storage/engine.h"
+
+namespace restitch::datasource::embedded {
+
+struct CommandSpec;
+struct Services;
+
+// One command while it runs: its request, where it reads and writes, and what its error needs besides the Error.
+struct Operation {
+  Services& services;
+  const CommandSpec* spec = nullptr;
+  std::string database;
+  bson::Document command;
+  Deadline deadline = kNoDeadline;
+  SessionRequest session_request;
+  SessionTable::Guard session;
+
+  storage::ReadTier tier = storage::ReadTier::kAll;
+  WorkBudget budget;
+  bson::Document error_extra;           // members added to an error reply or write error
+  storage::Durability durability = storage::Durability::kJournaled;
+  bson::Document write_concern_error;   // what the reply says about an unsatisfiable write concern
+  bool must_abort_transaction = false;  // a write error has ended the transaction although the reply is ok: 1
+
+  explicit Operation(Services& owner) : services(owner) {}
+
+  bool in_transaction() const { return session_request.in_transaction(); }
+  Fields fields() const;
+  // Value of the command's first field: usually the collection's name.
+  bson::ValueView target() const { return command.view().begin()->value; }
+  Result<std::string> collection_name() const;
+  Result<Namespace> target_namespace() const;
+
+  // The transaction, or the newest durable state: one for the whole command unless refreshed.
+  const storage::Reader& reader();
+  storage::SnapshotPtr snapshot();
+  void refresh_snapshot() { snapshot_.reset(); }
+
+  // Where writes go: the transaction, or a unit of this command's own, made when it is first asked for.
+  WriteUnit& unit();
+  std::unique_ptr<WriteUnit> take_own_unit() { return std::move(own_unit_); }
+  bool has_own_writes() const { return own_unit_ && own_unit_->has_writes(); }
+
+  // The rest of the work must not wait: moves on to another thread when asked to.
+  WorkBudget* inline_budget() { return tier == storage::ReadTier::kCacheOnly ? &budget : nullptr; }
+  Status check_deadline() const;
+  // Context for filters and the like: now, deadline, collation of the request or else of the collection, `let`.
+  Status fill_context(query::CommandContext& context, const Collection* collection) const;
+
+ private:
+  storage::SnapshotPtr snapshot_;
+  std::unique_ptr<WriteUnit> own_unit_;
+};
+
+// `collation` of a request or statement; the collection's when there is none.
+Result<query::Comparator> comparator_of(bson::ValueView collation, const Collection* collection);
+
+}  // namespace restitch::datasource::embedded

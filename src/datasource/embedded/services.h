@@ -1,0 +1,33 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "datasource/embedded/catalog.h"
+#include "datasource/embedded/cursors.h"
+#include "datasource/embedded/sessions.h"
+#include "runtime/blocking_pool.h"
+#include "storage/engine.h"
+
+namespace restitch::datasource::embedded {
+
+// The parts of a cluster that commands use.
+struct Services {
+  std::unique_ptr<storage::Engine> engine;
+  std::unique_ptr<Catalog> catalog;
+  CursorTable cursors;
+  SessionTable sessions;
+  runtime::BlockingPool* pool = nullptr;          // reads and writes that may wait
+  // One thread for changes of the catalog: they are in order, and may wait without starving `pool`.
+  std::unique_ptr<runtime::BlockingPool> schema_pool;
+  std::unique_ptr<runtime::BlockingPool> build_pool;   // index builds
+  std::string directory;
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  std::atomic<std::uint64_t> inline_reads{0}, pooled_reads{0};
+  std::atomic<std::uint64_t> inserts{0}, queries{0}, updates{0}, deletes{0}, get_mores{0}, commands{0};
+  std::atomic<bool> is_closing{false};
+};
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,81 @@
+#include "datasource/embedded/write_unit.h"
+
+#include "datasource/embedded/catalog.h"
+
+namespace restitch::datasource::embedded {
+
+const Collection& WriteUnit::keep(WriterPin pin) {
+  pins_.push_back(std::move(pin));
+  return *pins_.back().collection();
+}
+
+const Collection* WriteUnit::pinned(std::string_view full_name) const {
+  for (const WriterPin& pin : pins_) {
+    if (pin.collection()->full_name == full_name) return pin.collection().get();
+  }
+  return nullptr;
+}
+
+void WriteUnit::count(const std::shared_ptr<CollectionCounters>& counters, std::int64_t count,
+                      std::int64_t bytes) {
+  for (CounterChange& change : counters_) {
+    if (change.counters != counters) continue;
+    change.count += count;
+    change.bytes += bytes;
+    return;
+  }
+  counters_.push_back({counters, count, bytes});
+}
+
+std::int64_t WriteUnit::added(const CollectionCounters& counters) const {
+  for (const CounterChange& change : counters_) {
+    if (change.counters.get() == &counters) return change.count;
+  }
+  return 0;
+}
+
+std::int64_t WriteUnit::added_bytes(const CollectionCounters& counters) const {
+  for (const CounterChange& change : counters_) {
+    if (change.counters.get() == &counters) return change.bytes;
+  }
+  return 0;
+}
+
+void WriteUnit::note_multikey(const IndexPtr& index, const std::vector<std::uint64_t>& bits) {
+  for (std::size_t field = 0; field < bits.size(); ++field) {
+    const std::uint64_t unstored = bits[field] & ~index->runtime->stored_multikey[field].load();
+    if (unstored == 0) continue;
+    index->runtime->multikey[field].fetch_or(unstored);
+    marks_.push_back({index->runtime, field, unstored});
+    for (unsigned component = 0; component < 64; ++component) {
+      if ((unstored >> component & 1U) == 0) continue;
+      transaction_->put_catalog_row(multikey_row_key(index->ident, field, component), bson::View());
+    }
+  }
+}
+
+void WriteUnit::apply_effects() {
+  for (const CounterChange& change : counters_) {
+    change.counters->count += change.count;
+    change.counters->bytes += change.bytes;
+    change.counters->is_dirty = true;
+  }
+  for (const MultikeyMark& mark : marks_) {
+    mark.runtime->stored_multikey[mark.field].fetch_or(mark.bits);
+  }
+}
+
+void WriteUnit::commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit,
+                       storage::Durability durability, storage::Engine::CommitCallback done) {
+  auto transaction = std::move(unit->transaction_);
+  auto kept = std::shared_ptr<WriteUnit>(std::move(unit));
+  engine.commit(
+      std::move(transaction), durability,
+      [kept = std::move(kept), done = std::move(done)](Result<storage::Committed> result) {
+        if (result) kept->apply_effects();
+        kept->pins_.clear();
+        done(std::move(result));
+      });
+}
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,39 @@
+#include "deployment/app_registry.h"
+
+namespace restitch::deployment {
+
+AppRegistry::AppRegistry() : table_(std::make_shared<const Table>()) {}
+
+DeployedAppPtr AppRegistry::find(std::string_view client_app_id) const {
+  const auto table = table_.load();
+  const auto found = table->by_client_id.find(client_app_id);
+  return found == table->by_client_id.end() ? nullptr : found->second;
+}
+
+DeployedAppPtr AppRegistry::find_by_domain(const bson::ObjectId& domain_id) const {
+  const auto table = table_.load();
+  const auto found = table->by_domain.find(domain_id);
+  return found == table->by_domain.end() ? nullptr : found->second;
+}
+
+std::vector<DeployedAppPtr> AppRegistry::all() const {
+  const auto table = table_.load();
+  std::vector<DeployedAppPtr> apps;
+  for (const auto& [id, app] : table->by_client_id) apps.push_back(app);
+  return apps;
+}
+
+DeployedAppPtr AppRegistry::replace(DeployedAppPtr app) {
+  const std::lock_guard lock(writers_);
+  auto next = std::make_shared<Table>(*table_.load());
+  DeployedAppPtr former;
+  if (const auto found = next->by_client_id.find(app->client_app_id); found != next->by_client_id.end()) {
+    former = found->second;
+  }
+  next->by_client_id[app->client_app_id] = app;
+  next->by_domain[app->auth->realm.domain_id] = app;
+  table_.store(std::move(next));
+  return former;
+}
+
+}  // namespace restitch::deployment

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "auth/crypto.h"
+#include "bson/document.h"
+#include "datasource/client.h"
+#include "runtime/task.h"
+
+namespace restitch::deployment {
+
+// What an app keeps over its deployments (collection `apps` of the state store).
+struct AppIdentity {
+  bson::ObjectId id;
+  std::string client_app_id, name;
+  bson::ObjectId domain_id;
+  std::string signing_key;                            // plain in memory, sealed in the store
+  std::map<std::string, bson::ObjectId> provider_ids;  // by provider type
+};
+
+// Identities and secrets of apps in the state store. Thread-safe.
+class AppStore {
+ public:
+  AppStore(std::shared_ptr<datasource::DataSource> state, auth::SecretBox box);
+
+  Task<void> prepare();
+
+  // The app of that client id; without one, the app of that name; made anew if there is none. A made client id is
+  // "<name>-<5 letters>" and is kept, so that the next start of the same directory finds the same app.
+  Task<AppIdentity> find_or_create(std::string client_app_id, std::string name);
+  // Gives every provider type an id that it keeps.
+  Task<void> ensure_provider_ids(AppIdentity& identity, std::vector<std::string> types);
+
+  Task<void> put_secrets(bson::ObjectId app_id, std::map<std::string, std::string> secrets);
+  Task<std::map<std::string, std::string>> secrets(bson::ObjectId app_id);
+
+ private:
+  Result<AppIdentity> identity_from(bson::View document) const;
+
+  std::shared_ptr<datasource::DataSource> state_;
+  auth::SecretBox box_;
+  datasource::Collection apps_, secrets_;
+};
+
+}  // namespace restitch::deployment

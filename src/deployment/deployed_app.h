@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/config.h"
+#include "auth/auth_service.h"
+#include "bson/document.h"
+#include "functions/function_service.h"
+#include "rules/data_access.h"
+
+namespace restitch::deployment {
+
+// An app as it runs: compiled at its deployment and immutable. A request keeps the snapshot that it began with.
+struct DeployedApp {
+  bson::ObjectId id;                    // internal
+  std::string client_app_id, group_id, name;
+  std::shared_ptr<const app::Config> config;
+  std::shared_ptr<const auth::AppAuth> auth;
+  std::shared_ptr<rules::DataAccess> data;
+  std::shared_ptr<functions::FunctionService> functions;
+  bson::Document values;                // name to value, secrets resolved
+  std::string environment_tag;
+  bson::Document environment_values;
+};
+using DeployedAppPtr = std::shared_ptr<const DeployedApp>;
+
+}  // namespace restitch::deployment

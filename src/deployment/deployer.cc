@@ -1,0 +1,231 @@
+#include "deployment/deployer.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <ctime>
+
+#include "app/loader.h"
+#include "base/log.h"
+#include "deployment/user_hooks.h"
+#include "deployment/users.h"
+#include "deployment/values.h"
+#include "rules/expression.h"
+
+namespace restitch::deployment {
+namespace {
+
+constexpr std::size_t kMaxFindingLines = 50;
+
+Error refused(const app::Findings& findings) { return Error(ErrorCode::kInvalidArgument, describe(findings)); }
+
+// Checks of the whole configuration that need the compilers of other layers.
+std::shared_ptr<const rules::RuleSet> compile_all(const app::Config& config, app::Findings& findings) {
+  for (const app::FunctionConfig& function : config.functions) {
+    if (!function.can_evaluate) continue;
+    rules::Expression::compile(*function.can_evaluate, rules::Place::kFunction, function.file, "/can_evaluate",
+                               findings);
+  }
+  return rules::RuleSet::compile(config, findings);
+}
+
+functions::FunctionAppInfo function_info(const app::Config& config) {
+  functions::FunctionAppInfo info;
+  info.name = config.name;
+  info.deployment_model = config.deployment_model.empty() ? "GLOBAL" : config.deployment_model;
+  info.provider_region = config.provider_region;
+  info.environment_tag = config.environment;
+  info.environment_values = environment_values(config);
+  info.functions = config.functions;
+  for (const app::DataSourceConfig& source : config.data_sources) {
+    info.services.emplace_back(source.name, source.type == app::SourceType::kDataLake ? "datalake" : "mongodb-atlas");
+  }
+  return info;
+}
+
+Task<rules::User> look_up_user(auth::AuthService& auth, std::shared_ptr<const auth::AppAuth> app,
+                               std::string user_id) {
+  const auto id = bson::ObjectId::from_hex(user_id);
+  if (!id) co_return Error(ErrorCode::kUserNotFound, "user not found");
+  RESTITCH_CO_TRY(const auth::CachedUserPtr user, co_await auth.find_user(app->app_id, *id));
+  bson::Document custom_data;
+  if (app->custom_data) {
+    RESTITCH_CO_TRY(auto found, co_await app->custom_data(user_id));
+    if (found) custom_data = std::move(*found);
+  }
+  co_return to_rules_user(*user, std::move(custom_data));
+}
+
+// Starts a worker, so that the sources are compiled before the app runs; syntax errors become findings.
+Task<void> check_sources(functions::FunctionService& service, const app::Config& config, app::Findings& findings) {
+  if (config.functions.empty()) co_return Status();
+  RESTITCH_CO_TRY(const auto syntax_errors, co_await service.warm());
+  for (const auto& [name, message] : syntax_errors) {
+    const app::FunctionConfig* function = config.find_function(name);
+    findings.error(function != nullptr ? function->file : "functions/" + name + ".js", "", "FunctionSyntaxError",
+                   message);
+  }
+  co_return Status();
+}
+
+std::string now_iso() {
+  char text[40];
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  const std::size_t size = std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return {text, size};
+}
+
+std::vector<std::string> provider_types(const app::Config& config) {
+  std::vector<std::string> types;
+  for (const app::AuthProviderConfig& provider : config.auth_providers) types.push_back(provider.type);
+  return types;
+}
+
+}  // namespace
+
+std::string describe(const app::Findings& findings) {
+  std::string text;
+  std::size_t lines = 0;
+  std::size_t left_out = 0;
+  for (const app::Finding& finding : findings.list()) {
+    if (finding.severity != app::FindingSeverity::kError) continue;
+    if (lines == kMaxFindingLines) {
+      ++left_out;
+      continue;
+    }
+    if (!text.empty()) text.push_back('\n');
+    text.append(app::to_line(finding));
+    ++lines;
+  }
+  if (left_out > 0) text.append("\n… and " + std::to_string(left_out) + " more");
+  return text;
+}
+
+Deployer::Deployer(AppRegistry& registry, AppStore& store, LogStore& logs, auth::AuthService& auth,
+                   std::shared_ptr<datasource::DataSource> embedded,
+                   std::map<std::string, std::shared_ptr<datasource::DataSource>, std::less<>> clusters,
+                   DeployerOptions options)
+    : registry_(registry),
+      store_(store),
+      logs_(logs),
+      auth_(auth),
+      embedded_(std::move(embedded)),
+      clusters_(std::move(clusters)),
+      options_(std::move(options)) {}
+
+Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& findings) {
+  RESTITCH_CO_TRY(app::Config loaded, app::load_directory(path, findings));
+  const auto config = std::make_shared<const app::Config>(std::move(loaded));
+  RESTITCH_CO_TRY(const DeployedAppPtr app, co_await build(config, findings));
+  DeployedAppPtr former = registry_.replace(app);
+  RESTITCH_LOG(kInfo, kApp, 2001, "App deployed", {"app", app->client_app_id}, {"name", app->name},
+               {"functions", config->functions.size()}, {"dataSources", config->data_sources.size()});
+  if (former) {
+    boost::asio::co_spawn(co_await asio::this_coro::executor, retire(std::move(former)), [](std::exception_ptr) {});
+  }
+  co_return app->client_app_id;
+}
+
+Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, app::Findings& findings) {
+  const auto rule_set = compile_all(*config, findings);
+  rules::SourceMap sources = resolve_sources(*config, findings);
+  if (findings.has_errors()) co_return refused(findings);
+
+  RESTITCH_CO_TRY(AppIdentity identity, co_await store_.find_or_create(config->client_app_id, config->name));
+  RESTITCH_CO_CHECK(co_await store_.ensure_provider_ids(identity, provider_types(*config)));
+  RESTITCH_CO_CHECK(co_await store_.put_secrets(identity.id, config->secrets));
+  RESTITCH_CO_TRY(const auto secrets, co_await store_.secrets(identity.id));
+
+  auto app = std::make_shared<DeployedApp>();
+  app->id = identity.id;
+  app->client_app_id = identity.client_app_id;
+  app->group_id = options_.group_id;
+  app->name = identity.name;
+  app->config = config;
+  app->values = resolve_values(*config, secrets, findings);
+  app->environment_tag = config->environment;
+  app->environment_values = environment_values(*config);
+  if (findings.has_errors()) co_return refused(findings);
+
+  app->data = rules::DataAccess::create(rule_set, std::move(sources), {});
+  const auto app_auth = make_app_auth(*config, identity);
+  app->auth = app_auth;
+  RESTITCH_CO_TRY(app->functions, co_await start_functions(*config, *app, findings));
+  if (findings.has_errors()) {
+    co_await app->functions->stop();
+    co_return refused(findings);
+  }
+  attach_user_hooks(*app_auth, *config, app->data, app->functions);
+  co_return DeployedAppPtr(std::move(app));
+}
+
+rules::SourceMap Deployer::resolve_sources(const app::Config& config, app::Findings& findings) const {
+  rules::SourceMap sources;
+  for (const app::DataSourceConfig& source : config.data_sources) {
+    const auto bound = clusters_.find(source.cluster_name);
+    if (bound != clusters_.end()) {
+      sources[source.name] = bound->second;
+      continue;
+    }
+    if (options_.strict_clusters || !source.uri.empty()) {
+      findings.error(source.directory + "/config.json", "/config/clusterName", "InvalidParameter",
+                     "failed to find cluster '" + source.cluster_name + "'");
+      continue;
+    }
+    sources[source.name] = embedded_;
+  }
+  return sources;
+}
+
+Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(const app::Config& config,
+                                                                            const DeployedApp& app,
+                                                                            app::Findings& findings) const {
+  functions::FunctionAppInfo info = function_info(config);
+  info.app_id = app.id.to_hex();
+  info.client_app_id = app.client_app_id;
+  info.project_id = app.group_id;
+  info.last_deployed = now_iso();
+  info.values = app.values;
+  auto users = [&auth = auth_, app_auth = app.auth](std::string user_id) {
+    return look_up_user(auth, app_auth, std::move(user_id));
+  };
+  auto log = [&logs = logs_, id = app.id, group = app.group_id](const functions::CallLog& call) {
+    logs.add_function_call(id, group, call);
+  };
+  RESTITCH_CO_TRY(auto service,
+                  functions::FunctionService::create(std::move(info), app.data, users, log, options_.functions));
+  RESTITCH_CO_CHECK(co_await check_sources(*service, config, findings));
+  co_return service;
+}
+
+// Requests in flight keep the snapshot they began with: its functions end after the last of them.
+asio::awaitable<void> Deployer::retire(DeployedAppPtr app) const {
+  constexpr auto kLook = std::chrono::milliseconds(50);
+  constexpr int kAtMost = 6000;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  for (int looks = 0; app.use_count() > 1 && looks < kAtMost; ++looks) {
+    timer.expires_after(kLook);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  co_await app->functions->stop();
+}
+
+asio::awaitable<void> Deployer::stop() {
+  for (const DeployedAppPtr& app : registry_.all()) co_await app->functions->stop();
+}
+
+Task<void> check_directory(std::string path, functions::FunctionService::Options options, app::Findings& findings) {
+  RESTITCH_CO_TRY(const app::Config config, app::load_directory(path, findings));
+  const auto rule_set = compile_all(config, findings);
+  std::map<std::string, std::string> secrets = config.secrets;
+  resolve_values(config, secrets, findings);
+  RESTITCH_CO_TRY(const auto service,
+                  functions::FunctionService::create(function_info(config), nullptr, nullptr, nullptr, options));
+  auto checked = co_await check_sources(*service, config, findings);
+  co_await service->stop();
+  co_return checked;
+}
+
+}  // namespace restitch::deployment

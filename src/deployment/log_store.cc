@@ -1,0 +1,89 @@
+#include "deployment/log_store.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <chrono>
+
+#include "auth/store.h"
+#include "base/log.h"
+#include "runtime/metrics.h"
+
+namespace restitch::deployment {
+namespace {
+
+using bson::Builder;
+using bson::Document;
+
+constexpr std::size_t kMaxPending = 4096;
+constexpr std::int64_t kRetentionSeconds = 10LL * 24 * 3600;
+
+metrics::Counter& dropped_entries() {
+  static metrics::Counter counter("restitch_log_entries_dropped_total", "Log entries lost because too many waited");
+  return counter;
+}
+
+bson::Date now() {
+  return bson::Date{std::chrono::duration_cast<std::chrono::milliseconds>(
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count()};
+}
+
+void append_lines(Builder& out, std::string_view name, const std::vector<std::string>& lines) {
+  out.open_array(name);
+  for (const std::string& line : lines) out.push(line);
+  out.close();
+}
+
+}  // namespace
+
+LogStore::LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads)
+    : state_(std::move(state)), threads_(threads), logs_(*state_, std::string(auth::kStateDatabase), "logs") {}
+
+Task<void> LogStore::prepare() {
+  datasource::IndexOptions expiring;
+  expiring.expire_after_seconds = kRetentionSeconds;
+  const Document started = bson::make_document("started", std::int32_t{1});
+  RESTITCH_CO_CHECK(co_await logs_.ensure_index(started, expiring));
+  co_return Status();
+}
+
+void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string& group_id,
+                                 const functions::CallLog& call) {
+  const bson::Date completed = now();
+  const auto run_millis = std::chrono::duration_cast<std::chrono::milliseconds>(call.outcome.run_time).count();
+  Builder entry;
+  entry.append("_id", bson::ObjectId::generate()).append("co_id", call.request.request_id);
+  entry.append("type", "FUNCTION").append("app_id", app_id).append("group_id", group_id);
+  entry.append("function_name", call.request.function).append("user_id", call.request.user.id);
+  entry.append("remote_ip_address", call.request.request.remote_ip);
+  entry.append("started", bson::Date{completed.millis - run_millis}).append("completed", completed);
+  append_lines(entry, "messages", call.outcome.logs);
+  append_lines(entry, "error_messages", call.outcome.error_logs);
+  if (call.error != nullptr) {
+    entry.append("error", call.error->message()).append("error_code", name_of(call.error->code()));
+    if (!call.error->detail().empty()) entry.append("error_details", call.error->detail());
+  }
+  store(std::move(entry).finish());
+}
+
+void LogStore::store(Document entry) {
+  if (pending_.fetch_add(1) >= kMaxPending) {
+    pending_.fetch_sub(1);
+    dropped_entries().add();
+    return;
+  }
+  auto insert = [](datasource::Collection logs, Document document) -> asio::awaitable<void> {
+    datasource::CallOptions relaxed;
+    relaxed.relaxed_durability = true;
+    const auto stored = co_await logs.insert_one(document, relaxed);
+    if (!stored) RESTITCH_LOG(kWarning, kApp, 3001, "Cannot store a log entry", {"error", stored.error().message()});
+  };
+  boost::asio::co_spawn(threads_.next(), insert(logs_, std::move(entry)), [this](std::exception_ptr) {
+    if (pending_.fetch_sub(1) == 1) pending_.notify_all();
+  });
+}
+
+void LogStore::drain() {
+  for (std::size_t waiting = pending_.load(); waiting != 0; waiting = pending_.load()) pending_.wait(waiting);
+}
+
+}  // namespace restitch::deployment

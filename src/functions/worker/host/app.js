@@ -1,0 +1,103 @@
+'use strict';
+
+// The app as the `init` frame describes it.
+
+const { readArray, readFields, valueSize } = require('./frames.js');
+const { compileFunctionSource, fastGlobalsFor, levelOf } = require('./source.js');
+const { Builtins } = require('./builtins.js');
+const { Packages } = require('./packages.js');
+
+const DEFAULT_LIMITS = {
+  maxPendingOperations: 1000, maxLogLines: 25, maxLogLineBytes: 512, maxResultBytes: 18 * 1024 * 1024,
+  maxErrorLength: 64 * 1024,
+};
+
+class AppFunction {
+  #source;
+  #fastGlobals;
+  #compiled;
+
+  constructor(name, source, fastGlobals, settings = {}) {
+    this.name = name;
+    this.#source = source;
+    this.#fastGlobals = fastGlobals;
+    this.level = levelOf(source);
+    this.isAdHoc = settings.isAdHoc === true;
+    this.runAsSystem = settings.runAsSystem === true;
+    this.runAsUserId = settings.runAsUserId || '';
+    const script = settings.runAsUserIdScriptSource || '';
+    this.userScript = script === '' ? undefined : new AppFunction(`${name} (run_as_user_id)`, script, fastGlobals);
+  }
+
+  // {script} or {error: the parser's message}.
+  compiled() {
+    if (this.#compiled === undefined) {
+      this.#compiled = compileFunctionSource(this.#source, this.name, this.#fastGlobals);
+    }
+    return this.#compiled;
+  }
+}
+
+class App {
+  constructor(bytes, start) {
+    const init = readFields(bytes, start);
+    const functions = init.functions === undefined ? [] : readArray(bytes, init.functions);
+    this.fastGlobals = fastGlobalsFor(functions.map((fn) => fn.source));
+    this.functions = new Map();
+    for (const fn of functions) {
+      const entry = new AppFunction(fn.name, fn.source, this.fastGlobals, fn);
+      this.functions.set(fn.name, entry);
+      if (fn.path && !this.functions.has(fn.path)) this.functions.set(fn.path, entry);
+    }
+    this.services = new Map();
+    for (const service of init.services === undefined ? [] : readArray(bytes, init.services)) {
+      this.services.set(service.name, service.type);
+    }
+    this.values = rawMembers(bytes, init.values);
+    this.parts = new Map();
+    for (const name of ['app', 'environment']) {
+      if (init[name] !== undefined) this.parts.set(name, { ...init[name], bytes });
+    }
+    const limits = init.limits === undefined ? {} : readFields(bytes, init.limits.at);
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    const dependencies = init.dependencies || '';
+    this.builtins = new Builtins(dependencies);
+    this.packages = new Packages(dependencies, this.fastGlobals);
+  }
+
+  adHocFunction(source) {
+    return new AppFunction('function', source, this.fastGlobals, { isAdHoc: true });
+  }
+
+  // [{name, message}] of the sources that do not parse.
+  syntaxErrors() {
+    const result = [];
+    for (const fn of new Set(this.functions.values())) {
+      for (const part of [fn, fn.userScript]) {
+        const error = part === undefined ? undefined : part.compiled().error;
+        if (error !== undefined) result.push({ name: fn.name, message: error });
+      }
+    }
+    return result;
+  }
+}
+
+// Members of a document as {bytes, type, at}, undecoded.
+function rawMembers(bytes, value) {
+  const result = new Map();
+  if (value === undefined) return result;
+  let { at } = value;
+  const end = at + bytes.readInt32LE(at);
+  at += 4;
+  while (at < end - 1) {
+    const type = bytes[at++];
+    const begin = at;
+    while (bytes[at] !== 0) ++at;
+    const name = bytes.utf8Slice(begin, at++);
+    result.set(name, { bytes, type, at });
+    at += valueSize(type, bytes, at);
+  }
+  return result;
+}
+
+module.exports = { App };

@@ -1,0 +1,91 @@
+'use strict';
+
+const { FunctionError } = require('./errors.js');
+
+const WRITE_CONFLICT = 112;
+const MAX_ATTEMPTS = 20;
+
+function isTransient(error) {
+  return error instanceof FunctionError &&
+    (error.code === WRITE_CONFLICT || error.codeName === 'WriteConflict');
+}
+
+// A client session (spec: functions §7.2). Statements of one transaction go to the server one after the other.
+class ClientSession {
+  #request;
+  #service;
+  #id;
+  #isOpen = false;
+  #hasEnded = false;
+  #tail = Promise.resolve();
+
+  constructor(request, service) {
+    this.#request = request;
+    this.#service = service;
+    this.#id = ++request.lastSession;
+  }
+
+  // Puts `work` behind what the session does already.
+  #enqueue(work) {
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  #act(action) {
+    return this.#enqueue(() => this.#request.sessionAction(this.#service, action, this.#id));
+  }
+
+  // For collections: runs `operate(sessionId)` inside the transaction, or at once when none is open.
+  static run(session, operate) {
+    if (!(session instanceof ClientSession)) throw new TypeError('session must be a ClientSession');
+    if (session.#hasEnded) throw new FunctionError('cannot use a session that has ended');
+    if (!session.#isOpen) return operate(undefined);
+    return session.#enqueue(() => operate(session.#id));
+  }
+
+  get inTransaction() { return this.#isOpen; }
+
+  startTransaction() {
+    if (this.#hasEnded) throw new FunctionError('cannot use a session that has ended');
+    if (this.#isOpen) throw new FunctionError('transaction already in progress');
+    this.#isOpen = true;
+    this.#act('start').catch(() => {});
+  }
+
+  async commitTransaction() {
+    if (!this.#isOpen) throw new FunctionError('no transaction started');
+    this.#isOpen = false;
+    await this.#act('commit');
+  }
+
+  // Harmless when no transaction is open: code calls it after a failed withTransaction.
+  async abortTransaction() {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    await this.#act('abort');
+  }
+
+  async endSession() {
+    if (this.#hasEnded) return;
+    await this.abortTransaction();
+    this.#hasEnded = true;
+  }
+
+  // Commits when the promise of `callback` resolves, aborts when it rejects; a lost race is run again.
+  async withTransaction(callback) {
+    for (let attempt = 1; ; ++attempt) {
+      this.startTransaction();
+      try {
+        const result = await callback(this);
+        if (this.#isOpen) await this.commitTransaction();
+        return result;
+      } catch (error) {
+        await this.abortTransaction().catch(() => {});
+        if (!isTransient(error) || attempt >= MAX_ATTEMPTS) throw error;
+      }
+    }
+  }
+}
+
+module.exports = { ClientSession };

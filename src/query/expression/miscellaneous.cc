@@ -1,0 +1,55 @@
+#include <algorithm>
+#include <random>
+
+#include "bson/extended_json.h"
+#include "query/expression/nodes.h"
+#include "query/expression/numbers.h"
+
+namespace restitch::query {
+namespace {
+
+using bson::Type;
+using bson::Value;
+using bson::ValueView;
+
+class RandomNode final : public Expression {
+ public:
+  Result<Value> evaluate(EvalContext&) const override {
+    thread_local std::mt19937_64 generator{std::random_device{}()};
+    return Value::of(std::uniform_real_distribution<double>(0.0, 1.0)(generator));
+  }
+  void add_dependencies(std::set<std::string>&) const override {}
+};
+
+Result<ExpressionPtr> parse_random(const bson::Element& element, const ExpressionCompiler&) {
+  const auto object = element.value.as_object();
+  const auto array = element.value.as_array();
+  if (!(object && object->empty()) && !(array && array->empty())) {
+    return mongo_error(3040501, "$rand does not currently accept arguments");
+  }
+  return ExpressionPtr(std::make_shared<RandomNode>());
+}
+
+// No document of this engine carries metadata, so that every known kind is missing.
+Result<ExpressionPtr> parse_meta(const bson::Element& element, const ExpressionCompiler&) {
+  constexpr std::string_view kKinds[] = {"textScore",      "randVal",       "indexKey",      "recordId",
+                                         "geoNearDistance", "geoNearPoint", "sortKey",       "searchScore",
+                                         "searchHighlights", "searchScoreDetails"};
+  const auto kind = element.value.as_string();
+  if (!kind) return mongo_error(17307, "$meta only supports string arguments");
+  if (std::find(std::begin(kKinds), std::end(kKinds), *kind) == std::end(kKinds)) {
+    return mongo_error(17308, "Unsupported argument to $meta: " + std::string(*kind));
+  }
+  return make_constant(Value());
+}
+
+constexpr OperatorDefinition kOperators[] = {
+    parsed("$rand", parse_random),
+    parsed("$meta", parse_meta),
+};
+
+}  // namespace
+
+OperatorTable miscellaneous_operators() { return kOperators; }
+
+}  // namespace restitch::query

@@ -1,0 +1,85 @@
+#include "query/update/change_log.h"
+
+#include <map>
+
+#include "query/path.h"
+
+namespace restitch::query {
+
+ChangeLog& ChangeLog::child(std::string_view name, bool is_array) {
+  for (const auto& [existing, log] : children_) {
+    if (existing == name) return *log;
+  }
+  children_.emplace_back(name, std::make_unique<ChangeLog>(is_array));
+  return *children_.back().second;
+}
+
+void ChangeLog::add_child(std::string_view name, ChangeLog child) {
+  children_.emplace_back(name, std::make_unique<ChangeLog>(std::move(child)));
+}
+
+bson::Document ChangeLog::describe(bson::View post_image) const {
+  bson::Builder out;
+  out.open_object("updatedFields");
+  append_updated(post_image, "", out);
+  out.close();
+  out.open_array("removedFields");
+  append_removed("", out);
+  out.close();
+  out.open_array("truncatedArrays");
+  append_truncated("", out);
+  out.close();
+  return std::move(out).finish();
+}
+
+void ChangeLog::append_updated(bson::View post, const std::string& prefix,
+                               bson::Builder& out) const {
+  if (is_array_) return append_elements(post, prefix, out);
+  for (const std::string& name : updated_) out.append(prefix + name, post.find(name));
+  for (const std::string& name : inserted_) out.append(prefix + name, post.find(name));
+  for (const auto& [name, log] : children_) {
+    log->append_updated(post.find(name).get_document(), prefix + name + ".", out);
+  }
+}
+
+// Elements of an array come in the order of their positions.
+void ChangeLog::append_elements(bson::View post, const std::string& prefix,
+                                bson::Builder& out) const {
+  std::map<std::size_t, const ChangeLog*> changed;  // null: the whole element
+  for (const std::string& name : updated_) changed.emplace(array_index(name).value_or(0), nullptr);
+  for (const auto& [name, log] : children_) {
+    changed.emplace(array_index(name).value_or(0), log.get());
+  }
+  auto next = changed.begin();
+  std::size_t position = 0;
+  for (const bson::Element& element : post) {
+    if (next == changed.end()) return;
+    if (next->first == position) {
+      const std::string path = prefix + std::to_string(position);
+      if (next->second == nullptr) {
+        out.append(path, element.value);
+      } else {
+        next->second->append_updated(element.value.get_document(), path + ".", out);
+      }
+      ++next;
+    }
+    ++position;
+  }
+}
+
+void ChangeLog::append_removed(const std::string& prefix, bson::Builder& out) const {
+  for (const std::string& name : removed_) out.push(prefix + name);
+  for (const auto& [name, log] : children_) log->append_removed(prefix + name + ".", out);
+}
+
+void ChangeLog::append_truncated(const std::string& prefix, bson::Builder& out) const {
+  if (new_size_) {
+    out.push_object()
+        .append("field", std::string_view(prefix).substr(0, prefix.size() - 1))
+        .append("newSize", *new_size_)
+        .close();
+  }
+  for (const auto& [name, log] : children_) log->append_truncated(prefix + name + ".", out);
+}
+
+}  // namespace restitch::query

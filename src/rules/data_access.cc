@@ -1,0 +1,176 @@
+#include "rules/data_access.h"
+
+#include <utility>
+
+#include "rules/commands.h"
+#include "rules/namespaces.h"
+#include "rules/system_operations.h"
+#include "rules/user_limits.h"
+#include "rules/user_reads.h"
+#include "rules/user_request.h"
+#include "rules/user_writes.h"
+
+namespace restitch::rules {
+namespace {
+
+Error no_rule(const Operation& operation) {
+  return Error(ErrorCode::kNoMatchingRule, "no rule exists for namespace '" + operation.database +
+                                               "." + operation.collection + "'");
+}
+
+// Errors as clients know them (spec: rules §2).
+Error client_error(Error error, const std::string& source) {
+  if (error.code() == ErrorCode::kDuplicateKey) {
+    return Error(ErrorCode::kMongo, error.mongo_code(), "Duplicate key error: " + error.message())
+        .with_detail(error.detail());
+  }
+  if (error.code() == ErrorCode::kSourceUnavailable) {
+    return Error(ErrorCode::kSourceUnavailable, "data source '" + source + "' is not available")
+        .with_detail(error.message());
+  }
+  return error;
+}
+
+Task<bson::Value> run_action(UserRequest& request);
+
+// The models one by one, each atomic by itself.
+Task<bson::Value> bulk_write_as_user(UserRequest& request) {
+  const Operation bulk = request.operation;
+  std::optional<Error> first;
+  for (const bson::Element& element : bulk.bulk.view()) {
+    Result<Operation> model =
+        operation_of_model(bulk, element.value.as_object().value_or(bson::View()));
+    if (!model) co_return std::move(model).error();
+    request.operation = std::move(*model);
+    auto done = co_await run_action(request);
+    if (done) continue;
+    if (bulk.ordered) co_return std::move(done).error();
+    if (!first) first = std::move(done).error();
+  }
+  if (first) co_return std::move(*first);
+  co_return bson::Value::null();
+}
+
+using Runner = Task<bson::Value> (*)(UserRequest&);
+
+Runner runner_of(Action action) {
+  switch (action) {
+    case Action::kFind:
+    case Action::kFindOne:
+      return find_as_user;
+    case Action::kCount:
+      return count_as_user;
+    case Action::kDistinct:
+      return distinct_as_user;
+    case Action::kAggregate:
+      return aggregate_as_user;
+    case Action::kInsertOne:
+    case Action::kInsertMany:
+      return insert_as_user;
+    case Action::kUpdateOne:
+    case Action::kUpdateMany:
+    case Action::kReplaceOne:
+      return update_as_user;
+    case Action::kDeleteOne:
+    case Action::kDeleteMany:
+      return delete_as_user;
+    case Action::kFindOneAndUpdate:
+    case Action::kFindOneAndReplace:
+    case Action::kFindOneAndDelete:
+      return find_and_modify_as_user;
+    case Action::kBulkWrite:
+      return bulk_write_as_user;
+  }
+  return find_as_user;
+}
+
+Task<bson::Value> run_action(UserRequest& request) {
+  RESTITCH_CO_CHECK(check_operation(request.operation));
+  RESTITCH_CO_CHECK(check_user_operation(request.operation, request.settings.allow_regex));
+  const Action action = request.operation.action;
+  const bool has_query =
+      action != Action::kInsertOne && action != Action::kInsertMany && action != Action::kBulkWrite;
+  if (has_query) {
+    RESTITCH_CO_CHECK(co_await apply_filters(request));
+  }
+  auto result = co_await runner_of(action)(request);
+  co_return result;
+}
+
+class DataAccessImpl : public DataAccess {
+ public:
+  DataAccessImpl(std::shared_ptr<const RuleSet> rules, SourceMap sources,
+                 DataAccessSettings settings)
+      : rules_(std::move(rules)), sources_(std::move(sources)), settings_(settings) {}
+
+  Task<bson::Value> run_as_user(Operation operation, const EvaluationContext& context,
+                                datasource::Deadline deadline,
+                                TransactionHandle transaction) override {
+    RESTITCH_CO_TRY(const std::shared_ptr<datasource::DataSource> source,
+                    source_of(operation.source));
+    const NamespaceRules* applying =
+        rules_->find(operation.source, operation.database, operation.collection);
+    if (applying == nullptr) co_return no_rule(operation);
+    fill_missing_update(operation);
+    const std::string name = operation.source;
+    UserRequest request(*applying, *source, settings_, context, std::move(operation),
+                        {transaction.get(), deadline, false});
+    auto result = co_await run_action(request);
+    if (!result) co_return client_error(std::move(result).error(), name);
+    co_return result;
+  }
+
+  Task<bson::Value> run_as_system(Operation operation, datasource::Deadline deadline,
+                                  TransactionHandle transaction) override {
+    RESTITCH_CO_TRY(const std::shared_ptr<datasource::DataSource> source,
+                    source_of(operation.source));
+    if (is_internal_database(operation.database)) co_return no_rule(operation);
+    fill_missing_update(operation);
+    const std::string name = operation.source;
+    const datasource::CallOptions call{transaction.get(), deadline, false};
+    auto result = co_await run_operation_as_system(*source, std::move(operation), call);
+    if (!result) co_return client_error(std::move(result).error(), name);
+    co_return result;
+  }
+
+  Result<TransactionHandle> begin_transaction(std::string_view source) override {
+    RESTITCH_TRY(const std::shared_ptr<datasource::DataSource> found, source_of(source));
+    if (!found->has_transactions()) {
+      return Error(ErrorCode::kUnsupported,
+                   "data source '" + std::string(source) + "' has no transactions");
+    }
+    return std::make_shared<datasource::ClientTransaction>(*found);
+  }
+
+  bool has_source(std::string_view name) const override { return sources_.contains(name); }
+  const RuleSet& rules() const override { return *rules_; }
+
+ private:
+  Result<std::shared_ptr<datasource::DataSource>> source_of(std::string_view name) const {
+    const auto it = sources_.find(name);
+    if (it == sources_.end()) {
+      return Error(ErrorCode::kServiceNotFound, "service not found: '" + std::string(name) + "'");
+    }
+    return it->second;
+  }
+
+  // A client library sends findOneAndReplace without a replacement and means an empty one.
+  static void fill_missing_update(Operation& operation) {
+    if (operation.action == Action::kFindOneAndReplace && operation.update.view().is_nullish()) {
+      operation.update = bson::Value::of(bson::Document());
+    }
+  }
+
+  std::shared_ptr<const RuleSet> rules_;
+  SourceMap sources_;
+  DataAccessSettings settings_;
+};
+
+}  // namespace
+
+std::shared_ptr<DataAccess> DataAccess::create(std::shared_ptr<const RuleSet> rules,
+                                               SourceMap sources, DataAccessSettings settings) {
+  return std::make_shared<DataAccessImpl>(std::move(rules), std::move(sources), settings);
+}
+
+}  // namespace restitch::rules

@@ -1,0 +1,66 @@
+#include <csignal>
+#include <ctime>
+#include <iostream>
+
+#include "base/log.h"
+#include "server/check_command.h"
+#include "server/options.h"
+#include "server/server.h"
+
+namespace restitch::server {
+namespace {
+
+log::Severity severity_of(const std::string& level) {
+  if (level == "debug") return log::Severity::kDebug1;
+  if (level == "warning") return log::Severity::kWarning;
+  if (level == "error") return log::Severity::kError;
+  return log::Severity::kInfo;
+}
+
+// Blocks the stop signals in this thread and all that it starts, so that wait_for_stop alone receives them.
+sigset_t block_stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+void wait_for_stop(const sigset_t& signals, Server& server, bool watch) {
+  constexpr timespec kOneSecond{1, 0};
+  while (true) {
+    if (sigtimedwait(&signals, nullptr, &kOneSecond) > 0) return;
+    if (watch) server.redeploy_changed_apps();
+  }
+}
+
+int run_serve(ServeOptions options) {
+  log::set_level_of_all(severity_of(options.log_level));
+  const sigset_t signals = block_stop_signals();
+  const bool watch = options.watch;
+  auto server = Server::start(std::move(options));
+  if (!server) {
+    std::cerr << "restitch: " << server.error().message() << "\n";
+    return 1;
+  }
+  wait_for_stop(signals, **server, watch);
+  const Status stopped = (*server)->stop();
+  if (!stopped) {
+    std::cerr << "restitch: " << stopped.error().message() << "\n";
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace restitch::server
+
+int main(int argc, char** argv) {
+  using namespace restitch::server;
+  ParsedCommandLine parsed = parse_command_line(argc, argv);
+  if (parsed.exit_code) return *parsed.exit_code;
+  if (parsed.command.check) return run_check(*parsed.command.check);
+  return run_serve(std::move(*parsed.command.serve));
+}

@@ -1,0 +1,156 @@
+#include "server/options.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <iostream>
+
+namespace restitch::server {
+namespace {
+
+// The YAML configuration file: its keys are the long option names, lists become repeated options.
+class YamlConfig : public CLI::Config {
+ public:
+  std::string to_config(const CLI::App*, bool, bool, std::string) const override { return {}; }
+
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> entries;
+    try {
+      const YAML::Node root = YAML::Load(input);
+      if (root.IsNull()) return entries;
+      if (!root.IsMap()) throw CLI::FileError("the configuration file is no YAML mapping");
+      for (const auto& entry : root) {
+        CLI::ConfigItem item;
+        item.parents = {"serve"};
+        item.name = entry.first.as<std::string>();
+        if (entry.second.IsSequence()) {
+          for (const auto& value : entry.second) item.inputs.push_back(value.as<std::string>());
+        } else if (entry.second.IsScalar()) {
+          item.inputs.push_back(entry.second.as<std::string>());
+        } else {
+          throw CLI::FileError("the configuration file's entry '" + item.name + "' is neither a value nor a list");
+        }
+        entries.push_back(std::move(item));
+      }
+    } catch (const YAML::Exception& error) {
+      throw CLI::FileError(std::string("the configuration file is no valid YAML: ") + error.what());
+    }
+    return entries;
+  }
+};
+
+struct RawServe {
+  std::string listen = "127.0.0.1:9090";
+  std::string wire, state;
+  std::vector<std::string> clusters;
+  bool test_commands = false;
+};
+
+void add_worker_options(CLI::App& command, std::string& node, std::string& worker_script) {
+  command.add_option("--node", node, "Node.js program that runs functions")
+      ->envname("RESTITCH_NODE")
+      ->capture_default_str();
+  command.add_option("--worker-script", worker_script, "The function worker's main.js (default: beside the program)")
+      ->envname("RESTITCH_WORKER_SCRIPT");
+}
+
+void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
+  serve.add_option("--data", options.data_directory, "Directory for all data; made when it does not exist")
+      ->envname("RESTITCH_DATA")
+      ->required();
+  serve.add_option("--listen", raw.listen, "Address and port for HTTP")
+      ->envname("RESTITCH_LISTEN")
+      ->capture_default_str();
+  serve.add_option("--app", options.apps, "App Services configuration directory to deploy at start (repeatable)")
+      ->envname("RESTITCH_APP");
+  serve.add_flag("--watch", options.watch, "Deploy the --app directories again when their files change")
+      ->envname("RESTITCH_WATCH");
+  serve.add_option("--public-url", options.public_url,
+                   "URL under which clients reach this server (default: taken from each request)")
+      ->envname("RESTITCH_PUBLIC_URL");
+  serve.add_option("--cluster", raw.clusters, "NAME=URI: what a data source's clusterName stands for (repeatable)")
+      ->envname("RESTITCH_CLUSTER");
+  serve.add_flag("--strict-clusters", options.strict_clusters,
+                 "Refuse a directory whose clusterName no --cluster names, instead of using the embedded cluster")
+      ->envname("RESTITCH_STRICT_CLUSTERS");
+  serve.add_option("--state", raw.state, "URI of a MongoDB deployment for the server's own state")
+      ->envname("RESTITCH_STATE");
+  serve.add_option("--wire", raw.wire, "Address and port for the MongoDB wire protocol")->envname("RESTITCH_WIRE");
+  serve.add_flag("--test-commands", raw.test_commands, "Enable fail points; never in production")
+      ->envname("RESTITCH_TEST_COMMANDS");
+  serve.add_option("--threads", options.threads, "Network threads (default: one for each core)")
+      ->envname("RESTITCH_THREADS");
+  serve.add_option("--cache-megabytes", options.cache_megabytes, "Memory for cached data blocks")
+      ->envname("RESTITCH_CACHE_MEGABYTES")
+      ->capture_default_str();
+  serve.add_option("--log-level", options.log_level, "debug, info, warning or error")
+      ->envname("RESTITCH_LOG_LEVEL")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->capture_default_str();
+  add_worker_options(serve, options.node, options.worker_script);
+}
+
+// Options that the command line already knows and this version cannot serve yet.
+void refuse_unavailable(const RawServe& raw) {
+  if (!raw.wire.empty()) throw CLI::ValidationError("--wire", "the wire endpoint is not available in this version");
+  if (!raw.state.empty()) throw CLI::ValidationError("--state", "an external state store is not available in this version");
+  if (!raw.clusters.empty()) throw CLI::ValidationError("--cluster", "external clusters are not available in this version");
+  if (raw.test_commands) throw CLI::ValidationError("--test-commands", "fail points are not available in this version");
+}
+
+}  // namespace
+
+Result<HostPort> parse_host_port(const std::string& text) {
+  const Error invalid(ErrorCode::kInvalidArgument, "'" + text + "' is not of the form HOST:PORT");
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return invalid;
+  HostPort result;
+  result.host = text.substr(0, colon);
+  if (result.host.front() == '[' && result.host.back() == ']') result.host = result.host.substr(1, result.host.size() - 2);
+  if (result.host == "localhost") result.host = "127.0.0.1";
+  const char* begin = text.data() + colon + 1;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(begin, end, result.port);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return invalid;
+  return result;
+}
+
+ParsedCommandLine parse_command_line(int argc, char** argv) {
+  CLI::App app("Restitch: a self-hosted server for apps of Atlas App Services and the Realm SDKs", "restitch");
+  app.set_version_flag("--version", "restitch " RESTITCH_VERSION);
+  app.require_subcommand(1);
+  app.set_config("--config", "", "YAML file with the serve options, by their long names")->envname("RESTITCH_CONFIG");
+  app.config_formatter(std::make_shared<YamlConfig>());
+  app.fallthrough();
+
+  ServeOptions serve_options;
+  RawServe raw;
+  CLI::App* serve = app.add_subcommand("serve", "Run the server");
+  add_serve_options(*serve, serve_options, raw);
+
+  CheckOptions check_options;
+  CLI::App* check = app.add_subcommand("check", "Check a configuration directory as a deployment would; exit code 1 "
+                                                "when it would be refused");
+  check->add_option("APPDIR", check_options.directory, "App Services configuration directory")->required();
+  add_worker_options(*check, check_options.node, check_options.worker_script);
+
+  ParsedCommandLine parsed;
+  try {
+    app.parse(argc, argv);
+    if (serve->parsed()) {
+      refuse_unavailable(raw);
+      auto listen = parse_host_port(raw.listen);
+      if (!listen) throw CLI::ValidationError("--listen", listen.error().message());
+      serve_options.listen = *listen;
+      parsed.command.serve = std::move(serve_options);
+    } else if (check->parsed()) {
+      parsed.command.check = std::move(check_options);
+    }
+  } catch (const CLI::ParseError& error) {
+    parsed.exit_code = app.exit(error, std::cout, std::cerr);
+  }
+  return parsed;
+}
+
+}  // namespace restitch::server

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace restitch::server {
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+// "127.0.0.1:9090", "[::1]:9090"; kInvalidArgument otherwise.
+Result<HostPort> parse_host_port(const std::string& text);
+
+struct ServeOptions {
+  std::string data_directory;
+  HostPort listen{"127.0.0.1", 9090};
+  std::vector<std::string> apps;
+  bool watch = false;
+  std::string public_url;
+  bool strict_clusters = false;
+  std::string node = "node";
+  std::string worker_script;          // "" = found beside the program
+  std::size_t threads = 0;            // 0 = one for each core
+  std::size_t cache_megabytes = 256;
+  std::string log_level = "info";     // debug, info, warning, error
+};
+
+struct CheckOptions {
+  std::string directory;
+  std::string node = "node";
+  std::string worker_script;
+};
+
+struct CommandLine {
+  std::optional<ServeOptions> serve;
+  std::optional<CheckOptions> check;
+};
+
+// Reads the arguments, RESTITCH_… environment variables and the YAML file of --config, in this order of precedence.
+// Answers --help, --version and mistakes itself: then `exit_code` is set and the rest is empty.
+struct ParsedCommandLine {
+  CommandLine command;
+  std::optional<int> exit_code;
+};
+ParsedCommandLine parse_command_line(int argc, char** argv);
+
+}  // namespace restitch::server

@@ -1,0 +1,220 @@
+#include "server/server.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "api/client/client_api.h"
+#include "api/http_error.h"
+#include "auth/auth_service.h"
+#include "auth/crypto.h"
+#include "base/log.h"
+#include "datasource/embedded/cluster.h"
+#include "deployment/app_registry.h"
+#include "deployment/app_store.h"
+#include "deployment/deployer.h"
+#include "deployment/log_store.h"
+#include "net/http_server.h"
+#include "runtime/blocking_pool.h"
+#include "runtime/io_threads.h"
+#include "runtime/metrics.h"
+#include "runtime/run_and_wait.h"
+#include "server/admin_credentials.h"
+#include "server/directory_watch.h"
+#include "server/worker_location.h"
+
+namespace restitch::server {
+namespace {
+
+using datasource::embedded::Cluster;
+
+constexpr std::chrono::seconds kDrainGrace{30};
+constexpr std::size_t kPoolQueue = 20000;
+
+std::size_t thread_count(std::size_t configured) {
+  return configured != 0 ? configured : std::max(1U, std::thread::hardware_concurrency());
+}
+
+net::HttpResponse text_response(int status, std::string type, std::string body) {
+  net::HttpResponse response;
+  response.status = status;
+  response.set("Content-Type", std::move(type));
+  response.body = std::move(body);
+  return response;
+}
+
+void log_findings(const std::string& directory, const app::Findings& findings) {
+  for (const app::Finding& finding : findings.list()) {
+    if (finding.severity == app::FindingSeverity::kError) {
+      RESTITCH_LOG(kError, kApp, 2002, "App directory refused", {"directory", directory},
+                   {"finding", app::to_line(finding)});
+    } else {
+      RESTITCH_LOG(kWarning, kApp, 2003, "App directory has a questionable entry", {"directory", directory},
+                   {"finding", app::to_line(finding)});
+    }
+  }
+}
+
+Result<std::shared_ptr<Cluster>> open_cluster(const ServeOptions& options, runtime::BlockingPool& pool) {
+  datasource::embedded::ClusterOptions cluster_options;
+  cluster_options.directory = options.data_directory + "/cluster";
+  cluster_options.block_cache_bytes = options.cache_megabytes << 20U;
+  RESTITCH_TRY(auto cluster, Cluster::open(cluster_options, pool));
+  return std::shared_ptr<Cluster>(std::move(cluster));
+}
+
+Status make_directory(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return Error(ErrorCode::kIo, "cannot make the data directory " + directory + ": " + error.message());
+  return {};
+}
+
+class RunningServer final : public Server {
+ public:
+  RunningServer(ServeOptions options, AdminCredentials admin, auth::SecretBox box, std::string worker_script,
+                std::unique_ptr<runtime::BlockingPool> pool, std::shared_ptr<Cluster> cluster)
+      : options_(std::move(options)),
+        threads_(thread_count(options_.threads)),
+        pool_(std::move(pool)),
+        hash_pool_(std::max<std::size_t>(1, thread_count(options_.threads) / 2), kPoolQueue),
+        cluster_(std::move(cluster)),
+        apps_store_(cluster_, std::move(box)),
+        logs_(cluster_, threads_),
+        auth_(cluster_, hash_pool_, {}),
+        deployer_(registry_, apps_store_, logs_, auth_, cluster_, {}, deployer_options(admin, worker_script)),
+        client_api_(registry_, auth_, {options_.public_url}) {}
+
+  Status open() {
+    threads_.start();
+    RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), prepare()));
+    for (const std::string& directory : options_.apps) {
+      fingerprints_[directory] = fingerprint_of_directory(directory);
+      RESTITCH_CHECK(deploy(directory));
+    }
+    net::HttpServerOptions http;
+    http.host = options_.listen.host;
+    http.port = options_.listen.port;
+    RESTITCH_TRY(http_, net::HttpServer::listen(
+                            http, threads_, [this](const net::HttpRequest& request) { return handle(request); },
+                            [this](const net::HttpRequest& request) { return client_api_.handle_oversized(request); }));
+    ready_.store(true);
+    RESTITCH_LOG(kInfo, kServer, 1, "Server ready", {"version", RESTITCH_VERSION}, {"address", options_.listen.host},
+                 {"port", http_->port()}, {"data", options_.data_directory}, {"apps", registry_.all().size()});
+    return {};
+  }
+
+  void redeploy_changed_apps() override {
+    for (auto& [directory, known] : fingerprints_) {
+      const std::size_t now = fingerprint_of_directory(directory);
+      if (now == known) continue;
+      known = now;
+      if (const Status deployed = deploy(directory); !deployed) {
+        RESTITCH_LOG(kError, kApp, 2004, "Changed app not deployed; the running one stays", {"directory", directory});
+      }
+    }
+  }
+
+  Status stop() override {
+    ready_.store(false);
+    RESTITCH_LOG(kInfo, kServer, 2, "Server stopping", {"connections", http_ ? http_->connections() : 0});
+    if (http_) http_->stop(kDrainGrace);
+    boost::asio::co_spawn(threads_.context(0), deployer_.stop(), boost::asio::use_future).get();
+    logs_.drain();
+    threads_.stop();
+    pool_->stop();
+    hash_pool_.stop();
+    RESTITCH_CHECK(cluster_->close());
+    RESTITCH_LOG(kInfo, kServer, 3, "Server stopped");
+    return {};
+  }
+
+ private:
+  static deployment::DeployerOptions deployer_options(const AdminCredentials& admin, const std::string& worker_script) {
+    deployment::DeployerOptions options;
+    options.group_id = admin.group_id;
+    options.functions.worker_script = worker_script;
+    return options;
+  }
+
+  Task<void> prepare() {
+    RESTITCH_CO_CHECK(co_await auth_.prepare());
+    RESTITCH_CO_CHECK(co_await apps_store_.prepare());
+    RESTITCH_CO_CHECK(co_await logs_.prepare());
+    co_return Status();
+  }
+
+  Status deploy(const std::string& directory) {
+    app::Findings findings;
+    const auto deployed =
+        runtime::run_and_wait(threads_.context(0), deployer_.deploy_directory(directory, findings));
+    log_findings(directory, findings);
+    if (!deployed) return Error(deployed.error().code(), directory + ":\n" + deployed.error().message());
+    return {};
+  }
+
+  asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request) {
+    const std::string_view path = request.path();
+    if (api::client::ClientApi::serves(path)) co_return co_await client_api_.handle(request);
+    if (path == "/healthz") co_return text_response(200, "application/json", R"({"status":"ok"})");
+    if (path == "/readyz") {
+      co_return ready_.load() ? text_response(200, "application/json", R"({"status":"ready"})")
+                              : text_response(503, "application/json", R"({"status":"not ready"})");
+    }
+    if (path == "/metrics") co_return text_response(200, "text/plain; version=0.0.4", render_metrics());
+    co_return api::error_response(Error(ErrorCode::kNotFound, "not found"), "");
+  }
+
+  std::string render_metrics() const {
+    static metrics::Gauge commits("restitch_storage_commits", "Commits of the embedded cluster since the start");
+    static metrics::Gauge groups("restitch_storage_commit_groups", "Commit groups, each made durable at once");
+    static metrics::Gauge syncs("restitch_storage_syncs", "Syncs of the log");
+    static metrics::Gauge cursors("restitch_cluster_open_cursors", "Open cursors of the embedded cluster");
+    static metrics::Gauge transactions("restitch_cluster_open_transactions", "Open transactions");
+    const auto statistics = cluster_->statistics();
+    commits.set(static_cast<double>(statistics.storage.commits));
+    groups.set(static_cast<double>(statistics.storage.commit_groups));
+    syncs.set(static_cast<double>(statistics.storage.syncs));
+    cursors.set(static_cast<double>(statistics.open_cursors));
+    transactions.set(static_cast<double>(statistics.open_transactions));
+    return metrics::render();
+  }
+
+  ServeOptions options_;
+  runtime::IoThreads threads_;
+  std::unique_ptr<runtime::BlockingPool> pool_;
+  runtime::BlockingPool hash_pool_;
+  std::shared_ptr<Cluster> cluster_;
+  deployment::AppRegistry registry_;
+  deployment::AppStore apps_store_;
+  deployment::LogStore logs_;
+  auth::AuthService auth_;
+  deployment::Deployer deployer_;
+  api::client::ClientApi client_api_;
+  std::unique_ptr<net::HttpServer> http_;
+  std::map<std::string, std::size_t> fingerprints_;
+  std::atomic<bool> ready_{false};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(ServeOptions options) {
+  RESTITCH_CHECK(make_directory(options.data_directory));
+  RESTITCH_TRY(auto admin, load_or_create_admin_credentials(options.data_directory));
+  RESTITCH_TRY(auto box, auth::SecretBox::open(options.data_directory + "/secret.key"));
+  RESTITCH_TRY(auto worker_script, find_worker_script(options.worker_script));
+  auto pool = std::make_unique<runtime::BlockingPool>(std::max<std::size_t>(4, thread_count(options.threads)), kPoolQueue);
+  RESTITCH_TRY(auto cluster, open_cluster(options, *pool));
+  auto server = std::make_unique<RunningServer>(std::move(options), std::move(admin), std::move(box),
+                                                std::move(worker_script), std::move(pool), std::move(cluster));
+  if (Status opened = server->open(); !opened) {
+    const Status stopped = server->stop();
+    if (!stopped) RESTITCH_LOG(kError, kServer, 4, "Cannot stop cleanly", {"error", stopped.error().message()});
+    return std::move(opened).error();
+  }
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace restitch::server

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+#include <mutex>
+
+#include "storage/database.h"
+#include "storage/key_layout.h"
+
+namespace restitch::storage {
+
+// The only way into the database: writes batches, knows how far the write-ahead log is synced, and refuses to write
+// between a disk error and its repair.
+class LogWriter {
+ public:
+  explicit LogWriter(const Database& database) : database_(database) {}
+
+  // Commit thread. The batch is visible to readers only when it is as durable as asked. `last` is the newest cluster
+  // time written so far. After an error nothing of the batch is visible, and every later write fails with kIo.
+  Status write(rocksdb::WriteBatch& batch, bool sync, keys::Ticks last);
+
+  // Returns when everything up to `ticks` is synced. Any thread.
+  Status make_durable(keys::Ticks ticks);
+  Status sync() { return make_durable(written_.load(std::memory_order_acquire)); }
+  bool has_unsynced() const {
+    return synced_.load(std::memory_order_acquire) < written_.load(std::memory_order_acquire);
+  }
+
+  bool has_failed() const { return failed_.load(std::memory_order_acquire); }
+  // Tries to make the database writable again after an error.
+  Status repair();
+
+  std::uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
+
+ private:
+  Error fail(const rocksdb::Status& status);
+  void raise_synced(keys::Ticks ticks);
+
+  const Database& database_;
+  std::mutex write_mutex_;  // held for a write and for a repair
+  std::atomic<keys::Ticks> written_{0}, synced_{0};
+  std::atomic<std::uint64_t> syncs_{0};
+  std::atomic<bool> failed_{false};
+};
+
+}  // namespace restitch::storage
