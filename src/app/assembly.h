@@ -11,20 +11,21 @@
 
 namespace restitch::app {
 
-// A configuration on its way from files to Config. The readers below each handle one component; they
-// run in the order of their declaration, so that a later one can look up what an earlier one read.
+// A configuration on its way from files to Config. The readers below each handle one component;
+// they run in the order of their declaration, so that a later one can look up what an earlier one
+// read.
 struct Assembly {
   const Tree& tree;
   Config& config;
   Findings& findings;
 
-  std::set<std::string> functions_without_source;              // named by a manifest only
-  std::map<std::string, std::string> function_names_by_id;     // ids occur in the legacy layouts
+  std::set<std::string> functions_without_source;           // named by a manifest only
+  std::map<std::string, std::string> function_names_by_id;  // ids occur in the legacy layouts
   std::map<std::string, std::string> service_names_by_id;
   std::map<std::string, std::string> service_types;            // all services and data sources
   std::map<std::string, std::set<std::string>> names_by_kind;  // names taken, for duplicates
 
-  mutable std::set<std::string> absent_files;                  // names that absent nodes refer to
+  mutable std::set<std::string> absent_files;  // names that absent nodes refer to
 
   // The file as a node; absent if it is not there.
   Node file(const std::string& path) const;

@@ -40,8 +40,7 @@ std::optional<bson::Value> parse_json_file(std::string_view text, const std::str
       findings.error(file, "", "BadRequest", parsed.error().message());
       return std::nullopt;
     }
-    findings.warning(file, "", "BadRequest",
-                     parsed.error().message() + " (taken as plain JSON)");
+    findings.warning(file, "", "BadRequest", parsed.error().message() + " (taken as plain JSON)");
     parsed = std::move(plain);
   }
   if (parsed->had_byte_order_mark) {

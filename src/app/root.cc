@@ -108,9 +108,9 @@ Result<std::string> find_app_root(const std::string& path) {
     }
     if (search.chosen() != nullptr) return directory.string();
     if (!search.unparsable.empty()) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "failed to parse app config at " +
-                       (directory / search.unparsable.front()).string());
+      return Error(
+          ErrorCode::kInvalidArgument,
+          "failed to parse app config at " + (directory / search.unparsable.front()).string());
     }
     if (directory == directory.parent_path()) break;
     directory = directory.parent_path();

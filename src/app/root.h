@@ -24,7 +24,7 @@ struct RootFile {
 
 // What root files a directory has.
 struct RootSearch {
-  std::vector<RootFile> usable;         // weakest first; the last one counts unless `selected` is set
+  std::vector<RootFile> usable;  // weakest first; the last one counts unless `selected` is set
   std::vector<std::string> unparsable;  // root files that are no JSON
   int meta_version = 0;                 // config_version of the .mdb metadata, 0 = none
   std::string broken_meta;              // metadata file that does not parse

@@ -15,11 +15,11 @@ namespace restitch::app {
 // `config_version`. Made from a directory, or from anything else that can name its parts so.
 struct Tree {
   int config_version = 0;
-  std::string root_file;                     // path of the file with the app's name
-  std::string fallback_name;                 // name of the app if the root file has none
-  std::map<std::string, bson::Value> json;   // parsed, Extended JSON decoded
+  std::string root_file;                       // path of the file with the app's name
+  std::string fallback_name;                   // name of the app if the root file has none
+  std::map<std::string, bson::Value> json;     // parsed, Extended JSON decoded
   std::map<std::string, std::string> sources;  // JavaScript
-  std::set<std::string> broken;              // there, but not readable; reported already
+  std::set<std::string> broken;                // there, but not readable; reported already
 
   // The two oldest layouts: auth_providers/, services/, one directory a function.
   bool is_legacy() const { return config_version < 20210101; }

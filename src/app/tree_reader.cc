@@ -6,6 +6,7 @@
 
 #include "app/json_file.h"
 #include "app/loader.h"
+#include "app/names.h"
 #include "app/paths.h"
 #include "app/root.h"
 #include "app/tree.h"

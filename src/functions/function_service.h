@@ -21,9 +21,9 @@ struct FunctionLimits {
   std::int32_t max_log_lines = 25;
   std::int32_t max_log_line_bytes = 512;
   std::int64_t max_result_bytes = 18LL << 20U;
-  std::int32_t max_workers = 4;               // per app
-  std::int32_t max_calls_per_worker = 64;     // in flight at once
-  std::int32_t max_queued_calls = 10000;      // above: kTooManyRequests
+  std::int32_t max_workers = 4;            // per app
+  std::int32_t max_calls_per_worker = 64;  // in flight at once
+  std::int32_t max_queued_calls = 10000;   // above: kTooManyRequests
 };
 
 // What a worker must know of the app. Immutable.
@@ -32,24 +32,28 @@ struct FunctionAppInfo {
   std::string deployment_model, provider_region, last_deployed;
   std::string environment_tag;
   bson::Document environment_values;
-  bson::Document values;                      // secrets resolved
+  bson::Document values;  // secrets resolved
   std::vector<app::FunctionConfig> functions;
   std::vector<std::pair<std::string, std::string>> services;  // name, type
-  std::string dependencies_path;              // "" = none
+  std::string dependencies_path;                              // "" = none
 };
 
 struct CallRequest {
   std::string function;
-  bson::Document arguments;                   // array
+  std::string source;        // runs this source instead of a function of the app (administration)
+  bson::Document arguments;  // array
   rules::User user;
   rules::RequestInfo request;
   std::string request_id;
-  bool system_caller = false;                 // triggers and endpoints without a user
-  bool from_client = false;                   // private functions are not found, can_evaluate applies
+  bool system_caller = false;       // triggers and endpoints without a user
+  bool from_client = false;         // private functions are not found, can_evaluate applies
+  bool apply_can_evaluate = false;  // endpoints: can_evaluate applies, private functions are found
+  bool with_response = false;       // endpoints: a response object is passed behind the arguments
 };
 
 struct CallOutcome {
-  bson::Value value;                          // kUndefined when the function returned nothing
+  bson::Value value;        // kUndefined when the function returned nothing
+  bson::Document response;  // with_response: {headers: {name: [text]}[, statusCode][, body]}
   std::vector<std::string> logs, error_logs;
   std::chrono::microseconds run_time{0};
 };
@@ -57,34 +61,42 @@ struct CallOutcome {
 // Looks a user up for run_as_user_id.
 using UserLookup = std::function<Task<rules::User>(std::string user_id)>;
 
+// Names for getDBNames (database "") and getCollectionNames of system functions: an array of
+// strings.
+using NameLister = std::function<Task<bson::Value>(std::string source, std::string database)>;
+
 // Keeps one call's console lines and outcome (spec: functions §14.1). Must not block.
 struct CallLog {
   const CallRequest& request;
   const CallOutcome& outcome;
-  const Error* error;                         // null on success
+  const Error* error;  // null on success
 };
 using CallLogSink = std::function<void(const CallLog&)>;
 
-// The functions of one deployed app on supervised Node.js workers (design: functions). Also the FunctionCaller of its
-// rules. Thread-safe.
+// The functions of one deployed app on supervised Node.js workers (design: functions). Also the
+// FunctionCaller of its rules. Thread-safe.
 class FunctionService : public rules::FunctionCaller {
  public:
   struct Options {
-    std::string worker_script;                // path of worker/main.js
+    std::string worker_script;  // path of worker/main.js
     std::string node_binary = "node";
     FunctionLimits limits;
+    NameLister list_names;  // empty: the two methods are refused
   };
 
-  // Does not start workers; the first call does (or warm()). `data` serves the functions' data access.
-  static Result<std::shared_ptr<FunctionService>> create(FunctionAppInfo app, std::shared_ptr<rules::DataAccess> data,
-                                                         UserLookup users, CallLogSink log, Options options);
+  // Does not start workers; the first call does (or warm()). `data` serves the functions' data
+  // access.
+  static Result<std::shared_ptr<FunctionService>> create(FunctionAppInfo app,
+                                                         std::shared_ptr<rules::DataAccess> data,
+                                                         UserLookup users, CallLogSink log,
+                                                         Options options);
 
-  // Errors: kFunctionNotFound, kFunctionExecution, kFunctionSyntax, kExecutionTimeLimit, kFunctionInterrupted,
-  // kTooManyRequests, kClosing; texts of spec functions §2.4.
+  // Errors: kFunctionNotFound, kFunctionExecution, kFunctionSyntax, kExecutionTimeLimit,
+  // kFunctionInterrupted, kTooManyRequests, kClosing; texts of spec functions §2.4.
   virtual Task<CallOutcome> call(CallRequest request) = 0;
 
-  // Starts one worker and loads the app, so that the first call does not pay for it. Syntax errors of sources are
-  // findings for the deployment: (function name, message).
+  // Starts one worker and loads the app, so that the first call does not pay for it. Syntax errors
+  // of sources are findings for the deployment: (function name, message).
   virtual Task<std::vector<std::pair<std::string, std::string>>> warm() = 0;
 
   // Lets running calls end (until the deadline), then ends the workers.

@@ -48,9 +48,10 @@ Result<keys::Ticks> ChangeLog::last_stored(const Database& database) {
       database.db()->NewIterator(database.newest(ReadTier::kAll), database.family(Family::kChanges)));
   iterator->SeekToLast();
   RESTITCH_CHECK(checked(iterator->status()));
-  if (!iterator->Valid()) return keys::Ticks{0};
-  if (iterator->key().size() != kChangeKeyBytes) return damaged();
-  return position_of(iterator->key().ToStringView()).ticks;
+  RESTITCH_TRY(const std::optional<std::string> trimmed, database.meta_row(keys::kTrimmedRow));
+  const std::string last = iterator->Valid() ? iterator->key().ToString() : trimmed.value_or("");
+  if (last.size() != kChangeKeyBytes) return damaged();
+  return position_of(last).ticks;
 }
 
 Status ChangeLog::load() {

@@ -31,7 +31,7 @@ class ChangeLog {
   Status load();
   // Rows of a new database, whose log is complete from `start` on.
   static void set_up(rocksdb::WriteBatch& batch, const Database& database, keys::Ticks start);
-  // Time of the last change on disk; 0 if there is none.
+  // Time of the last change that was ever written, trimmed or not.
   static Result<keys::Ticks> last_stored(const Database& database);
 
   // Commit thread: adds a commit's rows to the group; end_group() before and written() after the group's write.

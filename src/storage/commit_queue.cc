@@ -150,9 +150,10 @@ void CommitQueue::process(std::vector<Item>& group) {
   for (Item& item : group) {
     if (item.transaction != nullptr) item.transaction->finish();
   }
+  const bool has_commits = written.has_value() && last != 0;
+  if (has_commits) groups_.fetch_add(1, std::memory_order_relaxed);
   acknowledge(group, written);
-  if (!written || last == 0) return;
-  groups_.fetch_add(1, std::memory_order_relaxed);
+  if (!has_commits) return;
   const std::lock_guard lock(listener_mutex_);
   if (listener_) listener_(keys::time_of(last));
 }

@@ -30,13 +30,23 @@ constexpr int kFormatVersion = 1;
 constexpr std::string_view kFormatFile = "RESTITCH-FORMAT";
 constexpr std::array<const char*, kFamilies> kFamilyNames = {"default", "cat", "rec", "idx", "oplog", "img", "ses"};
 
-// Tells the operator about errors of flushes and compactions, which no caller sees.
-class ErrorLogger : public rocksdb::EventListener {
+// Notes and logs errors of flushes and compactions, which no caller sees. RocksDB's own attempts to recover are
+// switched off: the maintenance thread makes them (LogWriter::repair).
+class ErrorListener final : public rocksdb::EventListener {
  public:
+  explicit ErrorListener(std::shared_ptr<std::atomic<bool>> has_failed) : has_failed_(std::move(has_failed)) {}
+
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
+    has_failed_->store(true);
     log::write(log::Severity::kError, log::Component::kStorage, 3101, "Storage background error",
                {{"error", status->ToString()}});
   }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* recovers_by_itself) override {
+    *recovers_by_itself = false;
+  }
+
+ private:
+  std::shared_ptr<std::atomic<bool>> has_failed_;
 };
 
 rocksdb::CompressionType first_supported(std::initializer_list<rocksdb::CompressionType> wanted) {
@@ -47,7 +57,8 @@ rocksdb::CompressionType first_supported(std::initializer_list<rocksdb::Compress
   return rocksdb::kNoCompression;
 }
 
-rocksdb::DBOptions database_options(const EngineOptions& options, rocksdb::Env* env) {
+rocksdb::DBOptions database_options(const EngineOptions& options, rocksdb::Env* env,
+                                    std::shared_ptr<std::atomic<bool>> has_failed) {
   rocksdb::DBOptions result;
   result.env = env;
   result.create_if_missing = true;
@@ -65,7 +76,8 @@ rocksdb::DBOptions database_options(const EngineOptions& options, rocksdb::Env* 
   result.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   result.stats_dump_period_sec = 0;
   result.stats_persist_period_sec = 0;
-  result.listeners = {std::make_shared<ErrorLogger>()};
+  result.max_bgerror_resume_count = 0;
+  result.listeners = {std::make_shared<ErrorListener>(std::move(has_failed))};
   return result;
 }
 
@@ -191,7 +203,7 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
   rocksdb::TransactionDB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status = rocksdb::TransactionDB::Open(
-      database_options(options, env), transaction_options, options.directory, descriptors, &handles, &opened);
+      database_options(options, env, result->background_failure_), transaction_options, options.directory, descriptors, &handles, &opened);
   if (!status.ok()) return error_of(status).with_context("opening " + options.directory);
   result->transactions_.reset(opened);
   result->base_ = opened->GetBaseDB();

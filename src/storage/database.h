@@ -4,6 +4,7 @@
 #include <rocksdb/utilities/transaction_db.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -43,6 +44,10 @@ class Database {
     return tier == ReadTier::kAll ? newest_all_ : newest_cached_;
   }
 
+  // Whether a flush or compaction failed since the last call of this.
+  bool take_background_failure() const { return background_failure_->exchange(false); }
+  bool has_background_failure() const { return background_failure_->load(); }
+
   // Row of the engine's own column family; nothing if absent.
   Result<std::optional<std::string>> meta_row(std::string_view key) const;
   // Bytes of all files, write-ahead log included.
@@ -56,6 +61,7 @@ class Database {
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   rocksdb::ReadOptions newest_all_;
   rocksdb::ReadOptions newest_cached_;
+  std::shared_ptr<std::atomic<bool>> background_failure_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace restitch::storage

@@ -50,19 +50,36 @@ Status LogWriter::make_durable(keys::Ticks ticks) {
 }
 
 // The failed append may have left half a record at the end of the current log, and recovery reads no further than
-// that. So nothing may be acknowledged before every family is flushed and a new log is begun; the row makes sure that
-// there is something to flush.
-Status LogWriter::repair() {
-  const std::lock_guard lock(write_mutex_);
-  if (!has_failed()) return {};
-  rocksdb::DB* db = database_.db();
-  RESTITCH_CHECK(checked(db->Resume()));
+// that. So nothing may be acknowledged before every family is flushed and a new log is begun. The row, which needs no
+// log itself, makes sure that there is something to flush.
+rocksdb::Status LogWriter::resume(rocksdb::DB& db) const {
+  rocksdb::Status status = db.Resume();
+  if (!status.ok()) return status;
   rocksdb::WriteBatch row;
   (void)row.Put(database_.family(Family::kMeta), keys::kRepairRow, rocksdb::Slice());
-  RESTITCH_CHECK(checked(db->Write(rocksdb::WriteOptions(), &row)));
+  rocksdb::WriteOptions without_log;
+  without_log.disableWAL = true;
+  status = db.Write(without_log, &row);
+  if (!status.ok()) return status;
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  status = db.Write(synced, &row);
+  if (!status.ok()) return status;
   rocksdb::FlushOptions options;
   options.allow_write_stall = true;
-  RESTITCH_CHECK(checked(db->Flush(options, database_.families())));
+  return db.Flush(options, database_.families());
+}
+
+Status LogWriter::repair() {
+  const std::lock_guard lock(write_mutex_);
+  const bool background = database_.take_background_failure();
+  if (!has_failed() && !background) return {};
+  // RocksDB leaves a failed log only within Resume(), and there only if a memtable has something to flush. When none
+  // had, the row of the first attempt serves the second.
+  rocksdb::Status status = resume(*database_.db());
+  if (!status.ok()) status = resume(*database_.db());
+  if (!status.ok()) return fail(status);
+  (void)database_.take_background_failure();
   raise_synced(written_.load(std::memory_order_acquire));
   failed_.store(false, std::memory_order_release);
   log::write(log::Severity::kInfo, log::Component::kStorage, 3104, "Storage writes again");

@@ -28,13 +28,15 @@ class LogWriter {
   }
 
   bool has_failed() const { return failed_.load(std::memory_order_acquire); }
-  // Tries to make the database writable again after an error.
+  bool needs_repair() const { return has_failed() || database_.has_background_failure(); }
+  // Tries to make the database work again after an error of a write, flush or compaction.
   Status repair();
 
   std::uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
 
  private:
   Error fail(const rocksdb::Status& status);
+  rocksdb::Status resume(rocksdb::DB& db) const;
   void raise_synced(keys::Ticks ticks);
 
   const Database& database_;

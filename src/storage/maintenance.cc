@@ -33,13 +33,7 @@ void Maintenance::run() {
 
 void Maintenance::run_once() {
   const std::lock_guard lock(round_mutex_);
-  if (parts_.writer.has_failed()) {
-    if (Status repaired = parts_.writer.repair(); !repaired) {
-      log::write(log::Severity::kDebug1, log::Component::kStorage, 3106, "Storage still cannot write",
-                 {{"error", repaired.error().detail()}});
-      return;
-    }
-  }
+  if (parts_.writer.needs_repair() && !parts_.writer.repair()) return;
   trim();
   if (parts_.reclaimer.has_jobs()) parts_.reclaimer.run(cancelled_);
 }

@@ -9,11 +9,11 @@ namespace {
 constexpr std::array<std::string_view, 8> kLocations = {"US-VA", "US-OR", "DE-FF", "IE",
                                                         "AU",    "IN-MB", "SG",    "BR-SP"};
 constexpr std::array<std::string_view, 20> kRegions = {
-    "aws-us-east-1",      "aws-us-west-2",       "aws-us-east-2",    "aws-eu-central-1",
-    "aws-eu-west-1",      "aws-eu-west-2",       "aws-ap-southeast-1", "aws-ap-southeast-2",
-    "aws-ap-south-1",     "aws-sa-east-1",       "azure-eastus2",    "azure-westus",
-    "azure-westeurope",   "azure-eastasia",      "azure-southeastasia", "gcp-us-central1",
-    "gcp-us-east4",       "gcp-us-west1",        "gcp-europe-west1", "gcp-asia-south1"};
+    "aws-us-east-1",    "aws-us-west-2",  "aws-us-east-2",       "aws-eu-central-1",
+    "aws-eu-west-1",    "aws-eu-west-2",  "aws-ap-southeast-1",  "aws-ap-southeast-2",
+    "aws-ap-south-1",   "aws-sa-east-1",  "azure-eastus2",       "azure-westus",
+    "azure-westeurope", "azure-eastasia", "azure-southeastasia", "gcp-us-central1",
+    "gcp-us-east4",     "gcp-us-west1",   "gcp-europe-west1",    "gcp-asia-south1"};
 constexpr std::array<std::string_view, 2> kDeploymentModels = {"GLOBAL", "LOCAL"};
 constexpr std::array<std::string_view, 5> kEnvironments = {"", "development", "testing", "qa",
                                                            "production"};
@@ -81,10 +81,9 @@ std::string client_app_id(const Assembly& assembly, const Node& root) {
   const Node in_meta = assembly.file(".mdb/meta.json")["client_app_id"];
   const Node& node = in_root.text().empty() ? in_meta : in_root;
   std::string id = node.text();
-  if (!id.empty() && !has_name_characters(id)) {
-    node.error("may only contain ASCII letters, digits, underscores and hyphens");
-  }
-  return id;
+  if (id.empty() || has_name_characters(id)) return id;
+  node.warning("'" + id + "' cannot be the id of an app and is left out");
+  return {};
 }
 
 }  // namespace
@@ -118,9 +117,9 @@ void read_environments(Assembly& assembly) {
   constexpr std::string_view kNone = "no-environment";
   assembly.each_file("environments", [&](const Node& file) {
     const std::string_view name = stem(file.file());
-    const bool is_known = name == kNone || (!name.empty() && std::find(kEnvironments.begin(),
-                                                                       kEnvironments.end(), name) !=
-                                                                 kEnvironments.end());
+    const bool is_known =
+        name == kNone || (!name.empty() && std::find(kEnvironments.begin(), kEnvironments.end(),
+                                                     name) != kEnvironments.end());
     if (!is_known) {
       file.error("unknown environment '" + std::string(name) + "', must be one of " +
                  std::string(kNone) + ", development, testing, qa, production");

@@ -50,9 +50,10 @@ class ProviderReader {
     read_metadata_fields();
     check_config();
     if (assembly_.config.find_auth_provider(provider_.type) != nullptr) {
-      node_["type"].error("must specify unique names when importing Auth Providers; duplicate name: " +
-                              provider_.type,
-                          "AuthProviderDuplicateName");
+      node_["type"].error(
+          "must specify unique names when importing Auth Providers; duplicate name: " +
+              provider_.type,
+          "AuthProviderDuplicateName");
       return;
     }
     assembly_.config.auth_providers.push_back(std::move(provider_));
@@ -137,8 +138,8 @@ class ProviderReader {
     }
   }
 
-  void check_needed_function(const Node& config, std::string_view name_key,
-                             std::string_view id_key, std::string_view reason) {
+  void check_needed_function(const Node& config, std::string_view name_key, std::string_view id_key,
+                             std::string_view reason) {
     if (!function(config, name_key, id_key).empty() || provider_.disabled) return;
     config[name_key].error("is required when " + std::string(reason) + " is true",
                            "MissingParameter");
@@ -170,7 +171,8 @@ class ProviderReader {
     const bool uses_jwk_uri = config["useJWKURI"].flag();
     const std::string algorithm = config["signingAlgorithm"].choice(kAlgorithms, "");
     const std::size_t keys = count_signing_keys(config);
-    if (keys > kMaxSigningKeys) node_["secret_config"]["signingKeys"].error("at most 3 are allowed");
+    if (keys > kMaxSigningKeys)
+      node_["secret_config"]["signingKeys"].error("at most 3 are allowed");
     if (provider_.disabled) return;
     if (uses_jwk_uri) {
       if (config["jwkURI"].text().empty()) {
@@ -179,7 +181,8 @@ class ProviderReader {
       return;
     }
     if (algorithm.empty() && config["signingAlgorithm"].text().empty()) {
-      config["signingAlgorithm"].error("is required when useJWKURI is not true", "MissingParameter");
+      config["signingAlgorithm"].error("is required when useJWKURI is not true",
+                                       "MissingParameter");
     }
     if (keys == 0 && !has_keys_in_secrets_file()) {
       node_["secret_config"]["signingKeys"].error("is required when useJWKURI is not true",
@@ -219,7 +222,16 @@ class ProviderReader {
   AuthProviderConfig provider_;
 };
 
+// Exports without ids lack the service of the legacy layouts: the only cluster must be meant.
+void guess_service(const Assembly& assembly, const Node& node, CustomUserData& data) {
+  if (!data.service.empty() || assembly.config.data_sources.size() != 1) return;
+  data.service = assembly.config.data_sources.front().name;
+  node["mongo_service_name"].warning("is missing; '" + data.service +
+                                     "' is taken, the only data source");
+}
+
 void check_service(const Assembly& assembly, const Node& node, CustomUserData& data) {
+  guess_service(assembly, node, data);
   const auto known = assembly.service_types.find(data.service);
   if (known == assembly.service_types.end()) {
     node["mongo_service_name"].error("must specify a mongo service id", "ServiceNotFound");
@@ -263,8 +275,8 @@ void read_custom_user_data(Assembly& assembly) {
   data.database = node["database_name"].text();
   data.collection = node["collection_name"].text();
   data.user_id_field = node["user_id_field"].text();
-  data.on_user_creation_function =
-      assembly.function_name(node, "on_user_creation_function_name", "on_user_creation_function_id");
+  data.on_user_creation_function = assembly.function_name(node, "on_user_creation_function_name",
+                                                          "on_user_creation_function_id");
   if (data.enabled) {
     check_service(assembly, node, data);
     for (const std::string_view key : {"database_name", "collection_name", "user_id_field"}) {

@@ -37,7 +37,8 @@ void read_cluster(const Node& config, DataSourceConfig& source) {
         "is missing; a new data source gets the cluster that is built in");
   }
   source.read_preference = read_preference(config["readPreference"]);
-  source.read_preference_tag_sets = tag_sets(config["readPreferenceTagSets"], source.read_preference);
+  source.read_preference_tag_sets =
+      tag_sets(config["readPreferenceTagSets"], source.read_preference);
   source.wire_protocol_enabled = config["wireProtocolEnabled"].flag();
 }
 
@@ -75,8 +76,9 @@ DataSourceConfig read_source(Assembly& assembly, const Node& file, const std::st
     read_self_hosted(file, source);
   } else {
     if (!type.empty() && !is_data_source_type(type)) {
-      file["type"].error("unknown data source type '" + type + "', must be one of " + joined(kTypes),
-                         "ServiceTypeNotFound");
+      file["type"].error(
+          "unknown data source type '" + type + "', must be one of " + joined(kTypes),
+          "ServiceTypeNotFound");
     }
     read_cluster(file["config"], source);
   }
@@ -188,7 +190,8 @@ std::vector<CollectionPath> collections_below(const Tree& tree, const std::strin
     const std::string_view database_at = parent(at);
     if (at.size() <= directory.size() || database_at.size() <= directory.size()) continue;
     if (!out.empty() && out.back().directory == at) continue;
-    out.push_back({std::string(file_name(database_at)), std::string(file_name(at)), std::string(at)});
+    out.push_back(
+        {std::string(file_name(database_at)), std::string(file_name(at)), std::string(at)});
   }
   return out;
 }

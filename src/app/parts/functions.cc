@@ -19,8 +19,7 @@ void check_function_name(const Node& node, std::string_view name) {
       return static_cast<unsigned char>(c) < 0x20 || c == 0x7F || c == '\\';
     });
     if (component.empty() || component == "." || component == ".." || has_control) {
-      node.error("'" + std::string(name) + "' cannot be the name of a function",
-                 "FunctionInvalid");
+      node.error("'" + std::string(name) + "' cannot be the name of a function", "FunctionInvalid");
       return;
     }
     if (!has_name_characters(component)) {
@@ -44,8 +43,8 @@ void read_settings(const Node& entry, FunctionConfig& function) {
   function.run_as_user_id = entry["run_as_user_id"].text();
   function.run_as_user_id_script_source = entry["run_as_user_id_script_source"].text();
   if (!function.run_as_user_id.empty() && !function.run_as_user_id_script_source.empty()) {
-    entry["run_as_user_id_script_source"].error(
-        "cannot be given together with run_as_user_id", "FunctionInvalid");
+    entry["run_as_user_id_script_source"].error("cannot be given together with run_as_user_id",
+                                                "FunctionInvalid");
   }
 }
 

@@ -72,7 +72,8 @@ bool is_of_type(bson::View schema, std::string_view type) {
 void check_source(const Node& node, const Relationship& relationship, bson::View schema) {
   const std::string& path = relationship.source_key;
   if (is_required(schema, path)) {
-    node.warning("'" + path + "' is required by the schema; a relationship must be optional to sync");
+    node.warning("'" + path +
+                 "' is required by the schema; a relationship must be optional to sync");
   }
   const bson::ValueView field = schema_of(schema, path);
   const auto field_schema = field.as_object();
@@ -85,8 +86,9 @@ void check_source(const Node& node, const Relationship& relationship, bson::View
   const bool holds_many = is_of_type(*field_schema, "array") || is_of_type(*field_schema, "object");
   if (relationship.is_list != holds_many &&
       (field_schema->contains("bsonType") || field_schema->contains("type"))) {
-    node["is_list"].warning(relationship.is_list ? "is true but '" + path + "' is no array"
-                                                 : "is not true but '" + path + "' holds several values");
+    node["is_list"].warning(relationship.is_list
+                                ? "is true but '" + path + "' is no array"
+                                : "is not true but '" + path + "' holds several values");
   }
 }
 
@@ -110,7 +112,8 @@ std::vector<Relationship> read_relationships(const Node& relationships,
       ref.error("must have the form #/relationship/<data source>/<database>/<collection>");
     }
     if (relationship.source_key.empty()) relationship.source_key = relationship.source_path;
-    if (relationship.source_key == "_id") node.warning("'_id' cannot be the source of a relationship");
+    if (relationship.source_key == "_id")
+      node.warning("'_id' cannot be the source of a relationship");
     if (!relationship.foreign_key.empty() && relationship.foreign_key != "_id") {
       node["foreign_key"].warning("must be '_id' to sync");
     }

@@ -8,8 +8,8 @@ namespace {
 using Keys = std::span<const std::string_view>;
 
 constexpr std::array<std::string_view, 12> kRoleKeys = {
-    "name", "apply_when", "document_filters", "read", "write",
-    "insert", "delete", "search", "fields", "additional_fields", "_id", "id"};
+    "name",   "apply_when", "document_filters",  "read", "write", "insert", "delete",
+    "search", "fields",     "additional_fields", "_id",  "id"};
 constexpr std::array<std::string_view, 7> kFilterKeys = {
     "name", "apply_when", "query", "projection", "project", "_id", "id"};
 constexpr std::array<std::string_view, 4> kFieldKeys = {"read", "write", "fields",
@@ -99,7 +99,9 @@ void check_rule_keys(const Node& rule) {
     rule[key].error("rules without roles, as they were in 2017, are not supported; use 'roles'");
   }
   rule.each_member([&](std::string_view name, const Node& member) {
-    const auto is = [&](Keys keys) { return std::find(keys.begin(), keys.end(), name) != keys.end(); };
+    const auto is = [&](Keys keys) {
+      return std::find(keys.begin(), keys.end(), name) != keys.end();
+    };
     if (is(kRuleKeys) || is(kOldRuleKeys)) return;
     const std::string_view meant = closest(name, kRuleKeys);
     if (meant == "roles" || meant == "filters") {

@@ -140,7 +140,8 @@ bool read_source_secrets(Assembly& assembly, std::string_view name, const Node& 
     SecretReader(assembly, name, secret_config).read(node);
     if (const auto uri = secret_config["uri"].as_string()) source.uri_secret = std::string(*uri);
     if (!secret_config.empty()) {
-      source.raw = with_member(source.raw, "secret_config", bson::Value::of(std::move(secret_config)));
+      source.raw =
+          with_member(source.raw, "secret_config", bson::Value::of(std::move(secret_config)));
     }
     return true;
   }

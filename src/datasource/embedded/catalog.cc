@@ -37,15 +37,6 @@ std::string row_key(std::string_view prefix, std::uint32_t ident) {
   return std::string(prefix) + ident_text(ident);
 }
 
-std::string new_uuid() {
-  std::random_device device;
-  std::string bytes(16, '\0');
-  for (char& byte : bytes) byte = static_cast<char>(device() & 0xFFU);
-  bytes[6] = static_cast<char>((static_cast<unsigned char>(bytes[6]) & 0x0FU) | 0x40U);
-  bytes[8] = static_cast<char>((static_cast<unsigned char>(bytes[8]) & 0x3FU) | 0x80U);
-  return bytes;
-}
-
 Document counter_row(const CollectionCounters& counters) {
   Builder builder;
   builder.append("count", counters.count.load()).append("bytes", counters.bytes.load());
@@ -73,6 +64,15 @@ std::shared_ptr<Collection> equal_version(const Collection& collection) {
 }
 
 }  // namespace
+
+std::string new_uuid() {
+  std::random_device device;
+  std::string bytes(16, '\0');
+  for (char& byte : bytes) byte = static_cast<char>(device() & 0xFFU);
+  bytes[6] = static_cast<char>((static_cast<unsigned char>(bytes[6]) & 0x0FU) | 0x40U);
+  bytes[8] = static_cast<char>((static_cast<unsigned char>(bytes[8]) & 0x3FU) | 0x80U);
+  return bytes;
+}
 
 Result<storage::Committed> commit_and_wait(storage::Engine& engine,
                                            std::unique_ptr<storage::Transaction> transaction) {

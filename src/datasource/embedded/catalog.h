@@ -14,6 +14,8 @@
 
 namespace restitch::datasource::embedded {
 
+// 16 random bytes of a version 4 UUID.
+std::string new_uuid();
 // Catalog row that marks an index as multikey at a component of a field's path.
 std::string multikey_row_key(storage::IndexId ident, std::size_t field, unsigned component);
 

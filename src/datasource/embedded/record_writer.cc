@@ -138,6 +138,15 @@ Status RecordWriter::insert(View document) {
   return collection_.is_capped ? trim_capped() : Status();
 }
 
+Status RecordWriter::enter(const IndexPtr& index, storage::RecordId record, View document) {
+  RESTITCH_CHECK(generate_keys(*index, document, old_keys_));
+  for (const IndexKey& entry : old_keys_.keys) {
+    RESTITCH_CHECK(put_entry(index, entry, record));
+  }
+  if (!old_keys_.multikey.empty()) unit_.note_multikey(index, old_keys_.multikey);
+  return {};
+}
+
 Status RecordWriter::update_entries(const IndexPtr& index, storage::RecordId record,
                                     const IndexKeys& fresh) {
   for (const IndexKey& entry : fresh.keys) {

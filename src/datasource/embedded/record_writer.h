@@ -33,6 +33,9 @@ class RecordWriter {
   Status update(storage::RecordId record, bson::View before, const query::Updated& updated);
   Status remove(storage::RecordId record, bson::View before);
 
+  // Only the entries of one index, which is being built.
+  Status enter(const IndexPtr& index, storage::RecordId record, bson::View document);
+
   // Index of the last kDuplicateKey.
   const Index* conflicting_index() const { return conflicting_index_; }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "datasource/embedded/catalog.h"
@@ -20,9 +21,9 @@ struct Services {
   CursorTable cursors;
   SessionTable sessions;
   runtime::BlockingPool* pool = nullptr;          // reads and writes that may wait
-  // One thread for changes of the catalog: they are in order, and may wait without starving `pool`.
+  // Threads for changes of the catalog: they may wait for writers without starving `pool`.
   std::unique_ptr<runtime::BlockingPool> schema_pool;
-  std::unique_ptr<runtime::BlockingPool> build_pool;   // index builds
+  std::mutex schema_mutex;                        // one change of the catalog at a time
   std::string directory;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> inline_reads{0}, pooled_reads{0};

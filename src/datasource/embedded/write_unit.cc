@@ -1,5 +1,7 @@
 #include "datasource/embedded/write_unit.h"
 
+#include <future>
+
 #include "datasource/embedded/catalog.h"
 
 namespace restitch::datasource::embedded {
@@ -76,6 +78,19 @@ void WriteUnit::commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit,
         kept->pins_.clear();
         done(std::move(result));
       });
+}
+
+Status wait_for_commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit,
+                       storage::Durability durability) {
+  auto promise = std::make_shared<std::promise<Result<storage::Committed>>>();
+  auto future = promise->get_future();
+  WriteUnit::commit(engine, std::move(unit), durability,
+                    [promise](Result<storage::Committed> result) {
+                      promise->set_value(std::move(result));
+                    });
+  auto committed = future.get();
+  if (!committed) return std::move(committed).error();
+  return {};
 }
 
 }  // namespace restitch::datasource::embedded

@@ -62,4 +62,7 @@ class WriteUnit {
   bool has_writes_ = false;
 };
 
+// Commits on a thread that may wait.
+Status wait_for_commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit, storage::Durability durability);
+
 }  // namespace restitch::datasource::embedded

@@ -147,7 +147,8 @@ class FieldTreeParser {
     }
     const auto object = value.as_object();
     if (object && object->empty()) {
-      return mongo_error(51270, "An empty sub-projection is not a valid value. Found empty object at path");
+      return mongo_error(
+          51270, "An empty sub-projection is not a valid value. Found empty object at path '" + path + "'");
     }
     if (object && is_nested(*object)) {
       if (!field->tree) field->tree = std::make_unique<FieldTree>();

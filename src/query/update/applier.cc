@@ -135,6 +135,7 @@ Status UpdateApplier::write_container(const Nodes& nodes, std::string_view name,
                                       bson::ValueView value) {
   const bool is_array = value.type() == bson::Type::kArray;
   const bool filtered = nodes.front()->kind == Kind::kFilteredElements;
+  if (is_array && !filtered) RESTITCH_CHECK(check_traversable(nodes, name, value));
   frames_.push_back({std::string(name), is_array});
   Status status;
   if (!is_array) {
@@ -151,14 +152,6 @@ Status UpdateApplier::write_container(const Nodes& nodes, std::string_view name,
 // Steps into an array by number.
 Status UpdateApplier::write_indexed(const Nodes& nodes, bson::View array) {
   RESTITCH_TRY(Steps steps, steps_below(nodes));
-  for (const Step& step : steps) {
-    if (array_index(step.name)) continue;
-    const Frame frame = frames_.back();
-    frames_.pop_back();
-    const bson::ValueView value(bson::Type::kArray, array.data(), array.size());
-    RESTITCH_CHECK(check_traversable(nodes, frame.name, value));
-    frames_.push_back(frame);
-  }
   std::size_t position = 0;
   for (const bson::Element& element : array) {
     Step* found = nullptr;
@@ -311,7 +304,7 @@ Result<Change> UpdateApplier::modify(const UpdateNode& leaf, std::string_view na
   return change;
 }
 
-// Fails unless every modifier below tolerates that the path ends at `value`.
+// Fails unless every modifier below tolerates that its path ends at `value`. Numbers do lead into an array.
 Status UpdateApplier::check_traversable(const Nodes& nodes, std::string_view name,
                                         bson::ValueView value) const {
   for (const UpdateNode* node : nodes) {

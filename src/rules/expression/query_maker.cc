@@ -10,25 +10,21 @@
 namespace restitch::rules {
 namespace {
 
-// A path as a query field name, when a query can have it.
-struct FieldName {
-  std::string name;
-  bool has_index =
-      false;  // a numeric component: queries and expressions may differ on nested arrays
-};
-
-std::optional<FieldName> field_name(const Reference& reference) {
+// A path as a query field name. Nothing when a query cannot have it, or may follow it otherwise
+// than expressions do: an index into nested arrays.
+std::optional<std::string> field_name(const Reference& reference) {
   const bool is_stored = reference.source == Source::kRoot || reference.source == Source::kPrevRoot;
   if (!is_stored || reference.path.empty()) return std::nullopt;
-  FieldName field;
+  std::string name;
   for (const std::string& component : reference.path) {
-    if (component.starts_with('$') || component.find('\0') != std::string::npos)
+    if (component.starts_with('$') || component.find('\0') != std::string::npos) {
       return std::nullopt;
-    field.has_index |= query::array_index(component).has_value();
-    if (!field.name.empty()) field.name.push_back('.');
-    field.name += component;
+    }
+    if (!name.empty() && query::array_index(component)) return std::nullopt;
+    if (!name.empty()) name.push_back('.');
+    name += component;
   }
-  return field;
+  return name;
 }
 
 // Values on which queries and expressions agree.
@@ -80,36 +76,36 @@ bool all_of_list(bson::View list, bool (*test)(bson::ValueView)) {
   return true;
 }
 
-Pushed equality(const FieldName& field, bson::ValueView right, bool is_expansion, bool negated) {
+Pushed equality(const std::string& field, bson::ValueView right, bool is_expansion, bool negated) {
   if (is_plain(right)) {
-    return condition(field.name, negated ? "$ne" : "$eq", right, !field.has_index);
+    return condition(field, negated ? "$ne" : "$eq", right, true);
   }
   if (negated || !is_quotable(right)) return Pushed::all(false);
   if (right.type() != bson::Type::kArray || !is_expansion) {
-    return condition(field.name, "$eq", right, false);
+    return condition(field, "$eq", right, false);
   }
   // A field that holds or is held by the array.
   if (!all_of_list(right.get_document(), is_quotable)) return Pushed::all(false);
   bson::Builder list;
   for (const bson::Element& element : right.get_document()) list.push(element.value);
   list.push(right);
-  return list_condition(field.name, "$in", std::move(list).finish(), false);
+  return list_condition(field, "$in", std::move(list).finish(), false);
 }
 
-Pushed membership(const FieldName& field, bson::ValueView right, bool negated) {
+Pushed membership(const std::string& field, bson::ValueView right, bool negated) {
   if (right.type() != bson::Type::kArray) return Pushed::none();
   const bson::View list = right.get_document();
   if (list.empty()) return negated ? Pushed::all(true) : Pushed::none();
-  const bool exact = !field.has_index && all_of_list(list, is_plain);
+  const bool exact = all_of_list(list, is_plain);
   if (!all_of_list(list, is_quotable) || (negated && !exact)) return Pushed::all(false);
-  return list_condition(field.name, negated ? "$nin" : "$in", list, exact);
+  return list_condition(field, negated ? "$nin" : "$in", list, exact);
 }
 
-Pushed all_members(const FieldName& field, bson::ValueView right) {
+Pushed all_members(const std::string& field, bson::ValueView right) {
   if (right.type() != bson::Type::kArray || right.get_document().empty()) return Pushed::none();
   const bson::View list = right.get_document();
   if (!all_of_list(list, is_plain)) return Pushed::all(false);
-  return list_condition(field.name, "$all", list, !field.has_index);
+  return list_condition(field, "$all", list, true);
 }
 
 const char* order_operator(CompareOp op) {
@@ -267,11 +263,10 @@ Pushed QueryMaker::compare_field(const ExpressionNode& node, bool negated) {
       return negated ? negation(std::move(pushed)) : pushed;
     }
     case CompareOp::kExists:
-      return condition(field->name, "$exists", bson::Value::of(value.get_bool() != negated),
-                       !field->has_index);
+      return condition(*field, "$exists", bson::Value::of(value.get_bool() != negated), true);
     default: {
       if (!is_plain(value)) return Pushed::all(false);
-      Pushed pushed = condition(field->name, order_operator(op), value, !field->has_index);
+      Pushed pushed = condition(*field, order_operator(op), value, true);
       return negated ? negation(std::move(pushed)) : pushed;
     }
   }
@@ -289,7 +284,7 @@ Pushed QueryMaker::compare_with_field(const ExpressionNode& node) {
   if (left.state != Resolved::State::kValue) return Pushed::none();
   if (!is_plain(left.view())) return Pushed::all(false);
   const bool exact = node.op == CompareOp::kEq && node.right.reference.path.size() == 1;
-  return condition(field->name, "$eq", left.view(), exact && !field->has_index);
+  return condition(*field, "$eq", left.view(), exact);
 }
 
 bson::Document BoundExpression::to_query(bool* exact) {

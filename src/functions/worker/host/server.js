@@ -156,18 +156,18 @@ class Server {
     this.#realms.release(pooled, mayStillRun ? Number.MAX_SAFE_INTEGER : request.level);
   }
 
-  // The server gave the call up; nothing of it is answered.
+  // The server gave the call up: it ends without an answer of its own.
   #cancel(id) {
     const call = this.#calls.get(id);
     if (call === undefined) {
       for (let i = this.#head; i < this.#queue.length; ++i) {
         if (this.#queue[i].fields.id === id) this.#queue[i].fields.isCancelled = true;
       }
-      return;
+    } else {
+      this.#calls.delete(id);
+      call.request.realm.end(call.request);
+      this.#realms.release(call.pooled, Number.MAX_SAFE_INTEGER);
     }
-    this.#calls.delete(id);
-    call.request.realm.end(call.request);
-    this.#realms.release(call.pooled, Number.MAX_SAFE_INTEGER);
     const frame = this.#writer.begin('cancelled');
     this.#writer.int64('id', id);
     this.#writer.end(frame);

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "base/result.h"
+#include "bson/document.h"
+#include "datasource/embedded/namespace.h"
+
+namespace restitch::datasource::embedded {
+
+// Checks the options of `create` and brings them into the form that is stored and listed (spec: mongodb-engine §5).
+Result<bson::Document> parse_create_options(const Namespace& ns, bson::View command);
+// Checks a validator: no operators that it must not use, compiles.
+Status check_validator(const Namespace& ns, bson::View validator);
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,357 @@
+#include "base/encoding.h"
+#include "bson/compare.h"
+#include "bson/extended_json.h"
+#include "datasource/embedded/catalog.h"
+#include "datasource/embedded/collection_options.h"
+#include "datasource/embedded/command_table.h"
+#include "datasource/embedded/commands/reads.h"
+#include "datasource/embedded/error_names.h"
+#include "datasource/embedded/services.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+
+using bson::Builder;
+using bson::Document;
+using bson::View;
+
+using SchemaWork = Result<Document> (*)(Operation&);
+
+// Runs `Work` on a thread that may wait, alone among the changes of the catalog.
+template <SchemaWork Work>
+asio::awaitable<Result<Document>> on_schema_thread(Operation& operation) {
+  Operation* borrowed = &operation;
+  const auto work = [borrowed]() {
+    const std::lock_guard lock(borrowed->services.schema_mutex);
+    return Work(*borrowed);
+  };
+  auto reply = co_await operation.services.schema_pool->run(work);
+  co_return reply;
+}
+
+Result<Document> create(Operation& operation) {
+  RESTITCH_TRY(const Namespace ns, operation.target_namespace());
+  RESTITCH_TRY(const Document options, parse_create_options(ns, operation.command));
+  if (is_reserved_collection(ns.collection)) {
+    return mongo_error(code::kInvalidNamespace, "cannot create system collection " + ns.full());
+  }
+  Catalog& catalog = *operation.services.catalog;
+  if (const CollectionPtr existing = catalog.find(ns.database, ns.collection)) {
+    if (bson::equal(existing->options.view(), options.view())) return Document();
+    Builder shown;
+    if (!existing->is_view()) shown.append_binary("uuid", 4, existing->uuid);
+    shown.append_all(existing->options);
+    return mongo_error(code::kNamespaceExists,
+                       "namespace " + ns.full() +
+                           " already exists, but with different options: " +
+                           bson::to_shell(std::move(shown).finish().view()));
+  }
+  const auto collation = options["collation"].as_object();
+  RESTITCH_CHECK(catalog.create(ns, options, collation.value_or(View())));
+  return Document();
+}
+
+Result<Document> drop(Operation& operation) {
+  RESTITCH_TRY(const Namespace ns, operation.target_namespace());
+  const CollectionPtr collection =
+      operation.services.catalog->find(ns.database, ns.collection);
+  if (!collection) return Document();
+  RESTITCH_CHECK(operation.services.catalog->drop(collection));
+  operation.services.cursors.kill_of_collection(collection->ident);
+  Builder reply;
+  if (!collection->is_view()) {
+    reply.append("nIndexesWas", static_cast<std::int32_t>(collection->indexes.size()));
+  }
+  reply.append("ns", ns.full());
+  return std::move(reply).finish();
+}
+
+Result<Document> drop_database(Operation& operation) {
+  if (operation.database == "admin" || operation.database == "config" ||
+      operation.database == "local") {
+    return mongo_error(code::kIllegalOperation,
+                       "Dropping the '" + operation.database + "' database is prohibited.");
+  }
+  const auto collections = operation.services.catalog->state()->of_database(operation.database);
+  if (collections.empty()) return Document();
+  RESTITCH_CHECK(operation.services.catalog->drop_database(operation.database));
+  for (const CollectionPtr& collection : collections) {
+    operation.services.cursors.kill_of_collection(collection->ident);
+  }
+  return bson::make_document("dropped", operation.database);
+}
+
+Result<Document> rename_collection(Operation& operation) {
+  const Fields fields = operation.fields();
+  RESTITCH_TRY(const auto from_name, fields.required_string("renameCollection"));
+  RESTITCH_TRY(const auto to_name, fields.required_string("to"));
+  RESTITCH_TRY(const Namespace from, split_namespace(from_name));
+  RESTITCH_TRY(const Namespace to, split_namespace(to_name));
+  if (from == to) {
+    return mongo_error(code::kIllegalOperation, "Can't rename a collection to itself");
+  }
+  if (is_reserved_collection(from.collection) || is_reserved_collection(to.collection)) {
+    return mongo_error(code::kIllegalOperation, "cannot rename system collections");
+  }
+  Catalog& catalog = *operation.services.catalog;
+  const CollectionPtr source = catalog.find(from.database, from.collection);
+  if (!source) {
+    return mongo_error(code::kNamespaceNotFound,
+                       "Source collection " + from.full() + " does not exist");
+  }
+  if (source->is_view()) {
+    return mongo_error(code::kViewError, "cannot rename view: " + from.full());
+  }
+  const CollectionPtr target = catalog.find(to.database, to.collection);
+  const bson::ValueView drop_target = fields["dropTarget"];
+  if (target) {
+    const bool may_drop =
+        drop_target.type() == bson::Type::kBinary
+            ? drop_target.get_binary().bytes == target->uuid
+            : drop_target.truthy();
+    if (!may_drop) return mongo_error(code::kNamespaceExists, "target namespace exists");
+    if (target->is_view()) {
+      return mongo_error(code::kNamespaceExists, "a view already exists: " + to.full());
+    }
+  }
+  RESTITCH_CHECK(catalog.rename(source, to, target));
+  operation.services.cursors.kill_of_collection(source->ident);
+  if (target) operation.services.cursors.kill_of_collection(target->ident);
+  return Document();
+}
+
+Builder& append_info(Builder& builder, const Collection& collection, bool name_only) {
+  builder.append("name", collection.ns.collection);
+  builder.append("type", collection.is_view() ? "view" : "collection");
+  if (name_only) return builder;
+  builder.append("options", collection.options);
+  builder.open_object("info");
+  builder.append("readOnly", collection.is_view());
+  if (!collection.is_view()) builder.append_binary("uuid", 4, collection.uuid);
+  builder.close();
+  if (!collection.is_view()) builder.append("idIndex", collection.id_index().spec);
+  return builder;
+}
+
+Result<Document> list_collections(Operation& operation) {
+  const Fields fields = operation.fields();
+  RESTITCH_TRY(const View filter_spec, fields.object("filter"));
+  RESTITCH_TRY(const bool name_only, fields.boolean("nameOnly"));
+  RESTITCH_TRY(const View cursor, fields.object("cursor"));
+  RESTITCH_TRY(const auto batch_size,
+               Fields(cursor, "listCollections.cursor").non_negative("batchSize"));
+  const query::CommandContext context;
+  RESTITCH_TRY(const query::Filter filter, query::Filter::compile(filter_spec, context));
+  std::vector<Document> documents;
+  for (const CollectionPtr& collection :
+       operation.services.catalog->state()->of_database(operation.database)) {
+    if (collection->ns.collection.starts_with("tmp.agg_out.")) continue;
+    Builder full;
+    append_info(full, *collection, false);
+    Document document = std::move(full).finish();
+    RESTITCH_TRY(const bool matches, filter.matches(document));
+    if (!matches) continue;
+    if (name_only) {
+      Builder brief;
+      append_info(brief, *collection, true);
+      document = std::move(brief).finish();
+    }
+    documents.push_back(std::move(document));
+  }
+  BatchOptions batch;
+  batch.batch_size = batch_size;
+  return open_cursor_reply(operation.services.cursors,
+                           make_cursor(operation, operation.database + ".$cmd.listCollections",
+                                       std::make_unique<ListStream>(std::move(documents))),
+                           batch);
+}
+
+Result<Document> list_databases(Operation& operation) {
+  const Fields fields = operation.fields();
+  RESTITCH_TRY(const View filter_spec, fields.object("filter"));
+  RESTITCH_TRY(const bool name_only, fields.boolean("nameOnly"));
+  const query::CommandContext context;
+  RESTITCH_TRY(const query::Filter filter, query::Filter::compile(filter_spec, context));
+  const CatalogStatePtr state = operation.services.catalog->state();
+  std::vector<std::string> names = state->databases();
+  for (const char* internal : {"admin", "config", "local"}) {
+    if (std::find(names.begin(), names.end(), internal) == names.end()) names.emplace_back(internal);
+  }
+  std::sort(names.begin(), names.end());
+  std::int64_t total = 0;
+  Builder reply;
+  reply.open_array("databases");
+  for (const std::string& name : names) {
+    std::int64_t bytes = 0;
+    const auto collections = state->of_database(name);
+    for (const CollectionPtr& collection : collections) bytes += collection->counters->bytes.load();
+    Builder one;
+    one.append("name", name);
+    if (!name_only) one.append("sizeOnDisk", bytes).append("empty", collections.empty());
+    const Document document = std::move(one).finish();
+    RESTITCH_TRY(const bool matches, filter.matches(document));
+    if (!matches) continue;
+    total += bytes;
+    reply.push(document);
+  }
+  reply.close();
+  if (!name_only) {
+    reply.append("totalSize", total).append("totalSizeMb", total / (1 << 20));
+  }
+  return std::move(reply).finish();
+}
+
+// ---- collMod
+
+// The options with some members replaced; an empty object removes one.
+Document with_options(View options, View changes) {
+  Builder builder;
+  for (const bson::Element& element : options) {
+    if (!changes.contains(element.name)) builder.append(element.name, element.value);
+  }
+  for (const bson::Element& element : changes) {
+    const auto object = element.value.as_object();
+    if (!object || !object->empty()) builder.append(element.name, element.value);
+  }
+  return std::move(builder).finish();
+}
+
+Result<IndexPtr> modified_index(const Collection& collection, View request) {
+  if (const auto name = request["name"].as_string()) {
+    if (IndexPtr index = collection.find_index(*name)) return index;
+    return mongo_error(code::kIndexNotFound,
+                       "cannot find index " + std::string(*name) + " for ns " + collection.full_name);
+  }
+  const auto key = request["keyPattern"].as_object();
+  if (!key) {
+    return mongo_error(code::kInvalidOptions, "must specify either index name or key pattern");
+  }
+  for (const IndexPtr& index : collection.indexes) {
+    if (bson::equal(index->key.view(), *key)) return index;
+  }
+  return mongo_error(code::kIndexNotFound, "cannot find index " + bson::to_shell(*key) +
+                                               " for ns " + collection.full_name);
+}
+
+Status modify_index(Operation& operation, const CollectionPtr& collection, View request,
+                    Builder& reply) {
+  RESTITCH_TRY(const IndexPtr index, modified_index(*collection, request));
+  Builder spec;
+  for (const bson::Element& element : index->spec.view()) {
+    const bool is_replaced = (element.name == "expireAfterSeconds" || element.name == "hidden") &&
+                             request.contains(element.name);
+    if (!is_replaced) spec.append(element.name, element.value);
+  }
+  bool changes = false;
+  if (const bson::ValueView seconds = request["expireAfterSeconds"]; !seconds.is_missing()) {
+    const auto value = seconds.as_integer();
+    if (!value || *value < 0 || *value > INT32_MAX) {
+      return mongo_error(code::kInvalidOptions,
+                         "expireAfterSeconds must be between 0 and 2147483647");
+    }
+    if (index->fields.size() != 1 || index->is_id()) {
+      return mongo_error(code::kInvalidOptions, "TTL indexes are single-field indexes");
+    }
+    if (index->expire_after_seconds) {
+      reply.append("expireAfterSeconds_old", *index->expire_after_seconds);
+    }
+    reply.append("expireAfterSeconds_new", *value);
+    spec.append("expireAfterSeconds", static_cast<std::int32_t>(*value));
+    changes = true;
+  }
+  if (const bson::ValueView hidden = request["hidden"]; !hidden.is_missing()) {
+    if (index->is_id()) return mongo_error(code::kBadValue, "can't hide _id index");
+    reply.append("hidden_old", index->hidden).append("hidden_new", hidden.truthy());
+    if (hidden.truthy()) spec.append("hidden", true);
+    changes = true;
+  }
+  if (request.contains("unique") || request.contains("prepareUnique")) {
+    return mongo_error(code::kNotImplemented, "collMod cannot make an index unique");
+  }
+  if (!changes) {
+    return mongo_error(code::kInvalidOptions,
+                       "no expireAfterSeconds, hidden, unique, or prepareUnique field");
+  }
+  Builder changed;
+  changed.append("index", request);
+  return operation.services.catalog->modify_index(collection, index->name,
+                                                  std::move(spec).finish(),
+                                                  std::move(changed).finish());
+}
+
+Result<Document> coll_mod(Operation& operation) {
+  RESTITCH_TRY(const Namespace ns, operation.target_namespace());
+  const Fields fields = operation.fields();
+  const CollectionPtr collection =
+      operation.services.catalog->find(ns.database, ns.collection);
+  if (!collection) {
+    return mongo_error(code::kNamespaceNotFound, "ns does not exist: " + ns.full());
+  }
+  Builder reply;
+  if (fields.has("index")) {
+    RESTITCH_TRY(const View request, fields.object("index"));
+    RESTITCH_CHECK(modify_index(operation, collection, request, reply));
+    return std::move(reply).finish();
+  }
+  Builder changes;
+  if (fields.has("validator")) {
+    RESTITCH_TRY(const View validator, fields.object("validator"));
+    if (!validator.empty()) RESTITCH_CHECK(check_validator(ns, validator));
+  }
+  for (const char* name : {"validator", "validationLevel", "validationAction", "viewOn", "pipeline",
+                           "changeStreamPreAndPostImages"}) {
+    changes.append(name, fields[name]);
+  }
+  if (fields.has("cappedSize")) {
+    changes.append("size", static_cast<std::int32_t>(fields["cappedSize"].as_integer().value_or(0)));
+  }
+  if (fields.has("cappedMax")) {
+    changes.append("max", static_cast<std::int32_t>(fields["cappedMax"].as_integer().value_or(0)));
+  }
+  const Document changed = std::move(changes).finish();
+  if (changed.empty()) return std::move(reply).finish();
+  if (collection->is_view() && !fields.has("viewOn") && !fields.has("pipeline")) {
+    return mongo_error(code::kInvalidOptions, "option not supported on a view");
+  }
+  const Document options = with_options(collection->options, changed);
+  // The same checks as at the creation; the collation is complete already and stays.
+  RESTITCH_CHECK(parse_create_options(ns, options));
+  RESTITCH_CHECK(operation.services.catalog->modify(collection, options, changed));
+  return std::move(reply).finish();
+}
+
+}  // namespace
+
+std::span<const CommandSpec> catalog_commands() {
+  static const CommandSpec kCommands[] = {
+      {.name = "create",
+       .flags = kInTransaction,
+       .async = on_schema_thread<create>,
+       .fields = "capped size max validator validationLevel validationAction collation viewOn "
+                 "pipeline timeseries expireAfterSeconds clusteredIndex "
+                 "changeStreamPreAndPostImages storageEngine indexOptionDefaults idIndex "
+                 "encryptedFields autoIndexId flags temp"},
+      {.name = "drop", .async = on_schema_thread<drop>, .fields = "collectionUUID"},
+      {.name = "dropDatabase", .async = on_schema_thread<drop_database>},
+      {.name = "renameCollection",
+       .flags = kAdminOnly,
+       .async = on_schema_thread<rename_collection>,
+       .fields = "to dropTarget stayTemp collectionUUID"},
+      {.name = "collMod",
+       .async = on_schema_thread<coll_mod>,
+       .fields = "index validator validationLevel validationAction viewOn pipeline "
+                 "changeStreamPreAndPostImages cappedSize cappedMax expireAfterSeconds "
+                 "timeseries dryRun"},
+      {.name = "listCollections",
+       .read = list_collections,
+       .fields = "filter nameOnly authorizedCollections cursor"},
+      {.name = "listDatabases",
+       .flags = kAdminOnly,
+       .read = list_databases,
+       .fields = "filter nameOnly authorizedDatabases"},
+  };
+  return kCommands;
+}
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,202 @@
+#include "datasource/embedded/pipeline_stream.h"
+
+#include "datasource/embedded/error_names.h"
+#include "datasource/embedded/pipeline_writes.h"
+#include "datasource/embedded/statistics.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+
+using bson::Document;
+using bson::View;
+
+// Feeds a pipeline from a result stream that somebody else attaches and owns.
+class BorrowedInput final : public query::DocumentStream {
+ public:
+  explicit BorrowedInput(ResultStream& source) : source_(source) {}
+
+  Result<std::optional<Document>> next() override {
+    RESTITCH_TRY(const bool found, source_.next());
+    if (!found) return std::optional<Document>();
+    return std::optional<Document>(Document(source_.document()));
+  }
+
+ private:
+  ResultStream& source_;
+};
+
+class OwnedInput final : public query::DocumentStream {
+ public:
+  explicit OwnedInput(std::unique_ptr<ResultStream> source)
+      : source_(std::move(source)), input_(*source_) {}
+
+  Result<std::optional<Document>> next() override { return input_.next(); }
+
+ private:
+  std::unique_ptr<ResultStream> source_;
+  BorrowedInput input_;
+};
+
+class EmptyInput final : public query::DocumentStream {
+ public:
+  Result<std::optional<Document>> next() override { return std::optional<Document>(); }
+};
+
+std::unique_ptr<query::CommandContext> copy_of(const query::CommandContext& context) {
+  return std::make_unique<query::CommandContext>(context);
+}
+
+}  // namespace
+
+Document concatenated(View first, View second) {
+  bson::Builder builder;
+  builder.open_array("");
+  for (const bson::Element& element : first) builder.push(element.value);
+  for (const bson::Element& element : second) builder.push(element.value);
+  builder.close();
+  const Document holder = std::move(builder).finish();
+  return Document(holder.view().begin()->value.get_document());
+}
+
+std::string_view first_stage(View stages) {
+  const auto first = stages.begin();
+  if (first == stages.end()) return {};
+  const auto stage = first->value.as_object();
+  if (!stage || stage->empty()) return {};
+  return stage->begin()->name;
+}
+
+// ---- ClusterEnvironment
+
+Result<query::DocumentStreamPtr> ClusterEnvironment::open(std::string_view database,
+                                                          std::string_view collection,
+                                                          View filter) {
+  const CollectionPtr found = services_.catalog->find(database, collection);
+  auto context = copy_of(context_);
+  std::unique_ptr<ResultStream> stream;
+  if (found && found->is_view()) {
+    bson::Builder match;
+    match.open_array("").push_object().append("$match", filter).close().close();
+    const Document holder = std::move(match).finish();
+    PipelineRequest request;
+    request.ns = found->ns;
+    request.stages = holder.view().begin()->value.get_document();
+    RESTITCH_TRY(stream, PipelineStream::make(services_, request, std::move(context)));
+  } else {
+    FindRequest request;
+    request.filter = filter;
+    RESTITCH_TRY(stream, FindStream::make(found, request, std::move(context)));
+  }
+  stream->attach(*access_.reader, access_.snapshot, access_.tier, access_.budget);
+  return query::DocumentStreamPtr(std::make_unique<OwnedInput>(std::move(stream)));
+}
+
+Status ClusterEnvironment::out(std::string_view database, std::string_view collection,
+                               query::DocumentStream& input) {
+  return write_out(services_, Namespace{std::string(database), std::string(collection)}, input,
+                   bypasses_validation_);
+}
+
+Status ClusterEnvironment::merge(const query::MergeSpec& spec, View document, View let_values) {
+  return write_merge(services_, spec, document, let_values, bypasses_validation_);
+}
+
+Result<std::vector<Document>> ClusterEnvironment::statistics(std::string_view stage, View spec) {
+  return stage_statistics(services_, ns_, stage, spec);
+}
+
+// ---- PipelineStream
+
+Result<std::unique_ptr<PipelineStream>> PipelineStream::make(
+    Services& services, const PipelineRequest& request,
+    std::unique_ptr<query::CommandContext> context) {
+  const CollectionPtr collection =
+      request.ns.collection.empty()
+          ? nullptr
+          : services.catalog->find(request.ns.database, request.ns.collection);
+  if (collection && collection->is_view()) {
+    if (request.view_depth >= kMaxViewDepth) {
+      return mongo_error(165, "View depth too deep or view cycle detected; maximum depth is " +
+                                  std::to_string(kMaxViewDepth));
+    }
+    const Document stages = concatenated(collection->view_pipeline, request.stages);
+    PipelineRequest resolved = request;
+    resolved.ns.collection = collection->view_on;
+    resolved.stages = stages;
+    ++resolved.view_depth;
+    return make(services, resolved, std::move(context));
+  }
+  std::unique_ptr<PipelineStream> stream(new PipelineStream());
+  stream->context_ = std::move(context);
+  stream->stages_ = Document(request.stages);
+  query::PipelineOptions options;
+  options.database = request.ns.database;
+  options.collection = request.ns.collection;
+  RESTITCH_TRY(stream->pipeline_,
+               query::Pipeline::compile(stream->stages_, *stream->context_, std::move(options)));
+  stream->environment_ =
+      std::make_unique<ClusterEnvironment>(services, *stream->context_, request.ns);
+  stream->environment_->set_bypass_validation(request.bypasses_validation);
+  RESTITCH_CHECK(stream->open_source(services, request));
+  return stream;
+}
+
+Status PipelineStream::open_source(Services& services, const PipelineRequest& request) {
+  if (pipeline_->starts_with_source()) return {};
+  if (request.ns.collection.empty()) {
+    return mongo_error(code::kInvalidNamespace,
+                       "{aggregate: 1} is not valid for '" + std::string(first_stage(stages_)) +
+                           "'; a collection is required.");
+  }
+  const query::Pipeline::Pushdown pushed = pipeline_->take_pushdown();
+  FindRequest find;
+  find.filter = pushed.filter;
+  find.sort = pushed.sort;
+  find.skip = pushed.skip.value_or(0);
+  find.limit = pushed.limit;
+  find.counts_only = pushed.count_only;
+  find.hint = request.hint;
+  RESTITCH_TRY(source_,
+               FindStream::make(services.catalog->find(request.ns.database, request.ns.collection),
+                                find, copy_of(*context_)));
+  return {};
+}
+
+storage::CollectionId PipelineStream::collection() const {
+  return source_ && source_->collection() ? source_->collection()->ident : 0;
+}
+
+void PipelineStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
+                            storage::ReadTier tier, WorkBudget* budget) {
+  environment_->set_access({&reader, snapshot, tier, budget});
+  if (source_) source_->attach(reader, std::move(snapshot), tier, budget);
+}
+
+void PipelineStream::detach() {
+  environment_->set_access({});
+  if (source_) source_->detach();
+}
+
+void PipelineStream::set_deadline(std::chrono::steady_clock::time_point deadline) {
+  context_->deadline = deadline;
+  if (source_) source_->set_deadline(deadline);
+}
+
+Result<bool> PipelineStream::next() {
+  if (!stream_) {
+    query::DocumentStreamPtr input;
+    if (source_) {
+      input = std::make_unique<BorrowedInput>(*source_);
+    } else {
+      input = std::make_unique<EmptyInput>();
+    }
+    RESTITCH_TRY(stream_, pipeline_->run(std::move(input), *environment_));
+  }
+  RESTITCH_TRY(auto document, stream_->next());
+  if (!document) return false;
+  current_ = std::move(*document);
+  return true;
+}
+
+}  // namespace restitch::datasource::embedded

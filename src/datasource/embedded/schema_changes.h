@@ -1,0 +1,30 @@
+#pragma once
+
+#include "base/result.h"
+#include "datasource/embedded/namespace.h"
+#include "datasource/embedded/services.h"
+
+namespace restitch::datasource::embedded {
+
+// Changes of the catalog, one at a time whoever asks. All wait for the disk (and for writers): to be called on a thread
+// that may.
+
+// Creates the collection unless it is there. Error 166 for a view.
+Status ensure_collection(Services& services, const Namespace& ns);
+// A new collection with the options and indexes of `model` (null: plain).
+Status create_like(Services& services, const Namespace& ns, const CollectionPtr& model);
+// Puts `source` in the place of `target`, which is dropped.
+Status replace_collection(Services& services, const Namespace& source, const Namespace& target);
+// Drops a collection if it is there; a failure is logged.
+void drop_quietly(Services& services, const Namespace& ns);
+
+// What createIndexes did.
+struct IndexCreation {
+  std::int32_t before = 0, after = 0;
+  bool created_collection = false;
+  bool did_nothing = false;
+};
+// Creates indexes as the command does: conflicts 85, 86, build, duplicates.
+Result<IndexCreation> create_indexes(Services& services, const Namespace& ns, const std::vector<bson::View>& specs);
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,256 @@
+#include "functions/data_operations.h"
+
+#include "functions/frames.h"
+
+namespace restitch::functions {
+
+namespace {
+
+std::string text(bson::ValueView value) { return std::string(value.as_string().value_or("")); }
+
+Error wrong_argument(std::string_view name, std::string_view expected) {
+  return Error(ErrorCode::kInvalidArgument,
+               "'" + std::string(name) + "' must be " + std::string(expected));
+}
+
+Status read_object(bson::View args, std::string_view name, bson::Document& target) {
+  const bson::ValueView value = args[name];
+  if (value.is_nullish()) return {};
+  const auto object = value.as_object();
+  if (!object) return wrong_argument(name, "an object");
+  target = bson::Document(*object);
+  return {};
+}
+
+Status read_array(bson::View args, std::string_view name, bson::Document& target) {
+  const bson::ValueView value = args[name];
+  if (value.is_nullish()) return {};
+  const auto array = value.as_array();
+  if (!array) return wrong_argument(name, "an array");
+  target = bson::Document(*array);
+  return {};
+}
+
+Status read_count(bson::View args, std::string_view name, std::int64_t& target) {
+  const bson::ValueView value = args[name];
+  if (value.is_nullish()) return {};
+  const auto number = value.as_integer();
+  if (!number || *number < 0) return wrong_argument(name, "a number that is not negative");
+  target = *number;
+  return {};
+}
+
+Status read_documents(bson::View args, rules::Operation& operation) {
+  if (operation.action == rules::Action::kInsertOne) {
+    const auto document = args["document"].as_object();
+    if (!document) return wrong_argument("document", "an object");
+    operation.documents.emplace_back(*document);
+  } else if (operation.action == rules::Action::kInsertMany) {
+    const auto documents = args["documents"].as_array();
+    if (!documents) return wrong_argument("documents", "an array of objects");
+    for (const bson::Element& element : *documents) {
+      const auto document = element.value.as_object();
+      if (!document) return wrong_argument("documents", "an array of objects");
+      operation.documents.emplace_back(*document);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<rules::Operation> parse_operation(bson::View frame) {
+  const std::string name = text(frame["action"]);
+  const auto action = rules::action_from_name(name);
+  if (!action) {
+    return Error(ErrorCode::kServiceCommandNotFound, "unknown action '" + name + "'");
+  }
+  const bson::View args = frame["args"].as_object().value_or(bson::View());
+  rules::Operation operation;
+  operation.action = *action;
+  operation.source = text(frame["service"]);
+  operation.database = text(frame["database"]);
+  operation.collection = text(frame["collection"]);
+  RESTITCH_CHECK(read_object(args, "filter", operation.filter));
+  RESTITCH_CHECK(read_object(args, "projection", operation.projection));
+  RESTITCH_CHECK(read_object(args, "sort", operation.sort));
+  RESTITCH_CHECK(read_object(args, "options", operation.options));
+  RESTITCH_CHECK(read_array(args, "arrayFilters", operation.array_filters));
+  RESTITCH_CHECK(read_array(args, "pipeline", operation.pipeline));
+  RESTITCH_CHECK(read_array(args, "bulk", operation.bulk));
+  RESTITCH_CHECK(read_count(args, "skip", operation.skip));
+  RESTITCH_CHECK(read_count(args, "limit", operation.limit));
+  RESTITCH_CHECK(read_documents(args, operation));
+  operation.update = bson::Value(args["update"]);
+  operation.upsert = args["upsert"].truthy();
+  operation.return_new = args["returnNew"].truthy();
+  const bson::ValueView ordered = args["ordered"];
+  operation.ordered = ordered.is_nullish() || ordered.truthy();
+  operation.distinct_key = text(args["key"]);
+  return operation;
+}
+
+DataOperations::DataOperations(const FunctionAppInfo& app, std::shared_ptr<rules::DataAccess> data,
+                               UserLookup users, NameLister names, rules::FunctionCaller* caller)
+    : app_(app),
+      data_(std::move(data)),
+      users_(std::move(users)),
+      names_(std::move(names)),
+      caller_(caller) {}
+
+asio::awaitable<std::vector<std::string>> DataOperations::serve(CallPointer call,
+                                                                bson::Document frame) const {
+  const Result<bson::Value> result = co_await answer(call, frame);
+  co_return operation_result_frames(frame["id"].as_integer().value_or(0),
+                                    frame["op"].as_integer().value_or(0), result);
+}
+
+Task<bson::Value> DataOperations::answer(const CallPointer& call, bson::View frame) const {
+  const std::string_view kind = frame["t"].as_string().value_or("");
+  if (kind == "getUser") {
+    RESTITCH_CO_TRY(const std::shared_ptr<const rules::User> found,
+                    co_await user(call, text(frame["userId"])));
+    co_return bson::Value::of(user_document(*found));
+  }
+  if (kind == "session") co_return co_await change_session(call, frame);
+  co_return co_await operate(call, frame);
+}
+
+Task<bson::Value> DataOperations::operate(const CallPointer& call, bson::View frame) const {
+  const std::string action = text(frame["action"]);
+  if (action == "getDBNames" || action == "getCollectionNames") {
+    co_return co_await list_names(frame);
+  }
+  const std::string source = text(frame["service"]);
+  if (!data_->has_source(source)) {
+    co_return Error(ErrorCode::kServiceNotFound, "service not found: '" + source + "'");
+  }
+  RESTITCH_CO_TRY(rules::Operation operation, parse_operation(frame));
+  const auto session = frame["session"].as_integer();
+  if (!session) co_return co_await run(call, frame, std::move(operation), nullptr);
+
+  rules::TransactionHandle transaction;
+  {
+    const std::lock_guard lock(call->sessions_mutex);
+    const auto found = call->sessions.find(*session);
+    if (found == call->sessions.end() || found->second.is_busy || found->second.source != source) {
+      co_return Error(ErrorCode::kInvalidArgument,
+                      "the session has no transaction for this operation");
+    }
+    found->second.is_busy = true;
+    transaction = found->second.handle;
+  }
+  auto result = co_await run(call, frame, std::move(operation), transaction);
+  {
+    const std::lock_guard lock(call->sessions_mutex);
+    if (const auto found = call->sessions.find(*session); found != call->sessions.end()) {
+      found->second.is_busy = false;
+    }
+  }
+  co_return result;
+}
+
+Task<bson::Value> DataOperations::run(const CallPointer& call, bson::View frame,
+                                      rules::Operation operation,
+                                      rules::TransactionHandle transaction) const {
+  if (frame["asSystem"].truthy()) {
+    co_return co_await data_->run_as_system(std::move(operation), call->deadline,
+                                            std::move(transaction));
+  }
+  std::shared_ptr<const rules::User> other;
+  if (const std::string id = text(frame["userId"]); !id.empty()) {
+    RESTITCH_CO_TRY(other, co_await user(call, id));
+  }
+  const rules::EvaluationContext context{other == nullptr ? call->user : *other,
+                                         call->request,
+                                         app_.values,
+                                         app_.environment_tag,
+                                         app_.environment_values,
+                                         caller_,
+                                         call->request_id};
+  co_return co_await data_->run_as_user(std::move(operation), context, call->deadline,
+                                        std::move(transaction));
+}
+
+Task<bson::Value> DataOperations::list_names(bson::View frame) const {
+  const std::string action = text(frame["action"]);
+  if (!frame["asSystem"].truthy()) {
+    co_return Error(ErrorCode::kInvalidArgument, action + " is available to system functions only");
+  }
+  if (!names_) {
+    co_return Error(ErrorCode::kServiceCommandNotFound, "unknown action '" + action + "'");
+  }
+  const std::string database = action == "getDBNames" ? std::string() : text(frame["database"]);
+  co_return co_await names_(text(frame["service"]), database);
+}
+
+Task<bson::Value> DataOperations::change_session(const CallPointer& call, bson::View frame) const {
+  const std::int64_t session = frame["session"].as_integer().value_or(0);
+  const std::string action = text(frame["action"]);
+  if (action == "start") {
+    co_return co_await begin_transaction(call, session, text(frame["service"]));
+  }
+  if (action == "commit" || action == "abort") {
+    co_return co_await end_transaction(call, session, action == "commit");
+  }
+  co_return Error(ErrorCode::kInvalidArgument, "unknown session action '" + action + "'");
+}
+
+Task<bson::Value> DataOperations::begin_transaction(const CallPointer& call, std::int64_t session,
+                                                    std::string source) const {
+  RESTITCH_CO_TRY(rules::TransactionHandle handle, data_->begin_transaction(source));
+  const std::lock_guard lock(call->sessions_mutex);
+  if (call->has_ended) co_return Error(ErrorCode::kClosing, "the function call has ended");
+  const bool is_new =
+      call->sessions.try_emplace(session, FunctionTransaction{std::move(handle), source}).second;
+  if (!is_new) co_return Error(ErrorCode::kInvalidArgument, "transaction already in progress");
+  co_return bson::Value::null();
+}
+
+Task<bson::Value> DataOperations::end_transaction(const CallPointer& call, std::int64_t session,
+                                                  bool commits) const {
+  rules::TransactionHandle handle;
+  {
+    const std::lock_guard lock(call->sessions_mutex);
+    const auto found = call->sessions.find(session);
+    if (found == call->sessions.end() || found->second.is_busy) {
+      co_return Error(ErrorCode::kInvalidArgument, "no transaction started");
+    }
+    handle = std::move(found->second.handle);
+    call->sessions.erase(found);
+  }
+  if (commits) {
+    RESTITCH_CO_CHECK(co_await handle->commit(call->deadline));
+  } else {
+    RESTITCH_CO_CHECK(co_await handle->abort(call->deadline));
+  }
+  co_return bson::Value::null();
+}
+
+asio::awaitable<void> DataOperations::end_call(CallPointer call) const {
+  std::map<std::int64_t, FunctionTransaction> open;
+  {
+    const std::lock_guard lock(call->sessions_mutex);
+    call->has_ended = true;
+    open.swap(call->sessions);
+  }
+  for (auto& [session, transaction] : open) {
+    const Status aborted = co_await transaction.handle->abort();
+    static_cast<void>(aborted);
+  }
+}
+
+Task<std::shared_ptr<const rules::User>> DataOperations::user(const CallPointer& call,
+                                                              std::string id) const {
+  {
+    const std::lock_guard lock(call->sessions_mutex);
+    if (const auto found = call->users.find(id); found != call->users.end())
+      co_return found->second;
+  }
+  RESTITCH_CO_TRY(rules::User found, co_await users_(id));
+  auto shared = std::make_shared<const rules::User>(std::move(found));
+  const std::lock_guard lock(call->sessions_mutex);
+  co_return call->users.try_emplace(std::move(id), std::move(shared)).first->second;
+}
+
+}  // namespace restitch::functions

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bson/document.h"
+#include "functions/call.h"
+#include "functions/function_service.h"
+
+namespace restitch::functions {
+
+// Frames of the worker protocol (PROTOCOL.md), as bytes.
+
+inline constexpr std::size_t kMaxFrameBytes = 34UL << 20U;
+
+std::string init_frame(const FunctionAppInfo& app, const FunctionLimits& limits);
+
+// `request_document` is what %%request sees. The call's number is 0 until set_call_number().
+std::string call_frame(const CallRequest& request, bool as_system, bson::View request_document,
+                       std::chrono::milliseconds run_time);
+void set_call_number(std::string& frame, std::int64_t number);
+
+std::string ping_frame(std::int64_t n);
+std::string cancel_frame(std::int64_t call);
+std::string stop_frame();
+
+// The answer to an operation; large arrays are split over several frames.
+std::vector<std::string> operation_result_frames(std::int64_t call, std::int64_t operation,
+                                                 const Result<bson::Value>& result);
+
+bson::Document user_document(const rules::User& user);
+
+// A `result` or `error` frame.
+CallResult parse_call_result(bson::View frame);
+// The `syntaxErrors` of a `ready` frame.
+std::vector<std::pair<std::string, std::string>> parse_syntax_errors(bson::View frame);
+
+}  // namespace restitch::functions

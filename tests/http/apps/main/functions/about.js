@@ -1,0 +1,15 @@
+exports = () => ({
+  user: context.user.id,
+  type: context.user.type,
+  data: context.user.data,
+  providers: context.user.identities.map((identity) => identity.provider_type),
+  asSystem: context.runningAsSystem(),
+  app: context.app.clientAppId,
+  environment: context.environment,
+  greeting: context.values.get("greeting"),
+  agent: context.request.httpUserAgent,
+  custom: context.request.requestHeaders["X-Custom"],
+  authorization: typeof context.request.requestHeaders.Authorization,
+  address: context.request.remoteIPAddress,
+  query: context.request.rawQueryString,
+});

@@ -1,0 +1,1 @@
+exports = () => ({ user: context.user.id, asSystem: context.runningAsSystem() });

@@ -1,0 +1,1 @@
+exports = () => "out of reach for clients";

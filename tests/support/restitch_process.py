@@ -1,0 +1,81 @@
+"""Starts, stops and kills the server under test. Python standard library only."""
+
+import json
+import queue
+import signal
+import subprocess
+import threading
+import time
+
+READY_ID = 1  # of the log line "Server ready", which names the port
+
+
+class StartFailed(Exception):
+    pass
+
+
+class RestitchProcess:
+    """One run of `restitch serve` on 127.0.0.1. The data directory belongs to the caller."""
+
+    def __init__(self, binary, data, apps, options=(), port=0, start_seconds=60):
+        command = [binary, "serve", "--data", data, "--listen", f"127.0.0.1:{port}"]
+        for app in apps:
+            command += ["--app", app]
+        self.log = []
+        self._ready = queue.Queue()
+        started = time.monotonic()
+        self._process = subprocess.Popen(
+            command + list(options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace")
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
+        self._reader.start()
+        try:
+            self.port = self._ready.get(timeout=start_seconds)
+        except queue.Empty:
+            self.port = None
+        if self.port is None:
+            self.kill()
+            raise StartFailed("the server did not get ready\n" + self.log_tail())
+        self.start_seconds = time.monotonic() - started
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def _read_output(self):
+        for line in self._process.stdout:
+            self.log.append(line.rstrip("\n"))
+            del self.log[:-2000]
+            entry = parse_log_line(line)
+            if entry and entry.get("id") == READY_ID and entry.get("c") == "SERVER":
+                self._ready.put(entry["attr"]["port"])
+        self._ready.put(None)
+
+    def is_running(self):
+        return self._process.poll() is None
+
+    def stop(self, seconds=40):
+        """Stops in order. Returns the exit code, negative for the signal that ended it."""
+        if self.is_running():
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return -signal.SIGKILL
+        self._reader.join(timeout=5)
+        return code
+
+    def kill(self):
+        """SIGKILL, and waits until the process is gone."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join(timeout=5)
+
+    def log_tail(self, lines=30):
+        return "\n".join(self.log[-lines:])
+
+
+def parse_log_line(line):
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
