@@ -43,11 +43,11 @@ class Servers:
         self.stop()
         self._options = options
         self._data = tempfile.mkdtemp(prefix="restitch-http-")
-        self.current = RestitchProcess(self._binary, self._data, APPS, options)
+        self.current = RestitchProcess(self._binary, self._data, APPS, options).wait_until_ready()
 
     def restart(self):
         self._stop_process()
-        self.current = RestitchProcess(self._binary, self._data, APPS, self._options)
+        self.current = RestitchProcess(self._binary, self._data, APPS, self._options).wait_until_ready()
 
     def _stop_process(self):
         if not self.current:

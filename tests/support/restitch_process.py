@@ -17,27 +17,32 @@ class StartFailed(Exception):
 class RestitchProcess:
     """One run of `restitch serve` on 127.0.0.1. The data directory belongs to the caller."""
 
-    def __init__(self, binary, data, apps, options=(), port=0, start_seconds=60):
+    def __init__(self, binary, data, apps, options=(), port=0):
         command = [binary, "serve", "--data", data, "--listen", f"127.0.0.1:{port}"]
         for app in apps:
             command += ["--app", app]
         self.log = []
         self._ready = queue.Queue()
-        started = time.monotonic()
+        self._started = time.monotonic()
         self._process = subprocess.Popen(
             command + list(options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="replace")
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
+        self.port = None
+
+    def wait_until_ready(self, seconds=60):
+        """Returns the process itself; StartFailed when it does not get ready in time."""
         try:
-            self.port = self._ready.get(timeout=start_seconds)
+            self.port = self._ready.get(timeout=seconds)
         except queue.Empty:
-            self.port = None
+            pass
         if self.port is None:
             self.kill()
             raise StartFailed("the server did not get ready\n" + self.log_tail())
-        self.start_seconds = time.monotonic() - started
+        self.start_seconds = time.monotonic() - self._started
         self.url = f"http://127.0.0.1:{self.port}"
+        return self
 
     def _read_output(self):
         for line in self._process.stdout:
