@@ -106,6 +106,7 @@ void expand_templates(Tree& tree, Findings& findings) {
   std::string tag;
   if (const auto root = tree.find(tree.root_file).as_object()) {
     tag = std::string(root->find("environment").as_string().value_or(""));
+    if (tag == "none") tag.clear();
   }
   bson::Document values;
   const std::string file = "environments/" + std::string(environment_file(tag)) + ".json";

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -17,8 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMaxFiles = 50000;
-constexpr int kMaxDirectoryDepth = 32;
+constexpr std::size_t kMaxEntries = 50000;
+constexpr std::size_t kMaxDirectoryDepth = 32;
 
 // Walks a directory and keeps the files that the layout knows, in the order of their names.
 class TreeReader {
@@ -26,25 +27,27 @@ class TreeReader {
   TreeReader(fs::path root, Tree& tree, Findings& findings)
       : root_(std::move(root)), tree_(tree), findings_(findings) {}
 
-  void read() { read_directory(root_, "", 0); }
+  void read() { read_directory(root_, ""); }
 
  private:
-  void read_directory(const fs::path& directory, const std::string& prefix, int depth) {
-    if (depth > kMaxDirectoryDepth) {
+  // `prefix` is the path relative to the root, with a '/' at the end unless it is empty.
+  void read_directory(const fs::path& directory, const std::string& prefix) {
+    if (!count_entry()) return;
+    if (open_.size() == kMaxDirectoryDepth) {
       findings_.warning(prefix, "", "BadRequest", "is nested too deeply and is skipped");
       return;
     }
+    open_.push_back(directory);
     for (const fs::path& path : entries_of(directory, prefix)) {
       const std::string name = prefix + path.filename().string();
       std::error_code failed;
-      const fs::file_status status = fs::status(path, failed);
-      if (fs::is_directory(status)) {
-        if (path.filename() == "node_modules" || !may_hold_files(name, tree_.is_legacy())) continue;
-        if (is_inside(path, name)) read_directory(path, name + "/", depth + 1);
-      } else {
+      if (!fs::is_directory(path, failed)) {
         read_file(path, name);
+      } else if (path.filename() != "node_modules" && may_hold_files(name, tree_.is_legacy())) {
+        if (const auto real = real_path(path, name)) read_directory(*real, name + "/");
       }
     }
+    open_.pop_back();
   }
 
   std::vector<fs::path> entries_of(const fs::path& directory, const std::string& prefix) {
@@ -61,14 +64,7 @@ class TreeReader {
 
   void read_file(const fs::path& path, const std::string& name) {
     const FileKind kind = kind_of_file(name, tree_.is_legacy());
-    if (kind == FileKind::kNone || !is_inside(path, name)) return;
-    if (++files_ > kMaxFiles) {
-      if (files_ == kMaxFiles + 1) {
-        findings_.error("", "", "BadRequest",
-                        "the directory has more than " + std::to_string(kMaxFiles) + " files");
-      }
-      return;
-    }
+    if (kind == FileKind::kNone || !real_path(path, name) || !count_entry()) return;
     if (!is_valid_utf8(name)) {
       findings_.warning(parent_text(name), "", "BadRequest",
                         "holds a file whose name is not UTF-8; it is skipped");
@@ -96,18 +92,35 @@ class TreeReader {
     tree_.sources.emplace(name, std::move(text));
   }
 
-  // Whether a link stays below the root; anything else does by its place.
-  bool is_inside(const fs::path& path, const std::string& name) {
-    std::error_code failed;
-    if (!fs::is_symlink(path, failed)) return true;
-    const fs::path target = fs::canonical(path, failed);
-    const auto [root_end, target_end] =
-        std::mismatch(root_.begin(), root_.end(), target.begin(), target.end());
-    if (!failed && root_end == root_.end()) return true;
-    findings_.warning(name, "", "BadRequest",
-                      failed ? "is a link to nothing and is skipped"
-                             : "is a link out of the app directory and is skipped");
+  // False (reported once) when the directory has more entries than any app needs.
+  bool count_entry() {
+    if (++entries_ <= kMaxEntries) return true;
+    if (entries_ == kMaxEntries + 1) {
+      findings_.error("", "", "BadRequest",
+                      "the directory has more than " + std::to_string(kMaxEntries) + " files");
+    }
     return false;
+  }
+
+  // The path itself, or what a link means: something below the root that is not open already.
+  std::optional<fs::path> real_path(const fs::path& path, const std::string& name) {
+    std::error_code failed;
+    if (!fs::is_symlink(path, failed)) return path;
+    fs::path target = fs::canonical(path, failed);
+    if (failed) return skip(name, "is a link to nothing and is skipped");
+    const auto mismatch = std::mismatch(root_.begin(), root_.end(), target.begin(), target.end());
+    if (mismatch.first != root_.end()) {
+      return skip(name, "is a link out of the app directory and is skipped");
+    }
+    if (std::find(open_.begin(), open_.end(), target) != open_.end()) {
+      return skip(name, "is a link to a directory that holds it and is skipped");
+    }
+    return target;
+  }
+
+  std::optional<fs::path> skip(const std::string& name, std::string message) {
+    findings_.warning(name, "", "BadRequest", std::move(message));
+    return std::nullopt;
   }
 
   static std::string parent_text(const std::string& name) {
@@ -118,7 +131,8 @@ class TreeReader {
   fs::path root_;
   Tree& tree_;
   Findings& findings_;
-  std::size_t files_ = 0;
+  std::vector<fs::path> open_;  // the directories being read, without links, outermost first
+  std::size_t entries_ = 0;
 };
 
 // Letters, digits, '_' and '-' of a directory's name, at most as many as an app name may have.

@@ -1,5 +1,6 @@
 #include "auth/auth_service.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "auth/crypto.h"
@@ -8,10 +9,12 @@ namespace restitch::auth {
 namespace {
 
 constexpr std::string_view kNoDevice = "000000000000000000000000";
-constexpr std::int64_t kAnonymousRefreshSeconds = 1576800000;  // 50 years, as the hosted service issued
+constexpr std::int64_t kAnonymousRefreshSeconds =
+    1576800000;  // 50 years, as the hosted service issued
 
 std::int64_t now_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 
@@ -38,27 +41,40 @@ Result<const Provider*> enabled_provider(const AppAuth& app, std::string_view ty
   return &found->second;
 }
 
+// Of UTF-8 text: code points.
+std::size_t character_count(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+  }));
+}
+
 Result<std::string> text_member(const bson::Document& body, std::string_view name) {
   const bson::ValueView value = body[name];
   if (value.is_missing()) {
     return Error(ErrorCode::kMissingParameter, "missing parameter '" + std::string(name) + "'");
   }
   const auto text = value.as_string();
-  if (!text) return Error(ErrorCode::kInvalidArgument, "parameter '" + std::string(name) + "' must be a string");
+  if (!text)
+    return Error(ErrorCode::kInvalidArgument,
+                 "parameter '" + std::string(name) + "' must be a string");
   return std::string(*text);
 }
 
 }  // namespace
 
-AuthService::AuthService(std::shared_ptr<datasource::DataSource> state, runtime::BlockingPool& hash_pool,
-                         AuthSettings settings)
-    : store_(std::move(state)), hash_pool_(hash_pool), settings_(settings), users_(settings.cached_users) {
+AuthService::AuthService(std::shared_ptr<datasource::DataSource> state,
+                         runtime::BlockingPool& hash_pool, AuthSettings settings)
+    : store_(std::move(state)),
+      hash_pool_(hash_pool),
+      settings_(settings),
+      users_(settings.cached_users) {
   decoy_hash_ = hash_password(random_bytes(16), settings_.password_cost);
 }
 
 Task<void> AuthService::prepare() { return store_.prepare(); }
 
-Task<LoginResult> AuthService::login(AppPtr app, std::string provider_type, bson::Document credential) {
+Task<LoginResult> AuthService::login(AppPtr app, std::string provider_type,
+                                     bson::Document credential) {
   RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, provider_type));
   RESTITCH_CO_TRY(SignedIn signed_in, co_await sign_in(app, *provider, credential));
   if (signed_in.user->record.disabled) co_return unauthorized(ErrorCode::kUserDisabled);
@@ -71,7 +87,8 @@ Task<AuthService::SignedIn> AuthService::sign_in(AppPtr app, const Provider& pro
   if (type == "anon-user") co_return co_await sign_in_anonymous(app, provider);
   if (type == "local-userpass") co_return co_await sign_in_with_password(app, provider, credential);
   if (type == "api-key") co_return co_await sign_in_with_api_key(app, provider, credential);
-  co_return Error(ErrorCode::kUnsupported, "this server does not offer the authentication provider " + type + " yet");
+  co_return Error(ErrorCode::kUnsupported,
+                  "this server does not offer the authentication provider " + type + " yet");
 }
 
 Task<AuthService::SignedIn> AuthService::sign_in_anonymous(AppPtr app, const Provider& provider) {
@@ -90,11 +107,10 @@ Task<PasswordLogin> AuthService::check_password(AppPtr app, const bson::Document
   RESTITCH_CO_TRY(const std::string password, text_member(credential, "password"));
   RESTITCH_CO_TRY(auto login, co_await store_.find_login(app->app_id, email));
   const std::string hash = login ? login->password_hash : decoy_hash_;
-  RESTITCH_CO_TRY(const bool right, co_await hash_pool_.run([password, hash]() -> Result<bool> {
-                    return verify_password(password, hash);
-                  }));
+  const auto verify = [password, hash]() -> Result<bool> { return verify_password(password, hash); };
+  RESTITCH_CO_TRY(const bool right, co_await hash_pool_.run(verify));
   if (!login || !right) co_return unauthorized(ErrorCode::kInvalidPassword);
-  if (!login->confirmed) co_return Error(ErrorCode::kAuthFailed, "confirmation required");
+  if (!login->confirmed) co_return unauthorized(ErrorCode::kAuthFailed);
   co_return std::move(*login);
 }
 
@@ -112,7 +128,8 @@ Task<AuthService::SignedIn> AuthService::sign_in_with_password(AppPtr app, const
   auto created = co_await create_user(app, identity, login.id);
   if (!created && created.error().code() == ErrorCode::kDuplicateKey) {
     // Another first sign-in of this login was faster.
-    RESTITCH_CO_TRY(auto other, co_await store_.find_user_by_identity(app->app_id, provider.config.type, identity.id));
+    RESTITCH_CO_TRY(auto other, co_await store_.find_user_by_identity(
+                                    app->app_id, provider.config.type, identity.id));
     if (!other) co_return unauthorized(ErrorCode::kInvalidPassword);
     co_return SignedIn{users_.put(std::move(*other)), token_identity, std::nullopt};
   }
@@ -123,13 +140,15 @@ Task<AuthService::SignedIn> AuthService::sign_in_with_password(AppPtr app, const
 Task<AuthService::SignedIn> AuthService::sign_in_with_api_key(AppPtr app, const Provider& provider,
                                                               const bson::Document& credential) {
   RESTITCH_CO_TRY(const std::string secret, text_member(credential, "key"));
-  RESTITCH_CO_TRY(const auto key, co_await store_.find_api_key_by_hash(app->app_id, sha256(secret)));
+  RESTITCH_CO_TRY(const auto key,
+                  co_await store_.find_api_key_by_hash(app->app_id, sha256(secret)));
   if (!key || key->disabled) co_return unauthorized(ErrorCode::kAuthFailed);
-  const Identity identity{key->id.to_hex(), provider.config.type, provider.id, bson::make_document("name", key->name)};
+  const Identity identity{key->id.to_hex(), provider.config.type, provider.id,
+                          bson::make_document("name", key->name)};
   const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
   if (!key->user_id) {
-    RESTITCH_CO_TRY(auto known, co_await store_.find_user_by_identity(app->app_id, identity.provider_type,
-                                                                      identity.id));
+    RESTITCH_CO_TRY(auto known, co_await store_.find_user_by_identity(
+                                    app->app_id, identity.provider_type, identity.id));
     if (known) co_return SignedIn{users_.put(std::move(*known)), token_identity, key->id};
     RESTITCH_CO_TRY(CachedUserPtr created, co_await create_user(app, identity, std::nullopt));
     co_return SignedIn{std::move(created), token_identity, key->id};
@@ -138,7 +157,8 @@ Task<AuthService::SignedIn> AuthService::sign_in_with_api_key(AppPtr app, const 
   if (!owner) co_return unauthorized(ErrorCode::kAuthFailed);
   bool has_identity = false;
   for (const Identity& present : owner->record.identities) {
-    has_identity = has_identity || (present.provider_type == identity.provider_type && present.id == identity.id);
+    has_identity = has_identity ||
+                   (present.provider_type == identity.provider_type && present.id == identity.id);
   }
   if (!has_identity) {
     RESTITCH_CO_CHECK(co_await store_.add_identity(owner->record.id, identity));
@@ -149,7 +169,8 @@ Task<AuthService::SignedIn> AuthService::sign_in_with_api_key(AppPtr app, const 
   co_return SignedIn{std::move(owner), token_identity, key->id};
 }
 
-Task<CachedUserPtr> AuthService::create_user(AppPtr app, Identity identity, std::optional<bson::ObjectId> login_id) {
+Task<CachedUserPtr> AuthService::create_user(AppPtr app, Identity identity,
+                                             std::optional<bson::ObjectId> login_id) {
   UserRecord user;
   user.id = bson::ObjectId::generate();
   user.app_id = app->app_id;
@@ -191,14 +212,16 @@ Task<LoginResult> AuthService::open_session(AppPtr app, SignedIn signed_in, std:
   LoginResult result;
   result.user_id = session.user_id.to_hex();
   result.device_id = device_id;
-  const RefreshClaims claims{result.user_id, session.id, device_id, signed_in.identity, now / 1000 + lifetime};
+  const RefreshClaims claims{result.user_id, session.id, device_id, signed_in.identity,
+                             now / 1000 + lifetime};
   result.refresh_token = issue_refresh_token(app->realm, claims, now / 1000);
-  RESTITCH_CO_TRY(result.access_token, co_await make_access_token(app, session.id, result.user_id, device_id));
+  RESTITCH_CO_TRY(result.access_token,
+                  co_await make_access_token(app, session.id, result.user_id, device_id));
   co_return result;
 }
 
-Task<std::string> AuthService::make_access_token(AppPtr app, bson::ObjectId session_id, std::string user_id,
-                                                 std::string device_id) {
+Task<std::string> AuthService::make_access_token(AppPtr app, bson::ObjectId session_id,
+                                                 std::string user_id, std::string device_id) {
   AccessClaims claims;
   claims.user_id = user_id;
   claims.session_id = session_id;
@@ -214,21 +237,24 @@ Task<std::string> AuthService::make_access_token(AppPtr app, bson::ObjectId sess
 
 Task<void> AuthService::register_login(AppPtr app, std::string email, std::string password) {
   RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, "local-userpass"));
-  if (password.size() < 6 || password.size() > 128) {
+  const std::size_t length = character_count(password);
+  if (length < 6 || length > 128) {
     co_return Error(ErrorCode::kBadRequest, "password must be between 6 and 128 characters");
   }
-  if (email.empty() || email.size() > 128) co_return Error(ErrorCode::kBadRequest, "email invalid");
+  if (email.empty() || character_count(email) > 128)
+    co_return Error(ErrorCode::kBadRequest, "email invalid");
   if (!provider->config.config["autoConfirm"].as_bool().value_or(false)) {
-    co_return Error(ErrorCode::kUnsupported,
-                    "this server confirms users automatically only; set autoConfirm in auth/providers.json");
+    co_return Error(
+        ErrorCode::kUnsupported,
+        "this server confirms users automatically only; set autoConfirm in auth/providers.json");
   }
   RESTITCH_CO_TRY(const auto taken, co_await store_.find_login(app->app_id, email));
   if (taken) co_return Error(ErrorCode::kAccountNameInUse, "name already in use");
   const PasswordCost cost = settings_.password_cost;
-  RESTITCH_CO_TRY(const std::string hash, co_await hash_pool_.run([password, cost]() -> Result<std::string> {
-                    return hash_password(password, cost);
-                  }));
-  const PasswordLogin login{bson::ObjectId::generate(), app->app_id, email, hash, true, std::nullopt};
+  const auto compute = [password, cost]() -> Result<std::string> { return hash_password(password, cost); };
+  RESTITCH_CO_TRY(const std::string hash, co_await hash_pool_.run(compute));
+  const PasswordLogin login{
+      bson::ObjectId::generate(), app->app_id, email, hash, true, std::nullopt};
   auto stored = co_await store_.insert_login(login);
   if (!stored && stored.error().code() == ErrorCode::kDuplicateKey) {
     co_return Error(ErrorCode::kAccountNameInUse, "name already in use");
@@ -236,29 +262,34 @@ Task<void> AuthService::register_login(AppPtr app, std::string email, std::strin
   co_return stored;
 }
 
-Task<LoginResult> AuthService::link(AppPtr app, std::string provider_type, bson::Document credential,
-                                    std::string access_token) {
+Task<LoginResult> AuthService::link(AppPtr app, std::string provider_type,
+                                    bson::Document credential, std::string access_token) {
   RESTITCH_CO_TRY(const AuthenticatedUser bearer, co_await authenticate(app, access_token));
   RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, provider_type));
   if (provider_type != "local-userpass") {
-    co_return Error(ErrorCode::kBadRequest, "cannot link credentials of the provider " + provider_type);
+    co_return Error(ErrorCode::kBadRequest,
+                    "cannot link credentials of the provider " + provider_type);
   }
   for (const Identity& identity : bearer.user->record.identities) {
     // The hosted service answered 500 here and clients' suites expect it.
-    if (identity.provider_type == provider_type) co_return Error(ErrorCode::kInternal, "unauthorized");
+    if (identity.provider_type == provider_type)
+      co_return Error(ErrorCode::kInternal, "unauthorized");
   }
   RESTITCH_CO_TRY(const PasswordLogin login, co_await check_password(app, credential));
   if (login.user_id) co_return unauthorized(ErrorCode::kAuthFailed);
-  const Identity identity{login.id.to_hex(), provider_type, provider->id, bson::make_document("email", login.email)};
+  const Identity identity{login.id.to_hex(), provider_type, provider->id,
+                          bson::make_document("email", login.email)};
   const bson::ObjectId user_id = bearer.user->record.id;
   auto linked = co_await store_.link_login(login.id, user_id, identity);
   users_.forget(user_id);
-  if (!linked && linked.error().code() == ErrorCode::kDuplicateKey) co_return unauthorized(ErrorCode::kAuthFailed);
+  if (!linked && linked.error().code() == ErrorCode::kDuplicateKey)
+    co_return unauthorized(ErrorCode::kAuthFailed);
   if (!linked) co_return std::move(linked).error();
   RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, user_id));
   if (!user) co_return invalid_session();
   const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
-  co_return co_await open_session(app, SignedIn{user, token_identity, std::nullopt}, device_of(credential));
+  SignedIn signed_in{user, token_identity, std::nullopt};
+  co_return co_await open_session(app, std::move(signed_in), device_of(credential));
 }
 
 Task<CachedUserPtr> AuthService::load_user(bson::ObjectId app_id, bson::ObjectId user_id) {
@@ -277,7 +308,8 @@ Task<CachedUserPtr> AuthService::find_user(bson::ObjectId app_id, bson::ObjectId
 }
 
 Task<AuthenticatedUser> AuthService::authenticate(AppPtr app, std::string_view access_token) {
-  RESTITCH_CO_TRY(AccessClaims claims, verify_access_token(app->realm, access_token, now_seconds()));
+  RESTITCH_CO_TRY(AccessClaims claims,
+                  verify_access_token(app->realm, access_token, now_seconds()));
   const auto user_id = bson::ObjectId::from_hex(claims.user_id);
   if (!user_id) co_return invalid_session();
   RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, *user_id));
@@ -288,7 +320,8 @@ Task<AuthenticatedUser> AuthService::authenticate(AppPtr app, std::string_view a
 }
 
 Task<AuthService::LiveSession> AuthService::live_session(AppPtr app, std::string refresh_token) {
-  RESTITCH_CO_TRY(RefreshClaims claims, verify_refresh_token(app->realm, refresh_token, now_seconds()));
+  RESTITCH_CO_TRY(RefreshClaims claims,
+                  verify_refresh_token(app->realm, refresh_token, now_seconds()));
   const Error gone(ErrorCode::kInvalidSession, "invalid session: failed to find refresh token");
   RESTITCH_CO_TRY(auto session, co_await store_.find_session(app->app_id, claims.session_id));
   if (!session) co_return gone;
@@ -300,13 +333,17 @@ Task<AuthService::LiveSession> AuthService::live_session(AppPtr app, std::string
 
 Task<std::string> AuthService::refresh(AppPtr app, std::string refresh_token) {
   RESTITCH_CO_TRY(const LiveSession live, co_await live_session(app, std::move(refresh_token)));
-  co_return co_await make_access_token(app, live.session.id, live.claims.user_id, live.claims.device_id);
+  co_return co_await make_access_token(app, live.session.id, live.claims.user_id,
+                                       live.claims.device_id);
 }
 
 Task<void> AuthService::logout(AppPtr app, std::string refresh_token) {
-  RESTITCH_CO_TRY(const RefreshClaims claims, verify_refresh_token(app->realm, refresh_token, now_seconds()));
-  RESTITCH_CO_TRY(const bool existed, co_await store_.delete_session(app->app_id, claims.session_id));
-  if (!existed) co_return Error(ErrorCode::kInvalidSession, "invalid session: failed to find refresh token");
+  RESTITCH_CO_TRY(const RefreshClaims claims,
+                  verify_refresh_token(app->realm, refresh_token, now_seconds()));
+  RESTITCH_CO_TRY(const bool existed,
+                  co_await store_.delete_session(app->app_id, claims.session_id));
+  if (!existed)
+    co_return Error(ErrorCode::kInvalidSession, "invalid session: failed to find refresh token");
   co_return Status();
 }
 

@@ -7,6 +7,8 @@ using bson::Builder;
 using bson::Document;
 using bson::ObjectId;
 
+const datasource::UpdateOptions no_options;
+
 datasource::Collection collection(datasource::DataSource& state, std::string name) {
   return {state, std::string(kStateDatabase), std::move(name)};
 }
@@ -155,13 +157,13 @@ Task<void> AuthStore::insert_user_of_login(UserRecord user, ObjectId login_id) c
   const Document document = user.to_bson();
   const Document login = bson::make_document("_id", login_id);
   const Document attach = set_field("user", user.id);
-  co_return co_await datasource::with_transaction(
-      *state_, [&](datasource::ClientTransaction& transaction) -> Task<void> {
+  const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
         const datasource::CallOptions options{&transaction};
         RESTITCH_CO_CHECK(co_await users_.insert_one(document, options));
-        RESTITCH_CO_CHECK(co_await logins_.update_one(login, attach.view(), {}, options));
+        RESTITCH_CO_CHECK(co_await logins_.update_one(login, attach.view(), no_options, options));
         co_return Status();
-      });
+      };
+  co_return co_await datasource::with_transaction(*state_, body);
 }
 
 Task<void> AuthStore::add_identity(ObjectId user_id, Identity identity) const {
@@ -176,22 +178,22 @@ Task<void> AuthStore::touch_user(ObjectId user_id, bson::Date now) const {
   const Document update = set_field("last_authenticated", now);
   datasource::CallOptions relaxed;
   relaxed.relaxed_durability = true;
-  RESTITCH_CO_CHECK(co_await users_.update_one(filter, update.view(), {}, relaxed));
+  RESTITCH_CO_CHECK(co_await users_.update_one(filter, update.view(), no_options, relaxed));
   co_return Status();
 }
 
 Task<void> AuthStore::delete_user(ObjectId app_id, ObjectId user_id) const {
   const Document filter = by_app_and_id(app_id, user_id);
   const Document by_user = bson::make_document("user", user_id);
-  co_return co_await datasource::with_transaction(
-      *state_, [&](datasource::ClientTransaction& transaction) -> Task<void> {
+  const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
         const datasource::CallOptions options{&transaction};
         RESTITCH_CO_CHECK(co_await users_.delete_one(filter, options));
         RESTITCH_CO_CHECK(co_await logins_.delete_many(by_user, options));
         RESTITCH_CO_CHECK(co_await api_keys_.delete_many(by_user, options));
         RESTITCH_CO_CHECK(co_await sessions_.delete_many(by_user, options));
         co_return Status();
-      });
+      };
+  co_return co_await datasource::with_transaction(*state_, body);
 }
 
 Task<std::optional<PasswordLogin>> AuthStore::find_login(ObjectId app_id, std::string email) const {
@@ -216,13 +218,13 @@ Task<void> AuthStore::link_login(ObjectId login_id, ObjectId user_id, Identity i
   const Document push = push_identity(identity);
   const Document login = bson::make_document("_id", login_id);
   const Document attach = set_field("user", user_id);
-  co_return co_await datasource::with_transaction(
-      *state_, [&](datasource::ClientTransaction& transaction) -> Task<void> {
+  const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
         const datasource::CallOptions options{&transaction};
-        RESTITCH_CO_CHECK(co_await users_.update_one(user, push.view(), {}, options));
-        RESTITCH_CO_CHECK(co_await logins_.update_one(login, attach.view(), {}, options));
+        RESTITCH_CO_CHECK(co_await users_.update_one(user, push.view(), no_options, options));
+        RESTITCH_CO_CHECK(co_await logins_.update_one(login, attach.view(), no_options, options));
         co_return Status();
-      });
+      };
+  co_return co_await datasource::with_transaction(*state_, body);
 }
 
 Task<void> AuthStore::insert_session(Session session) const {

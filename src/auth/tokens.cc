@@ -15,7 +15,8 @@ void append_text(std::string& json, std::string_view name, std::string_view valu
   bson::append_json(json, bson::Value::of(value));
 }
 
-void append_both(std::string& json, std::string_view baas, std::string_view stitch, std::string_view value) {
+void append_both(std::string& json, std::string_view baas, std::string_view stitch,
+                 std::string_view value) {
   append_text(json, baas, value);
   json.push_back(',');
   append_text(json, stitch, value);
@@ -46,13 +47,16 @@ struct TokenParts {
   std::string_view signed_part, payload, signature;
 };
 
-Error malformed() { return Error(ErrorCode::kInvalidToken, "token contains an invalid number of segments"); }
+Error malformed() {
+  return Error(ErrorCode::kInvalidToken, "token contains an invalid number of segments");
+}
 
 Result<TokenParts> split(std::string_view token) {
   const std::size_t first = token.find('.');
   if (first == std::string_view::npos) return malformed();
   const std::size_t second = token.find('.', first + 1);
-  if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) return malformed();
+  if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos)
+    return malformed();
   const TokenParts parts{token.substr(0, second), token.substr(first + 1, second - first - 1),
                          token.substr(second + 1)};
   if (first == 0 || parts.payload.empty() || parts.signature.empty()) return malformed();
@@ -70,14 +74,18 @@ Result<bson::Document> payload_of(const TokenParts& parts) {
 Result<bson::Document> verified_payload(const TokenRealm& realm, std::string_view token) {
   RESTITCH_TRY(const TokenParts parts, split(token));
   RESTITCH_TRY(bson::Document payload, payload_of(parts));
+  // Before the signature, as each app signs with a key of its own: a client must not try to refresh
+  // this token.
+  const auto domain = payload["baas_domain_id"].as_string();
+  if (domain && *domain != realm.domain_id.to_hex())
+    return Error(ErrorCode::kAppMismatch, "invalid session");
   // The header decides nothing: only HS256 under this app's key is ever accepted.
   const auto signature = from_base64(parts.signature);
-  if (!signature || !equal_in_constant_time(*signature, hmac_sha256(realm.signing_key, parts.signed_part))) {
+  if (!signature ||
+      !equal_in_constant_time(*signature, hmac_sha256(realm.signing_key, parts.signed_part))) {
     return Error(ErrorCode::kInvalidToken, "signature is invalid");
   }
-  if (payload["baas_domain_id"].as_string() != realm.domain_id.to_hex()) {
-    return Error(ErrorCode::kAppMismatch, "invalid session");
-  }
+  if (!domain) return Error(ErrorCode::kInvalidToken, "the token lacks a claim");
   return payload;
 }
 
@@ -96,7 +104,8 @@ Result<bson::ObjectId> id_claim(const bson::Document& payload, std::string_view 
 
 }  // namespace
 
-std::string issue_access_token(const TokenRealm& realm, const AccessClaims& claims, const bson::Document* user_data) {
+std::string issue_access_token(const TokenRealm& realm, const AccessClaims& claims,
+                               const bson::Document* user_data) {
   std::string json = "{";
   append_both(json, "baas_device_id", "stitch_devId", claims.device_id);
   append_both(json, "baas_domain_id", "stitch_domainId", realm.domain_id.to_hex());
@@ -111,7 +120,8 @@ std::string issue_access_token(const TokenRealm& realm, const AccessClaims& clai
   return sign(realm, json);
 }
 
-std::string issue_refresh_token(const TokenRealm& realm, const RefreshClaims& claims, std::int64_t now) {
+std::string issue_refresh_token(const TokenRealm& realm, const RefreshClaims& claims,
+                                std::int64_t now) {
   const std::string identity = identity_json(claims.identity);
   std::string json = "{";
   json.append("\"baas_data\":null,\"stitch_data\":null,");
@@ -133,7 +143,8 @@ Result<bson::ObjectId> claimed_domain(std::string_view token) {
   return id_claim(payload, "baas_domain_id");
 }
 
-Result<AccessClaims> verify_access_token(const TokenRealm& realm, std::string_view token, std::int64_t now) {
+Result<AccessClaims> verify_access_token(const TokenRealm& realm, std::string_view token,
+                                         std::int64_t now) {
   RESTITCH_TRY(const bson::Document payload, verified_payload(realm, token));
   if (payload["typ"].as_string() != "access" || payload["iss"].is_missing()) {
     return Error(ErrorCode::kWrongTokenType, "invalid session: valid Issuer required");
@@ -144,12 +155,14 @@ Result<AccessClaims> verify_access_token(const TokenRealm& realm, std::string_vi
   RESTITCH_TRY(claims.session_id, id_claim(payload, "iss"));
   claims.issued_at = payload["iat"].as_integer().value_or(0);
   claims.expires_at = payload["exp"].as_integer().value_or(0);
-  if (claims.expires_at <= now) return Error(ErrorCode::kInvalidSession, "invalid session: access token expired");
+  if (claims.expires_at <= now)
+    return Error(ErrorCode::kInvalidSession, "invalid session: access token expired");
   if (const auto data = payload["user_data"].as_object()) claims.user_data = bson::Document(*data);
   return claims;
 }
 
-Result<RefreshClaims> verify_refresh_token(const TokenRealm& realm, std::string_view token, std::int64_t now) {
+Result<RefreshClaims> verify_refresh_token(const TokenRealm& realm, std::string_view token,
+                                           std::int64_t now) {
   RESTITCH_TRY(const bson::Document payload, verified_payload(realm, token));
   if (payload["typ"].as_string() != "refresh") {
     return Error(ErrorCode::kWrongTokenType, "invalid refresh token: incorrect token type");
@@ -161,8 +174,10 @@ Result<RefreshClaims> verify_refresh_token(const TokenRealm& realm, std::string_
   claims.expires_at = payload["exp"].as_integer().value_or(0);
   if (const auto identity = payload["baas_identity"].as_object()) {
     claims.identity.id = std::string(identity->find("id").as_string().value_or(""));
-    claims.identity.provider_type = std::string(identity->find("provider_type").as_string().value_or(""));
-    const auto provider = bson::ObjectId::from_hex(identity->find("provider_id").as_string().value_or(""));
+    claims.identity.provider_type =
+        std::string(identity->find("provider_type").as_string().value_or(""));
+    const auto provider =
+        bson::ObjectId::from_hex(identity->find("provider_id").as_string().value_or(""));
     if (provider) claims.identity.provider_id = *provider;
   }
   if (claims.expires_at <= now) {

@@ -59,7 +59,11 @@ struct CallOptions {
   bool relaxed_durability = false;
 };
 
+// The option structs below have a constructor of their own because g++ 12 destroys an aggregate's temporary twice when it
+// is an argument of an awaited call, as the default arguments of Collection are.
 struct FindOptions {
+  FindOptions() {}  // not an aggregate: see the note above
+
   bson::Document projection;
   bson::Document sort;
   std::int64_t skip = 0;
@@ -70,12 +74,16 @@ struct FindOptions {
 };
 
 struct UpdateOptions {
+  UpdateOptions() {}  // not an aggregate: see the note above
+
   bool upsert = false;
   bson::Document array_filters;  // an array
   bson::Document collation;
 };
 
 struct FindAndModifyOptions {
+  FindAndModifyOptions() {}  // not an aggregate: see the note above
+
   bson::Document projection;
   bson::Document sort;
   bool upsert = false;
@@ -91,6 +99,8 @@ struct UpdateResult {
 };
 
 struct IndexOptions {
+  IndexOptions() {}  // not an aggregate: see the note above
+
   std::string name;  // empty: made from the keys
   bool unique = false;
   bool sparse = false;

@@ -284,9 +284,13 @@ asio::awaitable<void> WorkerPool::wait_for_change() {
 }
 
 Task<SyntaxErrors> WorkerPool::warm() {
-  co_return co_await asio::co_spawn(
+  using Outcome = std::optional<Result<SyntaxErrors>>;
+  co_return *co_await asio::co_spawn(
       strand_,
-      [](std::shared_ptr<WorkerPool> pool) { return pool->warm_on_strand(); }(shared_from_this()),
+      [](std::shared_ptr<WorkerPool> pool) -> asio::awaitable<Outcome> {
+        Result<SyntaxErrors> result = co_await pool->warm_on_strand();
+        co_return Outcome(std::move(result));
+      }(shared_from_this()),
       asio::use_awaitable);
 }
 

@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -140,7 +140,7 @@ Result<WorkerProcess> start_worker_process(const ProcessSettings& settings) {
   }
   ::setpgid(pid, pid);
   process.pid = pid;
-  process.handle = OwnedDescriptor(::pidfd_open(pid, 0));
+  process.handle = OwnedDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!process.handle) {
     kill_worker_process(pid);
     return system_error("pidfd_open");

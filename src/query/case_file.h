@@ -36,7 +36,8 @@ inline void PrintTo(const QueryCase& query_case, std::ostream* out) {
   *out << bson::to_json(query_case.body.view(), bson::JsonMode::kRelaxed);
 }
 
-// The cases of all files whose name starts with `prefix`. A file that cannot be read becomes a case that fails.
+// The cases of all files whose name starts with `prefix`. A file that cannot be read becomes a case
+// that fails.
 inline std::vector<QueryCase> load_query_cases(const std::string& prefix) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry :
@@ -53,14 +54,15 @@ inline std::vector<QueryCase> load_query_cases(const std::string& prefix) {
     const std::string text((std::istreambuf_iterator<char>(stream)), {});
     auto parsed = bson::parse_json(text);
     if (!parsed || !parsed->view().as_array()) {
-      cases.push_back({file.stem().string() + "_is_readable",
-                       bson::make_document("unreadable", parsed ? "not an array"
-                                                                : parsed.error().message())});
+      cases.push_back(
+          {file.stem().string() + "_is_readable",
+           bson::make_document("unreadable", parsed ? "not an array" : parsed.error().message())});
       continue;
     }
-    for (const bson::Element& element : *parsed->view().as_array()) {
+    for (const bson::Element& element : parsed->view().get_document()) {
       bson::Document body(element.value.get_document());
-      std::string name = file.stem().string() + "_" + std::string(body["name"].as_string().value_or("unnamed"));
+      std::string name =
+          file.stem().string() + "_" + std::string(body["name"].as_string().value_or("unnamed"));
       std::replace_if(
           name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) == 0; }, '_');
       cases.push_back({name + "_" + std::string(element.name), std::move(body)});
@@ -87,7 +89,8 @@ inline void prepare_context(const QueryCase& query_case, CommandContext& context
 // Whether `error` is what the case asks for in `error`.
 inline void expect_error(const QueryCase& query_case, const Error& error) {
   const bson::View expected = query_case.object("error");
-  ASSERT_FALSE(expected.empty()) << "unexpected error " << error.mongo_code() << ": " << error.message();
+  ASSERT_FALSE(expected.empty()) << "unexpected error " << error.mongo_code() << ": "
+                                 << error.message();
   EXPECT_EQ(error.mongo_code(), expected["code"].as_integer()) << error.message();
   if (const auto message = expected["message"].as_string()) {
     EXPECT_NE(error.message().find(*message), std::string::npos) << error.message();
@@ -96,7 +99,8 @@ inline void expect_error(const QueryCase& query_case, const Error& error) {
 
 inline void expect_same(bson::ValueView actual, bson::ValueView expected, std::string_view what) {
   EXPECT_TRUE(actual.type() == expected.type() && actual.raw() == expected.raw())
-      << what << "\n  actual   " << bson::to_json(actual) << "\n  expected " << bson::to_json(expected);
+      << what << "\n  actual   " << bson::to_json(actual) << "\n  expected "
+      << bson::to_json(expected);
 }
 
 inline bson::ValueView as_value(bson::View document) {

@@ -166,8 +166,8 @@ class SpecReader {
     if (name == "strength") return read_strength(element.value);
     if (name == "maxVariable") return read_max_variable(element.value);
     if (name == "version") return read_version(element.value);
-    return mongo_error(
-        40415, "BSON field 'collation." + std::string(name) + "' is an unknown field.");
+    return mongo_error(40415,
+                       "BSON field 'collation." + std::string(name) + "' is an unknown field.");
   }
 
   Status read_flag(const bson::Element& element, UColAttribute attribute) {
@@ -246,14 +246,13 @@ Result<std::shared_ptr<const Collation>> Collation::parse(bson::View spec) {
   if (spec.empty()) return Pointer();
   const bson::ValueView locale_value = spec["locale"];
   if (locale_value.is_missing()) {
-    return mongo_error(40414,
-                       "BSON field 'collation.locale' is missing but a required field");
+    return mongo_error(40414, "BSON field 'collation.locale' is missing but a required field");
   }
   RESTITCH_TRY(const std::string_view name, read_string("locale", locale_value));
   if (name == "simple") {
     if (spec.count() > 1) {
-      return mongo_error(2, "The 'simple' locale cannot have other collation options: " +
-                                bson::to_shell(spec));
+      return mongo_error(
+          2, "The 'simple' locale cannot have other collation options: " + bson::to_shell(spec));
     }
     return Pointer();
   }

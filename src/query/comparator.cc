@@ -5,7 +5,9 @@ namespace {
 
 bool is_text(bson::Type type) { return type == bson::Type::kString || type == bson::Type::kSymbol; }
 
-bool is_container(bson::Type type) { return type == bson::Type::kObject || type == bson::Type::kArray; }
+bool is_container(bson::Type type) {
+  return type == bson::Type::kObject || type == bson::Type::kArray;
+}
 
 void append_collated(bson::Builder& builder, std::string_view name, bson::ValueView value,
                      const Collation& collation) {

@@ -33,7 +33,8 @@ bson::Value collated(bson::ValueView value, const Collation& collation);
 class Comparator {
  public:
   Comparator() = default;
-  explicit Comparator(std::shared_ptr<const Collation> collation) : collation_(std::move(collation)) {}
+  explicit Comparator(std::shared_ptr<const Collation> collation)
+      : collation_(std::move(collation)) {}
 
   int compare(bson::ValueView a, bson::ValueView b) const {
     return collation_ ? compare_collated(a, b) : bson::compare(a, b);

@@ -37,7 +37,8 @@ class Projector {
     return write_appended(tree, object);
   }
 
-  Status write_item(const ProjectionItem& item, const bson::Element& element, std::string_view raw) {
+  Status write_item(const ProjectionItem& item, const bson::Element& element,
+                    std::string_view raw) {
     switch (item.kind) {
       case ProjectionKind::kInclude:
         builder_.append_raw(raw);
@@ -191,7 +192,8 @@ Status write_positional(bson::View object, const std::vector<std::string>& path,
 }
 
 // Adds the paths that a tree reads; false when that may be the whole document.
-bool add_paths(const ProjectionTree& tree, const std::string& prefix, std::set<std::string>& paths) {
+bool add_paths(const ProjectionTree& tree, const std::string& prefix,
+               std::set<std::string>& paths) {
   for (const ProjectionItem& item : tree.items) {
     const std::string path = prefix + item.name;
     switch (item.kind) {
@@ -234,8 +236,7 @@ Result<bson::Document> Projection::apply(bson::View document, const MatchDetails
     RESTITCH_CHECK(program_->filter->matches(document, &found));
   }
   bson::Builder builder;
-  RESTITCH_CHECK(
-      write_positional(projected, program_->positional, 0, found.array_index, builder));
+  RESTITCH_CHECK(write_positional(projected, program_->positional, 0, found.array_index, builder));
   return std::move(builder).finish();
 }
 
@@ -244,7 +245,9 @@ Result<bson::Document> Projection::apply(bson::View document,
   return Projector(*program_, document, &variables).run();
 }
 
-bool Projection::is_identity() const { return !program_->inclusive && program_->root.items.empty(); }
+bool Projection::is_identity() const {
+  return !program_->inclusive && program_->root.items.empty();
+}
 
 bool Projection::is_inclusive() const { return program_->inclusive; }
 

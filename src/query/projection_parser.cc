@@ -52,8 +52,8 @@ class ProjectionParser {
     const auto object = value.as_object();
     if (!object) return read_expression(path, value);
     if (object->empty()) {
-      return mongo_error(51270,
-                         "An empty sub-projection is not a valid value. Found empty object at path");
+      return mongo_error(
+          51270, "An empty sub-projection is not a valid value. Found empty object at path");
     }
     if (names_operator(*object)) return read_operator(path, value);
     for (const bson::Element& element : *object) {
@@ -75,12 +75,14 @@ class ProjectionParser {
     }
     if (include) {
       if (mode_ == Mode::kExclusion) {
-        return mongo_error(31253, "Cannot do inclusion on field " + path + " in exclusion projection");
+        return mongo_error(31253,
+                           "Cannot do inclusion on field " + path + " in exclusion projection");
       }
       mode_ = Mode::kInclusion;
     } else {
       if (mode_ == Mode::kInclusion) {
-        return mongo_error(31254, "Cannot do exclusion on field " + path + " in inclusion projection");
+        return mongo_error(31254,
+                           "Cannot do exclusion on field " + path + " in inclusion projection");
       }
       mode_ = Mode::kExclusion;
     }
@@ -191,7 +193,8 @@ class ProjectionParser {
 
   Status read_expression(const std::string& path, bson::ValueView value) {
     if (mode_ == Mode::kExclusion) {
-      return mongo_error(31252, "Cannot use an expression other than $meta in exclusion projection");
+      return mongo_error(31252,
+                         "Cannot use an expression other than $meta in exclusion projection");
     }
     mode_ = Mode::kInclusion;
     return add_expression(path, value);
@@ -199,8 +202,8 @@ class ProjectionParser {
 
   Status add_expression(const std::string& path, bson::ValueView value) {
     static const VariableScope kNoVariables;
-    auto compiled = Expression::compile(
-        value, request_.context, request_.scope != nullptr ? *request_.scope : kNoVariables);
+    auto compiled = Expression::compile(value, request_.context,
+                                        request_.scope != nullptr ? *request_.scope : kNoVariables);
     if (!compiled) return name_unknown(std::move(compiled).error(), value);
     ProjectionItem item;
     item.kind = ProjectionKind::kExpression;
@@ -285,11 +288,13 @@ class ProjectionParser {
 
 }  // namespace
 
-Result<std::shared_ptr<const Projection::Program>> parse_projection(const ProjectionRequest& request) {
+Result<std::shared_ptr<const Projection::Program>> parse_projection(
+    const ProjectionRequest& request) {
   auto program = ProjectionParser(request).parse();
   if (program || request.dialect == ProjectionDialect::kFind) return program;
   const Error& error = program.error();
-  return Error(error.code(), error.mongo_code(), "Invalid $project :: caused by :: " + error.message());
+  return Error(error.code(), error.mongo_code(),
+               "Invalid $project :: caused by :: " + error.message());
 }
 
 }  // namespace restitch::query

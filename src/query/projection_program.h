@@ -16,7 +16,8 @@ namespace restitch::query {
 struct ProjectionTree;
 
 enum class ProjectionKind : std::uint8_t {
-  kInclude, kExclude,
+  kInclude,
+  kExclude,
   kTree,        // fields below
   kExpression,  // computed, appended behind the document's own fields
   kElemMatch,   // first element that matches, appended likewise
@@ -51,7 +52,7 @@ struct ProjectionTree {
 
 struct Projection::Program {
   bool inclusive = false;
-  bool has_appended = false;            // items that are appended behind the document's fields
+  bool has_appended = false;  // items that are appended behind the document's fields
   ProjectionTree root;
   std::vector<std::string> positional;  // path before ".$"; empty if none
   std::optional<Filter> filter;         // for the positional form
@@ -65,6 +66,7 @@ struct ProjectionRequest {
   const Filter* filter;
   const VariableScope* scope;
 };
-Result<std::shared_ptr<const Projection::Program>> parse_projection(const ProjectionRequest& request);
+Result<std::shared_ptr<const Projection::Program>> parse_projection(
+    const ProjectionRequest& request);
 
 }  // namespace restitch::query

@@ -75,8 +75,7 @@ Result<std::uint32_t> read_options(std::string_view options) {
       case 'u':
         break;
       default:
-        return mongo_error(51108,
-                           std::string(" invalid flag in regex options: ") + option);
+        return mongo_error(51108, std::string(" invalid flag in regex options: ") + option);
     }
   }
   return flags;
@@ -87,7 +86,8 @@ bool is_meta(char c) { return std::string_view("|()[{^$.*+?").find(c) != std::st
 // Bytes of the last code point of `text`.
 std::size_t last_code_point_size(std::string_view text) {
   std::size_t size = 1;
-  while (size < text.size() && (static_cast<unsigned char>(text[text.size() - size]) & 0xC0U) == 0x80U) {
+  while (size < text.size() &&
+         (static_cast<unsigned char>(text[text.size() - size]) & 0xC0U) == 0x80U) {
     ++size;
   }
   return std::min(size, text.size());
@@ -200,7 +200,8 @@ bool Regex::matches(std::string_view subject) const {
   return code_->match(subject, 0, scratch().data(1)) >= 0;
 }
 
-Result<std::optional<Regex::Match>> Regex::search(std::string_view subject, std::size_t from) const {
+Result<std::optional<Regex::Match>> Regex::search(std::string_view subject,
+                                                  std::size_t from) const {
   if (from > subject.size()) return std::optional<Match>();
   pcre2_match_data* data = scratch().data(code_->groups);
   const int found = code_->match(subject, from, data);
@@ -208,8 +209,9 @@ Result<std::optional<Regex::Match>> Regex::search(std::string_view subject, std:
   if (found < 0) {
     std::array<PCRE2_UCHAR, 256> text{};
     pcre2_get_error_message(found, text.data(), text.size());
-    return mongo_error(51156, std::string("Error occurred while executing the regular expression: ") +
-                                  reinterpret_cast<const char*>(text.data()));
+    return mongo_error(51156,
+                       std::string("Error occurred while executing the regular expression: ") +
+                           reinterpret_cast<const char*>(text.data()));
   }
   const PCRE2_SIZE* offsets = pcre2_get_ovector_pointer(data);
   Match match;
@@ -217,7 +219,8 @@ Result<std::optional<Regex::Match>> Regex::search(std::string_view subject, std:
   match.end = offsets[1];
   match.captures.reserve(code_->groups - 1);
   for (std::uint32_t group = 1; group < code_->groups; ++group) {
-    const bool took_part = group < static_cast<std::uint32_t>(found) && offsets[2 * group] != PCRE2_UNSET;
+    const bool took_part =
+        group < static_cast<std::uint32_t>(found) && offsets[2 * group] != PCRE2_UNSET;
     match.captures.emplace_back(took_part ? offsets[2 * group] : std::string_view::npos,
                                 took_part ? offsets[2 * group + 1] : std::string_view::npos);
   }

@@ -10,8 +10,8 @@
 
 namespace restitch::query {
 
-// A compiled PCRE2 pattern with MongoDB's options (i m x s; u is ignored). Immutable, thread-safe; matching is
-// bounded by match limits, so a hostile pattern fails instead of running on.
+// A compiled PCRE2 pattern with MongoDB's options (i m x s; u is ignored). Immutable, thread-safe;
+// matching is bounded by match limits, so a hostile pattern fails instead of running on.
 class Regex {
  public:
   // Errors: 51108 (bad option letter), 51091 (bad pattern).
@@ -29,9 +29,10 @@ class Regex {
   // First match at or behind byte `from`. Error 51156 on a match limit.
   Result<std::optional<Match>> search(std::string_view subject, std::size_t from) const;
 
-  // The literal prefix of a pattern that starts with ^ and needs no option, for index bounds. Empty if none.
-  // `exact` becomes true when the pattern is nothing but that prefix.
-  static std::string literal_prefix(std::string_view pattern, std::string_view options, bool* exact);
+  // The literal prefix of a pattern that starts with ^ and needs no option, for index bounds. Empty
+  // if none. `exact` becomes true when the pattern is nothing but that prefix.
+  static std::string literal_prefix(std::string_view pattern, std::string_view options,
+                                    bool* exact);
 
  private:
   struct Code;

@@ -13,15 +13,12 @@ namespace {
 
 constexpr std::size_t kMaxParts = 32;
 
-Error parallel_arrays() {
-  return mongo_error(2, "cannot sort with keys that are parallel arrays");
-}
+Error parallel_arrays() { return mongo_error(2, "cannot sort with keys that are parallel arrays"); }
 
 Result<bool> read_direction(const bson::Element& element) {
   if (const auto object = element.value.as_object()) {
     if (object->count() == 1 && object->begin()->name == "$meta") {
-      return mongo_error(40218,
-                         "query requires text score metadata, but it is not available");
+      return mongo_error(40218, "query requires text score metadata, but it is not available");
     }
     return mongo_error(17312, "$meta is the only expression supported by $sort right now");
   }
@@ -30,17 +27,17 @@ Result<bool> read_direction(const bson::Element& element) {
   }
   const auto number = element.value.as_integer();
   if (number != 1 && number != -1) {
-    return mongo_error(
-        15975, "$sort key ordering must be 1 (for ascending) or -1 (for descending)");
+    return mongo_error(15975,
+                       "$sort key ordering must be 1 (for ascending) or -1 (for descending)");
   }
   return number == -1;
 }
 
 // How far the look-up of one sort part has come.
 struct Progress {
-  std::size_t depth = 0;        // components used up
-  bson::ValueView value;        // reached so far
-  bool is_final = false;        // `value` is the part's key, arrays included
+  std::size_t depth = 0;  // components used up
+  bson::ValueView value;  // reached so far
+  bool is_final = false;  // `value` is the part's key, arrays included
 };
 
 // Enumerates the keys that one document has for all parts together and keeps the best.
@@ -169,8 +166,7 @@ Result<SortPattern> SortPattern::compile(bson::View spec, const CommandContext& 
   for (const bson::Element& element : spec) {
     RESTITCH_CHECK(check_field_path(element.name));
     RESTITCH_TRY(const bool descending, read_direction(element));
-    pattern.parts_.push_back(
-        {std::string(element.name), split_path(element.name), descending});
+    pattern.parts_.push_back({std::string(element.name), split_path(element.name), descending});
   }
   if (pattern.parts_.size() > kMaxParts) return mongo_error(13103, "too many compound keys");
   return pattern;

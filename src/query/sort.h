@@ -16,8 +16,8 @@ struct SortPart {
   bool descending = false;
 };
 
-// A sort pattern (spec: mongodb-engine §7.2). `key_of` gives bytes whose memcmp order is the pattern's order, so
-// sorting compares no BSON.
+// A sort pattern (spec: mongodb-engine §7.2). `key_of` gives bytes whose memcmp order is the
+// pattern's order, so sorting compares no BSON.
 class SortPattern {
  public:
   static Result<SortPattern> compile(bson::View spec, const CommandContext& context);

@@ -246,12 +246,11 @@ class Validator {
     const bool may_be_null = settings_.null_allowed_for_optional && !is_required;
     const bool is_known_null = may_be_null && element.value.type() == bson::Type::kNull;
     const Place place{&parent, element.name};
-    if (limits.names != nullptr && !check_name(*limits.names, element.name, parent) &&
-        !goes_on(false)) {
-      return false;
-    }
+    bool ok = limits.names == nullptr || check_name(*limits.names, element.name, parent);
     bool has_schema = is_named && it->schema != nullptr;
-    bool ok = !has_schema || is_known_null || check(*it->schema, element.value, place);
+    if (has_schema && !is_known_null && goes_on(ok)) {
+      ok = check(*it->schema, element.value, place) && ok;
+    }
     for (const PatternProperty& pattern : limits.patterns) {
       if (!goes_on(ok)) return false;
       if (!pattern.pattern.matches(element.name)) continue;

@@ -158,9 +158,21 @@ void CommitQueue::process(std::vector<Item>& group) {
   if (listener_) listener_(keys::time_of(last));
 }
 
+// The engine's own writes go on: they free space.
+void CommitQueue::refuse_without_space(std::vector<Item>& group) {
+  std::size_t bytes = 0;
+  for (const Item& item : group) bytes += item.bytes;
+  if (parts_.writer.has_space(bytes)) return;
+  for (Item& item : group) {
+    if (item.transaction == nullptr) continue;
+    item.refusal = Error(ErrorCode::kIo, "the disk is full: writes are refused until space is free");
+  }
+}
+
 // Makes one batch of the group and writes it. `last` is the time of its last commit.
 Status CommitQueue::write(std::vector<Item>& group, keys::Ticks& last) {
   const Database& database = *parts_.database;
+  refuse_without_space(group);
   rocksdb::WriteBatch* batch = nullptr;
   bool sync = std::chrono::steady_clock::now() >= sync_deadline_;
   bool last_has_changes = true;

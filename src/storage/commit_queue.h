@@ -69,6 +69,7 @@ class CommitQueue {
   bool wait_for_group(std::vector<Item>& group);
   void take_group(std::vector<Item>& group);
   void process(std::vector<Item>& group);
+  void refuse_without_space(std::vector<Item>& group);
   Status write(std::vector<Item>& group, keys::Ticks& last);
   void acknowledge(std::vector<Item>& group, Status& written);
   static void answer(Item& item, const Error& failure);

@@ -14,6 +14,7 @@ struct Fault {
   std::atomic<bool> is_full{false};
   std::atomic<bool> tears{false};  // with is_full: half of the bytes still get in
   std::atomic<bool> sync_fails{false};
+  std::atomic<std::uint64_t> free_bytes{UINT64_MAX};
 };
 
 class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
@@ -58,6 +59,11 @@ class FaultyFileSystem final : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus status = target()->NewWritableFile(name, options, result, context);
     if (status.ok()) *result = std::make_unique<FaultyFile>(std::move(*result), fault_);
     return status;
+  }
+  rocksdb::IOStatus GetFreeSpace(const std::string&, const rocksdb::IOOptions&, std::uint64_t* free,
+                                 rocksdb::IODebugContext*) override {
+    *free = fault_->free_bytes;
+    return rocksdb::IOStatus::OK();
   }
 
  private:
@@ -124,8 +130,8 @@ TEST_F(DiskFaultTest, commits_after_a_torn_log_record_survive_a_kill) {
   for (const bool flushed : {false, true}) {
     const RecordId base = flushed ? 10 : 1;
     ASSERT_TRUE(try_put(base).has_value());
-    // With empty memtables nothing but the repair itself would begin a new log.
-    if (flushed) ok(checked(engine_->database().db()->Flush({}, engine_->database().families())));
+    // A checkpoint flushes everything.
+    if (flushed) ok(engine_->checkpoint(directory_.path("checkpoint")));
     fault_->tears = true;
     fault_->is_full = true;
     EXPECT_EQ(code_of(try_put(base + 1)), ErrorCode::kIo);
@@ -135,6 +141,24 @@ TEST_F(DiskFaultTest, commits_after_a_torn_log_record_survive_a_kill) {
     ASSERT_TRUE(try_put(base + 3, Durability::kBuffered).has_value());
   }
   EXPECT_EQ(rows_after_kill(), ids({1, 3, 4, 10, 12, 13}));
+}
+
+TEST_F(DiskFaultTest, commits_are_refused_before_the_disk_is_full_and_own_writes_of_the_engine_go_on) {
+  ASSERT_TRUE(try_put(1).has_value());
+  fault_->free_bytes = 1U << 20U;
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  Result<Committed> refused = try_put(2);
+  while (refused && std::chrono::steady_clock::now() < give_up) refused = try_put(2);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kIo);
+  EXPECT_NE(refused.error().message().find("full"), std::string::npos);
+  engine_->reclaim_collection(kPeople);
+  while (!scan(*engine_->snapshot(), kPeople).empty() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(scan(*engine_->snapshot(), kPeople).empty());
+  fault_->free_bytes = UINT64_MAX;
+  EXPECT_TRUE(try_put(3).has_value());
 }
 
 TEST_F(DiskFaultTest, a_failed_group_does_not_stop_the_change_log_and_times_still_grow) {

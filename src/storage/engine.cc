@@ -13,6 +13,9 @@
 namespace restitch::storage {
 namespace {
 
+// Of the disk's space, beside the memtables'.
+constexpr std::uint64_t kLeastReserve = 32ULL << 20U;
+
 std::uint32_t system_seconds() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return static_cast<std::uint32_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
@@ -60,10 +63,11 @@ EngineImpl::EngineImpl(const EngineOptions& options, std::shared_ptr<Database> d
       change_log_(*database_, options.change_log_max_age_seconds, options.change_log_max_bytes),
       clock_(std::move(wall), last),
       record_ids_(*database_),
-      writer_(*database_),
+      writer_(*database_, 2 * options.write_buffer_bytes + kLeastReserve),
       workspaces_(std::make_shared<WorkspacePool>(database_)) {}
 
 Status EngineImpl::start(bool with_maintenance_thread) {
+  RESTITCH_CHECK(writer_.keep_flushable());
   RESTITCH_CHECK(change_log_.load());
   RESTITCH_CHECK(idents_.load(*database_));
   publisher_.publish(std::make_shared<const Snapshot>(database_, last_committed()));
@@ -144,6 +148,7 @@ Status EngineImpl::checkpoint(const std::string& directory) const {
   RESTITCH_CHECK(checked(rocksdb::Checkpoint::Create(database_->db(), &created)));
   const std::unique_ptr<rocksdb::Checkpoint> copier(created);
   RESTITCH_CHECK(checked(copier->CreateCheckpoint(directory)));
+  RESTITCH_CHECK(writer_.keep_flushable());
   return write_format_file(directory);
 }
 

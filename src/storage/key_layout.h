@@ -113,7 +113,7 @@ class EntryKey {
 inline constexpr std::string_view kClockRow = "clock";        // be64: last cluster time of a commit without changes
 inline constexpr std::string_view kIdentRow = "idents";       // be32: idents from here on are free
 inline constexpr std::string_view kTrimmedRow = "trimmed";    // change key of the last trimmed change
-inline constexpr std::string_view kRepairRow = "repair";      // written when the disk works again; no meaning
+inline constexpr std::string_view kRepairRow = "repair";      // has no meaning (LogWriter::repair)
 inline constexpr std::string_view kSegmentRows = "segment/";  // + be64 first time -> be64 last time, be64 bytes
 inline constexpr std::string_view kReclaimRows = "reclaim/";  // + 'c' or 'i', be32 ident -> nothing
 

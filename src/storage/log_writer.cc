@@ -4,6 +4,11 @@
 #include "storage/rocks_status.h"
 
 namespace restitch::storage {
+namespace {
+
+constexpr auto kSpaceCheckInterval = std::chrono::milliseconds(50);
+
+}  // namespace
 
 Error LogWriter::fail(const rocksdb::Status& status) {
   if (!failed_.exchange(true)) {
@@ -16,10 +21,12 @@ Error LogWriter::fail(const rocksdb::Status& status) {
 }
 
 Status LogWriter::write(rocksdb::WriteBatch& batch, bool sync, keys::Ticks last) {
-  const std::lock_guard lock(write_mutex_);
-  if (has_failed()) {
+  const auto refused = [] {
     return Error(ErrorCode::kIo, "the disk failed or is full: writes are refused until it works again");
-  }
+  };
+  if (has_failed()) return refused();  // without waiting for a repair that is under way
+  const std::lock_guard lock(write_mutex_);
+  if (has_failed()) return refused();
   // A synced write is in the log and synced before RocksDB shows it to readers.
   rocksdb::WriteOptions options;
   options.sync = sync;
@@ -50,40 +57,43 @@ Status LogWriter::make_durable(keys::Ticks ticks) {
 }
 
 // The failed append may have left half a record at the end of the current log, and recovery reads no further than
-// that. So nothing may be acknowledged before every family is flushed and a new log is begun. The row, which needs no
-// log itself, makes sure that there is something to flush.
-rocksdb::Status LogWriter::resume(rocksdb::DB& db) const {
-  rocksdb::Status status = db.Resume();
-  if (!status.ok()) return status;
-  rocksdb::WriteBatch row;
-  (void)row.Put(database_.family(Family::kMeta), keys::kRepairRow, rocksdb::Slice());
-  rocksdb::WriteOptions without_log;
-  without_log.disableWAL = true;
-  status = db.Write(without_log, &row);
-  if (!status.ok()) return status;
-  rocksdb::WriteOptions synced;
-  synced.sync = true;
-  status = db.Write(synced, &row);
-  if (!status.ok()) return status;
-  rocksdb::FlushOptions options;
-  options.allow_write_stall = true;
-  return db.Flush(options, database_.families());
-}
-
+// that; RocksDB writes nothing more to such a log, and Resume() leaves it behind by flushing. But only if there is
+// something to flush: that is what the row is for, whenever everything may have been flushed.
 Status LogWriter::repair() {
   const std::lock_guard lock(write_mutex_);
   const bool background = database_.take_background_failure();
   if (!has_failed() && !background) return {};
-  // RocksDB leaves a failed log only within Resume(), and there only if a memtable has something to flush. When none
-  // had, the row of the first attempt serves the second.
-  rocksdb::Status status = resume(*database_.db());
-  if (!status.ok()) status = resume(*database_.db());
+  rocksdb::Status status = database_.db()->Resume();
+  if (status.ok()) status = put_row(true);
   if (!status.ok()) return fail(status);
-  (void)database_.take_background_failure();
   raise_synced(written_.load(std::memory_order_acquire));
   failed_.store(false, std::memory_order_release);
   log::write(log::Severity::kInfo, log::Component::kStorage, 3104, "Storage writes again");
   return {};
+}
+
+Status LogWriter::keep_flushable() {
+  const std::lock_guard lock(write_mutex_);
+  if (has_failed()) return {};
+  const rocksdb::Status status = put_row(false);
+  if (!status.ok()) return fail(status);
+  return {};
+}
+
+rocksdb::Status LogWriter::put_row(bool sync) {
+  rocksdb::WriteOptions options;
+  options.sync = sync;
+  return database_.db()->Put(options, database_.family(Family::kMeta), keys::kRepairRow, rocksdb::Slice());
+}
+
+bool LogWriter::has_space(std::size_t bytes) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now >= next_space_check_ || free_bytes_ < reserve_bytes_ + 2 * bytes) {
+    next_space_check_ = now + kSpaceCheckInterval;
+    const rocksdb::DB* db = database_.db();
+    if (!db->GetEnv()->GetFreeSpace(db->GetName(), &free_bytes_).ok()) free_bytes_ = UINT64_MAX;
+  }
+  return free_bytes_ >= reserve_bytes_ + 2 * bytes;
 }
 
 }  // namespace restitch::storage

@@ -3,6 +3,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 
 #include "storage/database.h"
@@ -14,7 +15,13 @@ namespace restitch::storage {
 // between a disk error and its repair.
 class LogWriter {
  public:
-  explicit LogWriter(const Database& database) : database_(database) {}
+  // `reserve_bytes` of the disk stay free for flushes, compactions and the log.
+  LogWriter(const Database& database, std::uint64_t reserve_bytes)
+      : database_(database), reserve_bytes_(reserve_bytes) {}
+
+  // Commit thread. Whether the disk takes a batch of that size and keeps its reserve: a disk that runs full under
+  // RocksDB is much harder to come back from.
+  bool has_space(std::size_t bytes);
 
   // Commit thread. The batch is visible to readers only when it is as durable as asked. `last` is the newest cluster
   // time written so far. After an error nothing of the batch is visible, and every later write fails with kIo.
@@ -31,12 +38,14 @@ class LogWriter {
   bool needs_repair() const { return has_failed() || database_.has_background_failure(); }
   // Tries to make the database work again after an error of a write, flush or compaction.
   Status repair();
+  // After everything may have been flushed: keeps repair() possible.
+  Status keep_flushable();
 
   std::uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
 
  private:
   Error fail(const rocksdb::Status& status);
-  rocksdb::Status resume(rocksdb::DB& db) const;
+  rocksdb::Status put_row(bool sync);
   void raise_synced(keys::Ticks ticks);
 
   const Database& database_;
@@ -44,6 +53,10 @@ class LogWriter {
   std::atomic<keys::Ticks> written_{0}, synced_{0};
   std::atomic<std::uint64_t> syncs_{0};
   std::atomic<bool> failed_{false};
+
+  std::uint64_t reserve_bytes_;
+  std::uint64_t free_bytes_ = 0;
+  std::chrono::steady_clock::time_point next_space_check_;
 };
 
 }  // namespace restitch::storage

@@ -4,7 +4,9 @@
 namespace restitch::api::client {
 namespace {
 
-std::string token_of(const RequestContext& context) { return std::string(bearer_token(context.http)); }
+std::string token_of(const RequestContext& context) {
+  return std::string(bearer_token(context.http));
+}
 
 void append_key(bson::Builder& out, const auth::ApiKey& key) {
   out.append("_id", key.id.to_hex()).append("name", key.name).append("disabled", key.disabled);
@@ -22,7 +24,8 @@ Task<Reply> create(ClientApi& api, RequestContext& context) {
 }
 
 Task<Reply> list(ClientApi& api, RequestContext& context) {
-  RESTITCH_CO_TRY(const auto keys, co_await api.auth().list_api_keys(context.app->auth, token_of(context)));
+  RESTITCH_CO_TRY(const auto keys,
+                  co_await api.auth().list_api_keys(context.app->auth, token_of(context)));
   bson::Builder holder;
   holder.open_array("keys");
   for (const auth::ApiKey& key : keys) {
@@ -35,16 +38,17 @@ Task<Reply> list(ClientApi& api, RequestContext& context) {
 }
 
 Task<Reply> fetch(ClientApi& api, RequestContext& context) {
-  RESTITCH_CO_TRY(const auth::ApiKey key, co_await api.auth().fetch_api_key(context.app->auth, token_of(context),
-                                                                            context.parameters.at(0)));
+  RESTITCH_CO_TRY(const auth::ApiKey key,
+                  co_await api.auth().fetch_api_key(context.app->auth, token_of(context),
+                                                    context.parameters.at(0)));
   bson::Builder out;
   append_key(out, key);
   co_return Reply::of(std::move(out).finish());
 }
 
 Task<Reply> remove(ClientApi& api, RequestContext& context) {
-  RESTITCH_CO_CHECK(
-      co_await api.auth().delete_api_key(context.app->auth, token_of(context), context.parameters.at(0)));
+  RESTITCH_CO_CHECK(co_await api.auth().delete_api_key(context.app->auth, token_of(context),
+                                                       context.parameters.at(0)));
   co_return Reply::empty();
 }
 
@@ -54,8 +58,12 @@ Task<Reply> set_enabled(ClientApi& api, RequestContext& context, bool enabled) {
   co_return Reply::empty();
 }
 
-Task<Reply> enable(ClientApi& api, RequestContext& context) { return set_enabled(api, context, true); }
-Task<Reply> disable(ClientApi& api, RequestContext& context) { return set_enabled(api, context, false); }
+Task<Reply> enable(ClientApi& api, RequestContext& context) {
+  return set_enabled(api, context, true);
+}
+Task<Reply> disable(ClientApi& api, RequestContext& context) {
+  return set_enabled(api, context, false);
+}
 
 }  // namespace
 

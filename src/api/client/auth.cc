@@ -28,8 +28,9 @@ Task<Reply> login(ClientApi& api, RequestContext& context) {
   }
   const std::string token(bearer_token(context.http));
   if (token.empty()) co_return Error(ErrorCode::kUnauthenticated, "unauthorized");
-  RESTITCH_CO_TRY(const auth::LoginResult result,
-                  co_await api.auth().link(context.app->auth, provider, std::move(credential), token));
+  RESTITCH_CO_TRY(
+      const auth::LoginResult result,
+      co_await api.auth().link(context.app->auth, provider, std::move(credential), token));
   co_return login_reply(result);
 }
 
@@ -37,7 +38,8 @@ Result<std::string> text_member(const bson::Document& body, std::string_view nam
   const bson::ValueView value = body[name];
   if (value.is_missing()) return std::string();
   const auto text = value.as_string();
-  if (!text) return Error(ErrorCode::kInvalidArgument, "'" + std::string(name) + "' must be a string");
+  if (!text)
+    return Error(ErrorCode::kInvalidArgument, "'" + std::string(name) + "' must be a string");
   return std::string(*text);
 }
 
@@ -51,26 +53,30 @@ Task<Reply> register_login(ClientApi& api, RequestContext& context) {
 }
 
 Task<Reply> refresh(ClientApi& api, RequestContext& context) {
-  RESTITCH_CO_TRY(const std::string token,
-                  co_await api.auth().refresh(context.app->auth, std::string(bearer_token(context.http))));
+  RESTITCH_CO_TRY(
+      const std::string token,
+      co_await api.auth().refresh(context.app->auth, std::string(bearer_token(context.http))));
   co_return Reply::of(bson::make_document("access_token", token), 201);
 }
 
 Task<Reply> logout(ClientApi& api, RequestContext& context) {
-  RESTITCH_CO_CHECK(co_await api.auth().logout(context.app->auth, std::string(bearer_token(context.http))));
+  RESTITCH_CO_CHECK(
+      co_await api.auth().logout(context.app->auth, std::string(bearer_token(context.http))));
   co_return Reply::empty();
 }
 
 Task<Reply> profile(ClientApi& api, RequestContext& context) {
-  RESTITCH_CO_TRY(const auth::AuthenticatedUser bearer,
-                  co_await api.auth().authenticate(context.app->auth, bearer_token(context.http)));
+  RESTITCH_CO_TRY(const auth::AuthenticatedUser bearer, co_await bearer_of(api, context));
   const auth::UserRecord& user = bearer.user->record;
   bson::Builder body;
-  body.append("user_id", user.id.to_hex()).append("domain_id", context.app->auth->realm.domain_id.to_hex());
+  body.append("user_id", user.id.to_hex())
+      .append("domain_id", context.app->auth->realm.domain_id.to_hex());
   body.open_array("identities");
   for (const auth::Identity& identity : user.identities) {
     body.push_object().append("id", identity.id).append("provider_type", identity.provider_type);
-    body.append("provider_id", identity.provider_id.to_hex()).append("provider_data", identity.data).close();
+    body.append("provider_id", identity.provider_id.to_hex())
+        .append("provider_data", identity.data)
+        .close();
   }
   body.close();
   body.append("data", bearer.user->data).append("type", user.type);
@@ -78,15 +84,51 @@ Task<Reply> profile(ClientApi& api, RequestContext& context) {
 }
 
 Task<Reply> delete_user(ClientApi& api, RequestContext& context) {
-  RESTITCH_CO_TRY(const auth::AuthenticatedUser bearer,
-                  co_await api.auth().authenticate(context.app->auth, bearer_token(context.http)));
+  RESTITCH_CO_TRY(const auth::AuthenticatedUser bearer, co_await bearer_of(api, context));
   RESTITCH_CO_CHECK(co_await api.auth().delete_user(context.app->auth, bearer.user->record.id));
   co_return Reply::empty();
 }
 
-Task<Reply> not_offered(ClientApi&, RequestContext&) {
-  co_return Error(ErrorCode::kUnsupported,
-                  "this server confirms users automatically and does not reset passwords yet");
+struct TokenPair {
+  std::string token, id;
+};
+
+Result<TokenPair> token_of(const RequestContext& context) {
+  RESTITCH_TRY(const bson::Document body, json_body(context.http));
+  TokenPair pair;
+  RESTITCH_TRY(pair.token, text_member(body, "token"));
+  RESTITCH_TRY(pair.id, text_member(body, "tokenId"));
+  return pair;
+}
+
+Result<std::string> email_of(const RequestContext& context) {
+  RESTITCH_TRY(const bson::Document body, json_body(context.http));
+  return text_member(body, "email");
+}
+
+Task<Reply> confirm(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(TokenPair pair, token_of(context));
+  RESTITCH_CO_CHECK(co_await api.auth().use_confirmation_token(
+      context.app->auth, std::move(pair.token), std::move(pair.id)));
+  co_return Reply{200, "{}"};
+}
+
+Task<Reply> reset(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(TokenPair pair, token_of(context));
+  RESTITCH_CO_CHECK(co_await api.auth().use_reset_token(context.app->auth, std::move(pair.token),
+                                                        std::move(pair.id)));
+  co_return Reply{200, "{}"};
+}
+
+using EmailAction = Task<void> (auth::AuthService::*)(std::shared_ptr<const auth::AppAuth>,
+                                                      std::string);
+
+// An action that takes nothing but the e-mail.
+template <EmailAction action>
+Task<Reply> for_email(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(std::string email, email_of(context));
+  RESTITCH_CO_CHECK(co_await (api.auth().*action)(context.app->auth, std::move(email)));
+  co_return Reply{200, "{}"};
 }
 
 }  // namespace
@@ -98,12 +140,14 @@ std::vector<Route> auth_routes() {
   return {
       {"POST", PathPattern("/app/{app}/auth/providers/{provider}/login"), AppFrom::kPath, &login},
       {"POST", userpass("register"), AppFrom::kPath, &register_login},
-      {"POST", userpass("confirm"), AppFrom::kPath, &not_offered},
-      {"POST", userpass("confirm/send"), AppFrom::kPath, &not_offered},
-      {"POST", userpass("confirm/call"), AppFrom::kPath, &not_offered},
-      {"POST", userpass("reset"), AppFrom::kPath, &not_offered},
-      {"POST", userpass("reset/send"), AppFrom::kPath, &not_offered},
-      {"POST", userpass("reset/call"), AppFrom::kPath, &not_offered},
+      {"POST", userpass("confirm"), AppFrom::kPath, &confirm},
+      {"POST", userpass("confirm/send"), AppFrom::kPath,
+       &for_email<&auth::AuthService::send_confirmation>},
+      {"POST", userpass("confirm/call"), AppFrom::kPath,
+       &for_email<&auth::AuthService::call_confirmation>},
+      {"POST", userpass("reset"), AppFrom::kPath, &reset},
+      {"POST", userpass("reset/send"), AppFrom::kPath, &for_email<&auth::AuthService::send_reset>},
+      {"POST", userpass("reset/call"), AppFrom::kPath, &for_email<&auth::AuthService::call_reset>},
       {"POST", PathPattern("/auth/session"), AppFrom::kToken, &refresh},
       {"DELETE", PathPattern("/auth/session"), AppFrom::kToken, &logout},
       {"GET", PathPattern("/auth/profile"), AppFrom::kToken, &profile},

@@ -18,27 +18,32 @@ std::string_view skip_slashes(std::string_view path) {
 
 std::string logs_link(const RequestContext& context) {
   if (!context.app) return {};
-  return context.base_url + "/groups/" + context.app->group_id + "/apps/" + context.app->id.to_hex() +
-         "/logs?co_id=" + context.request_id;
+  return context.base_url + "/groups/" + context.app->group_id + "/apps/" +
+         context.app->id.to_hex() + "/logs?co_id=" + context.request_id;
 }
 
 void log_failure(const RequestContext& context, const Error& error) {
   const HttpError mapped = http_error_of(error.code());
   if (mapped.status >= 500) {
     RESTITCH_LOG(kError, kApi, 4001, "Request failed", {"request", context.request_id},
-                 {"code", name_of(error.code())}, {"error", error.message()}, {"detail", error.detail()});
+                 {"code", name_of(error.code())}, {"error", error.message()},
+                 {"detail", error.detail()});
   } else if (!error.detail().empty()) {
     RESTITCH_LOG(kInfo, kApi, 4002, "Request refused", {"request", context.request_id},
-                 {"code", name_of(error.code())}, {"error", error.message()}, {"detail", error.detail()});
+                 {"code", name_of(error.code())}, {"error", error.message()},
+                 {"detail", error.detail()});
   }
 }
 
 }  // namespace
 
-ClientApi::ClientApi(deployment::AppRegistry& apps, auth::AuthService& auth, ClientApiOptions options)
+ClientApi::ClientApi(deployment::AppRegistry& apps, auth::AuthService& auth,
+                     ClientApiOptions options)
     : apps_(apps), auth_(auth), options_(std::move(options)) {
-  while (!options_.public_url.empty() && options_.public_url.back() == '/') options_.public_url.pop_back();
-  for (auto* family : {&location_routes, &auth_routes, &api_key_routes, &function_routes}) {
+  while (!options_.public_url.empty() && options_.public_url.back() == '/')
+    options_.public_url.pop_back();
+  for (auto* family :
+       {&location_routes, &auth_routes, &api_key_routes, &function_routes, &push_routes}) {
     std::vector<Route> rows = family();
     std::move(rows.begin(), rows.end(), std::back_inserter(routes_));
   }
@@ -47,36 +52,47 @@ ClientApi::ClientApi(deployment::AppRegistry& apps, auth::AuthService& auth, Cli
 bool ClientApi::serves(std::string_view path) { return skip_slashes(path).starts_with(kPrefix); }
 
 asio::awaitable<net::HttpResponse> ClientApi::handle(const net::HttpRequest& request) {
-  RequestContext context{request, bson::ObjectId::generate().to_hex(), base_url(request), {}, nullptr};
+  RequestContext context{
+      request, bson::ObjectId::generate().to_hex(), base_url(request), {}, nullptr};
   const Result<Reply> outcome = co_await dispatch(request, context);
   co_return finish(context, outcome);
 }
 
 asio::awaitable<net::HttpResponse> ClientApi::handle_oversized(const net::HttpRequest& request) {
-  const RequestContext context{request, bson::ObjectId::generate().to_hex(), base_url(request), {}, nullptr};
-  co_return finish(context, Error(ErrorCode::kRequestTooLarge, "request is larger than the limit of 18 MB"));
+  const RequestContext context{
+      request, bson::ObjectId::generate().to_hex(), base_url(request), {}, nullptr};
+  co_return finish(context,
+                   Error(ErrorCode::kRequestTooLarge, "request is larger than the limit of 18 MB"));
 }
 
 Task<Reply> ClientApi::dispatch(const net::HttpRequest& request, RequestContext& context) {
   const Routed routed = find_route(request, &context.parameters);
+  const bool preflight = request.method() == "OPTIONS";
   if (routed.route == nullptr) {
-    if (request.method() == "OPTIONS") co_return Reply::empty();
+    if (preflight) co_return Reply::empty();
     co_return Error(ErrorCode::kNotFound, routed.path_known ? "method not allowed" : "not found");
   }
-  RESTITCH_CO_CHECK(resolve_app(*routed.route, context));
+  const Status resolved = resolve_app(*routed.route, context);
+  // Without a token or with an unknown app the request itself is to show the error: a browser hides
+  // a preflight's.
+  if (preflight && !resolved) co_return Reply::empty();
+  RESTITCH_CO_CHECK(resolved);
   if (!is_origin_allowed(request.header("Origin"), context.app->config->allowed_request_origins)) {
     co_return Error(ErrorCode::kOriginNotAllowed, "request origin is not allowed");
   }
+  if (preflight) co_return Reply::empty();
   co_return co_await routed.route->handler(*this, context);
 }
 
-ClientApi::Routed ClientApi::find_route(const net::HttpRequest& request, std::vector<std::string>* parameters) const {
-  const std::vector<std::string> segments = split_path(skip_slashes(request.path()).substr(kPrefix.size()));
+ClientApi::Routed ClientApi::find_route(const net::HttpRequest& request,
+                                        std::vector<std::string>* parameters) const {
+  const std::vector<std::string> segments =
+      split_path(skip_slashes(request.path()).substr(kPrefix.size()));
   Routed routed;
   for (const Route& route : routes_) {
     if (!route.path.matches(segments, parameters)) continue;
     routed.path_known = true;
-    if (route.method != request.method()) continue;
+    if (route.method != request.method() && request.method() != "OPTIONS") continue;
     routed.route = &route;
     return routed;
   }
@@ -89,7 +105,8 @@ Status ClientApi::resolve_app(const Route& route, RequestContext& context) {
     context.parameters.erase(context.parameters.begin());
     context.app = apps_.find(client_app_id);
     if (!context.app) {
-      return Error(ErrorCode::kAppNotFound, "cannot find app using Client App ID '" + client_app_id + "'");
+      return Error(ErrorCode::kAppNotFound,
+                   "cannot find app using Client App ID '" + client_app_id + "'");
     }
     return {};
   }
@@ -110,7 +127,8 @@ Status ClientApi::resolve_app(const Route& route, RequestContext& context) {
   return {};
 }
 
-net::HttpResponse ClientApi::finish(const RequestContext& context, const Result<Reply>& outcome) const {
+net::HttpResponse ClientApi::finish(const RequestContext& context,
+                                    const Result<Reply>& outcome) const {
   net::HttpResponse response;
   if (outcome) {
     response.status = outcome->status;

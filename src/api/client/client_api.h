@@ -20,7 +20,8 @@ using RouteHandler = Task<Reply> (*)(ClientApi& api, RequestContext& context);
 
 struct Route {
   std::string_view method;
-  PathPattern path;        // behind /api/client/v2.0; with AppFrom::kPath the first parameter is the client app id
+  PathPattern path;  // behind /api/client/v2.0; with AppFrom::kPath the first parameter is the
+                     // client app id
   AppFrom app_from;
   RouteHandler handler;
 };
@@ -29,8 +30,8 @@ struct ClientApiOptions {
   std::string public_url;  // "" = derived from each request
 };
 
-// The front door of end users' apps (spec: client-api). Decodes, calls a service, encodes; errors become HTTP here
-// and nowhere else. Thread-safe.
+// The front door of end users' apps (spec: client-api). Decodes, calls a service, encodes; errors
+// become HTTP here and nowhere else. Thread-safe.
 class ClientApi {
  public:
   ClientApi(deployment::AppRegistry& apps, auth::AuthService& auth, ClientApiOptions options);
@@ -47,7 +48,7 @@ class ClientApi {
  private:
   struct Routed {
     const Route* route = nullptr;
-    bool path_known = false;      // another method would fit
+    bool path_known = false;  // another method would fit
   };
 
   Routed find_route(const net::HttpRequest& request, std::vector<std::string>* parameters) const;

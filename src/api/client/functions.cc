@@ -12,11 +12,15 @@ constexpr std::chrono::seconds kRequestTime{300};
 
 struct FunctionCall {
   std::string name, service;
-  bson::Document arguments;   // array
+  bson::Document arguments;  // array
 };
 
-Result<FunctionCall> parse_call(const bson::Document& body) {
+Result<FunctionCall> parse_call(const net::HttpRequest& http) {
   const Error invalid(ErrorCode::kBadRequest, "invalid function call request");
+  const auto parsed = json_body(http);
+  if (!parsed)
+    return Error(invalid.code(), invalid.message()).with_detail(parsed.error().message());
+  const bson::Document& body = *parsed;
   const auto name = body["name"].as_string();
   const bson::ValueView service = body["service"];
   const bson::ValueView arguments = body["arguments"];
@@ -42,7 +46,8 @@ std::string canonical_header_name(std::string_view name) {
   return out;
 }
 
-// Name to array of values, in order of first appearance. The bearer's token is nobody's business behind this door.
+// Name to array of values, in order of first appearance. The bearer's token is nobody's business
+// behind this door.
 bson::Document header_document(const net::HttpRequest& request) {
   std::vector<std::pair<std::string, std::vector<std::string>>> grouped;
   request.for_each_header([&grouped](std::string_view name, std::string_view value) {
@@ -89,17 +94,6 @@ rules::RequestInfo request_info(const RequestContext& context, const FunctionCal
   return info;
 }
 
-// The user of the access token. An unusable token is answered so that clients refresh theirs (spec: client-api §4.5).
-Task<auth::AuthenticatedUser> bearer_of(ClientApi& api, const RequestContext& context) {
-  const std::string_view token = bearer_token(context.http);
-  if (token.empty()) co_return Error(ErrorCode::kUnauthenticated, "unauthorized");
-  auto bearer = co_await api.auth().authenticate(context.app->auth, token);
-  if (!bearer && bearer.error().code() == ErrorCode::kInvalidToken) {
-    co_return Error(ErrorCode::kInvalidSession, bearer.error().message());
-  }
-  co_return bearer;
-}
-
 Task<bson::Value> call_function(RequestContext& context, FunctionCall call, rules::User user) {
   functions::CallRequest request;
   request.request = request_info(context, call);
@@ -108,7 +102,8 @@ Task<bson::Value> call_function(RequestContext& context, FunctionCall call, rule
   request.user = std::move(user);
   request.request_id = context.request_id;
   request.from_client = true;
-  RESTITCH_CO_TRY(functions::CallOutcome outcome, co_await context.app->functions->call(std::move(request)));
+  RESTITCH_CO_TRY(functions::CallOutcome outcome,
+                  co_await context.app->functions->call(std::move(request)));
   co_return std::move(outcome.value);
 }
 
@@ -126,13 +121,16 @@ Task<bson::Value> call_service(RequestContext& context, FunctionCall call, rules
                     "command not found: '" + call.name + "' of service '" + call.service + "'");
   }
   const auto argument = call.arguments.view()["0"].as_object();
-  if (!argument) co_return Error(ErrorCode::kMissingParameter, "the action takes one argument, an object");
+  if (!argument)
+    co_return Error(ErrorCode::kMissingParameter, "the action takes one argument, an object");
   std::string title;
-  RESTITCH_CO_TRY(rules::Operation operation, rules::parse_client_operation(*action, call.service, *argument, &title));
-  if (!title.empty() &&
-      !app.data->rules().resolve_title(call.service, title, &operation.database, &operation.collection)) {
-    co_return Error(ErrorCode::kInvalidArgument,
-                    "no matching collection found that maps to a table with title \"" + title + "\".");
+  RESTITCH_CO_TRY(rules::Operation operation,
+                  rules::parse_client_operation(*action, call.service, *argument, &title));
+  if (!title.empty() && !app.data->rules().resolve_title(call.service, title, &operation.database,
+                                                         &operation.collection)) {
+    co_return Error(
+        ErrorCode::kInvalidArgument,
+        "no matching collection found that maps to a table with title \"" + title + "\".");
   }
   const bson::Document request = request_info(context, call).to_document();
   const rules::EvaluationContext evaluation{user,
@@ -148,13 +146,13 @@ Task<bson::Value> call_service(RequestContext& context, FunctionCall call, rules
 
 Task<Reply> call(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(auth::AuthenticatedUser bearer, co_await bearer_of(api, context));
-  RESTITCH_CO_TRY(const bson::Document body, json_body(context.http));
-  RESTITCH_CO_TRY(FunctionCall call, parse_call(body));
+  RESTITCH_CO_TRY(FunctionCall call, parse_call(context.http));
   rules::User user = deployment::to_rules_user(*bearer.user, std::move(bearer.custom_data));
   auto value = call.service.empty() ? call_function(context, std::move(call), std::move(user))
                                     : call_service(context, std::move(call), std::move(user));
   RESTITCH_CO_TRY(const bson::Value result, co_await std::move(value));
-  co_return Reply{200, result.is_missing() ? R"({"$undefined":true})" : bson::to_json(result.view())};
+  co_return Reply{200,
+                  result.is_missing() ? R"({"$undefined":true})" : bson::to_json(result.view())};
 }
 
 Task<Reply> stream(ClientApi& api, RequestContext& context) {

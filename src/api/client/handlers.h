@@ -11,5 +11,10 @@ std::vector<Route> location_routes();
 std::vector<Route> auth_routes();
 std::vector<Route> api_key_routes();
 std::vector<Route> function_routes();
+std::vector<Route> push_routes();
+
+// The user of the access token. A token with a bad signature is answered like an expired one,
+// because clients then fetch a new one (spec: client-api §4.5).
+Task<auth::AuthenticatedUser> bearer_of(ClientApi& api, const RequestContext& context);
 
 }  // namespace restitch::api::client

@@ -11,7 +11,8 @@ std::string websocket_url(const std::string& base_url) {
 Task<Reply> location(ClientApi&, RequestContext& context) {
   const app::Config& config = *context.app->config;
   bson::Builder body;
-  body.append("deployment_model", config.deployment_model.empty() ? "GLOBAL" : config.deployment_model);
+  body.append("deployment_model",
+              config.deployment_model.empty() ? "GLOBAL" : config.deployment_model);
   body.append("location", config.location.empty() ? "US-VA" : config.location);
   body.append("hostname", context.base_url);
   body.append("ws_hostname", websocket_url(context.base_url));

@@ -7,9 +7,12 @@ namespace restitch::api::client {
 Reply Reply::of(bson::View document, int status) { return {status, bson::to_json(document)}; }
 
 Result<bson::Document> json_body(const net::HttpRequest& request) {
-  if (request.body().find_first_not_of(" \t\r\n") == std::string_view::npos) return bson::Document();
+  if (request.body().find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return bson::Document();
   auto body = bson::parse_json_document(request.body());
-  if (!body) return Error(ErrorCode::kBadRequest, "invalid JSON in the request body: " + body.error().message());
+  if (!body)
+    return Error(ErrorCode::kBadRequest,
+                 "invalid JSON in the request body: " + body.error().message());
   return body;
 }
 

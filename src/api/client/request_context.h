@@ -12,13 +12,14 @@ namespace restitch::api::client {
 // One client request on its way through its handler.
 struct RequestContext {
   const net::HttpRequest& http;
-  std::string request_id;                // 24 hex digits; the log entry's co_id
-  std::string base_url;                  // how this client reaches the server: scheme, host, port
-  std::vector<std::string> parameters;   // of the route, in order; the app id is not among them
-  deployment::DeployedAppPtr app;        // the snapshot this request keeps
+  std::string request_id;               // 24 hex digits; the log entry's co_id
+  std::string base_url;                 // how this client reaches the server: scheme, host, port
+  std::vector<std::string> parameters;  // of the route, in order; the app id is not among them
+  deployment::DeployedAppPtr app;       // the snapshot this request keeps
 };
 
-// Success of a handler: a JSON body, or none (then there is no Content-Type either, as clients need).
+// Success of a handler: a JSON body, or none (then there is no Content-Type either, as clients
+// need).
 struct Reply {
   int status = 200;
   std::string json;

@@ -15,8 +15,8 @@ constexpr std::array<std::string_view, 20> kRegions = {
     "azure-westeurope", "azure-eastasia", "azure-southeastasia", "gcp-us-central1",
     "gcp-us-east4",     "gcp-us-west1",   "gcp-europe-west1",    "gcp-asia-south1"};
 constexpr std::array<std::string_view, 2> kDeploymentModels = {"GLOBAL", "LOCAL"};
-constexpr std::array<std::string_view, 5> kEnvironments = {"", "development", "testing", "qa",
-                                                           "production"};
+constexpr std::array<std::string_view, 6> kEnvironments = {"",        "none", "development",
+                                                           "testing", "qa",   "production"};
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -109,6 +109,7 @@ void read_app_settings(Assembly& assembly) {
   config.provider_region = place(root["provider_region"], kRegions);
   config.deployment_model = root["deployment_model"].choice(kDeploymentModels, "");
   config.environment = root["environment"].choice(kEnvironments, "");
+  if (config.environment == "none") config.environment.clear();  // as the API names it
   read_origins(root["allowed_request_origins"], config.allowed_request_origins);
   read_origins(root["security"]["allowed_request_origins"], config.allowed_request_origins);
 }
@@ -117,9 +118,8 @@ void read_environments(Assembly& assembly) {
   constexpr std::string_view kNone = "no-environment";
   assembly.each_file("environments", [&](const Node& file) {
     const std::string_view name = stem(file.file());
-    const bool is_known =
-        name == kNone || (!name.empty() && std::find(kEnvironments.begin(), kEnvironments.end(),
-                                                     name) != kEnvironments.end());
+    const bool is_known = name == kNone || std::find(kEnvironments.begin() + 2, kEnvironments.end(),
+                                                     name) != kEnvironments.end();
     if (!is_known) {
       file.error("unknown environment '" + std::string(name) + "', must be one of " +
                  std::string(kNone) + ", development, testing, qa, production");

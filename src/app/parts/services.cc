@@ -7,6 +7,7 @@ namespace restitch::app {
 namespace {
 
 constexpr std::array<std::string_view, 5> kTypes = {"aws", "twilio", "github", "gcm", "http"};
+constexpr std::array<std::string_view, 2> kRetiredTypes = {"aws-ses", "aws-s3"};
 constexpr std::array<std::string_view, 3> kDataSourceTypes = {"mongodb-atlas", "datalake",
                                                               "mongodb"};
 
@@ -20,7 +21,10 @@ void check_service(Assembly& assembly, const Node& file) {
   check_name(file["name"], name);
   assembly.claim_name(file["name"], "Services", name, "ServiceAlreadyExists");
   const std::string type = file["type"].required_text();
-  if (!type.empty() && !is_among(kTypes, type)) {
+  if (is_among(kRetiredTypes, type)) {
+    file["type"].warning("services of the type '" + type + "' are kept, but cannot be called",
+                         "ServiceTypeNotFound");
+  } else if (!type.empty() && !is_among(kTypes, type)) {
     file["type"].error("unknown service type '" + type + "'", "ServiceTypeNotFound");
   }
   file["config"].object();

@@ -33,8 +33,7 @@ Status check_id_index(View id_index, View collation) {
   const auto key = id_index["key"].as_object();
   if (!key || key->count() != 1 || key->begin()->name != "_id" ||
       key->begin()->value.as_double() != 1.0) {
-    return mongo_error(code::kBadValue,
-                       "The field 'key' for an _id index must be {_id: 1}");
+    return mongo_error(code::kBadValue, "The field 'key' for an _id index must be {_id: 1}");
   }
   if (const auto own = id_index["collation"].as_object()) {
     if (!bson::equal(*own, collation)) {
@@ -104,8 +103,9 @@ Status append_view(Builder& options, const Namespace& ns, const Fields& fields) 
   RESTITCH_TRY(const query::Pipeline compiled,
                query::Pipeline::compile(pipeline, context, std::move(pipeline_options)));
   if (compiled.writes()) {
-    return mongo_error(182, "The aggregation stages $out and $merge cannot be used in a view "
-                            "definition");
+    return mongo_error(182,
+                       "The aggregation stages $out and $merge cannot be used in a view "
+                       "definition");
   }
   options.append("viewOn", view_on);
   options.append_array("pipeline", pipeline);
@@ -116,9 +116,9 @@ Status append_view(Builder& options, const Namespace& ns, const Fields& fields) 
 
 Status check_validator(const Namespace& ns, View validator) {
   if (is_internal_database(ns.database)) {
-    return mongo_error(code::kInvalidOptions,
-                       "Document validators are not allowed on collections in the " + ns.database +
-                           " database");
+    return mongo_error(
+        code::kInvalidOptions,
+        "Document validators are not allowed on collections in the " + ns.database + " database");
   }
   const query::CommandContext context;
   const auto filter = query::Filter::compile(validator, context);

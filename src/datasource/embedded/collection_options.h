@@ -6,7 +6,8 @@
 
 namespace restitch::datasource::embedded {
 
-// Checks the options of `create` and brings them into the form that is stored and listed (spec: mongodb-engine §5).
+// Checks the options of `create` and brings them into the form that is stored and listed (spec:
+// mongodb-engine §5).
 Result<bson::Document> parse_create_options(const Namespace& ns, bson::View command);
 // Checks a validator: no operators that it must not use, compiles.
 Status check_validator(const Namespace& ns, bson::View validator);

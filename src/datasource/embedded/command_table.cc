@@ -25,12 +25,32 @@ Table make_table() {
 }
 
 bool is_generic_field(std::string_view name) {
-  static const std::unordered_set<std::string_view> kGeneric = {
-      "$db", "$readPreference", "$clusterTime", "lsid", "txnNumber", "autocommit",
-      "startTransaction", "readConcern", "writeConcern", "maxTimeMS", "comment", "apiVersion",
-      "apiStrict", "apiDeprecationErrors", "$audit", "$client", "$configServerState",
-      "databaseVersion", "shardVersion", "serialization_context", "rawData", "maxTimeMSOpOnly",
-      "stmtId", "stmtIds", "$tenant", "isTimeseriesNamespace"};
+  static const std::unordered_set<std::string_view> kGeneric = {"$db",
+                                                                "$readPreference",
+                                                                "$clusterTime",
+                                                                "lsid",
+                                                                "txnNumber",
+                                                                "autocommit",
+                                                                "startTransaction",
+                                                                "readConcern",
+                                                                "writeConcern",
+                                                                "maxTimeMS",
+                                                                "comment",
+                                                                "apiVersion",
+                                                                "apiStrict",
+                                                                "apiDeprecationErrors",
+                                                                "$audit",
+                                                                "$client",
+                                                                "$configServerState",
+                                                                "databaseVersion",
+                                                                "shardVersion",
+                                                                "serialization_context",
+                                                                "rawData",
+                                                                "maxTimeMSOpOnly",
+                                                                "stmtId",
+                                                                "stmtIds",
+                                                                "$tenant",
+                                                                "isTimeseriesNamespace"};
   return kGeneric.contains(name);
 }
 

@@ -14,13 +14,13 @@ namespace restitch::datasource::embedded {
 class WriteCommand;
 
 enum CommandFlag : std::uint32_t {
-  kAdminOnly = 1U << 0U,             // 13 on other databases
-  kInTransaction = 1U << 1U,         // allowed in a multi-document transaction
-  kRetryableWrite = 1U << 2U,        // may carry a txnNumber without autocommit
+  kAdminOnly = 1U << 0U,       // 13 on other databases
+  kInTransaction = 1U << 1U,   // allowed in a multi-document transaction
+  kRetryableWrite = 1U << 2U,  // may carry a txnNumber without autocommit
   kIgnoresUnknownFields = 1U << 3U,
-  kEndsTransaction = 1U << 4U,       // commitTransaction, abortTransaction
-  kNoSession = 1U << 5U,             // needs no authentication: a txnNumber is refused
-  kOnPool = 1U << 6U,                // never tried on the caller's thread
+  kEndsTransaction = 1U << 4U,  // commitTransaction, abortTransaction
+  kNoSession = 1U << 5U,        // needs no authentication: a txnNumber is refused
+  kOnPool = 1U << 6U,           // never tried on the caller's thread
 };
 
 // Everything the dispatcher has to know about a command. Exactly one of the handlers is set.
@@ -30,14 +30,15 @@ struct CommandSpec {
   using Async = asio::awaitable<Result<bson::Document>> (*)(Operation&);
 
   std::string_view name;
-  std::string_view alias;            // other spelling; empty if none
+  std::string_view alias = {};  // other spelling; empty if none
   std::uint32_t flags = 0;
-  // Synchronous and repeatable: tried with ReadTier::kCacheOnly on the caller's thread, then again on the pool.
+  // Synchronous and repeatable: tried with ReadTier::kCacheOnly on the caller's thread, then again
+  // on the pool.
   Read read = nullptr;
   Write write = nullptr;
-  Async async = nullptr;             // runs on the caller's executor and moves where it must
-  std::string_view fields;           // known fields, blank-separated, besides the generic ones
-  std::string_view parser_name;      // name of the request in error texts, when not `name`
+  Async async = nullptr;         // runs on the caller's executor and moves where it must
+  std::string_view fields = {};       // known fields, blank-separated, besides the generic ones
+  std::string_view parser_name = {};  // name of the request in error texts, when not `name`
 
   bool has(CommandFlag flag) const { return (flags & flag) != 0; }
   std::string_view request_name() const { return parser_name.empty() ? name : parser_name; }

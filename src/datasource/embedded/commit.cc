@@ -22,9 +22,9 @@ asio::awaitable<Result<storage::Committed>> commit_unit(storage::Engine& engine,
                         });
                       });
   };
-  auto committed =
-      co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<storage::Committed>)>(
-          std::move(initiate), asio::use_awaitable, &engine, std::move(unit), durability);
+  auto committed = co_await asio::async_initiate<const asio::use_awaitable_t<>,
+                                                 void(Result<storage::Committed>)>(
+      std::move(initiate), asio::use_awaitable, &engine, std::move(unit), durability);
   co_return committed;
 }
 

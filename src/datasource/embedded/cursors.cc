@@ -40,7 +40,8 @@ Result<std::shared_ptr<ClientCursor>> CursorTable::take(std::int64_t id) {
     return mongo_error(code::kCursorNotFound, "cursor id " + std::to_string(id) + " not found");
   }
   if (found->second->is_busy) {
-    return mongo_error(code::kCursorInUse, "cursor id " + std::to_string(id) + " is already in use");
+    return mongo_error(code::kCursorInUse,
+                       "cursor id " + std::to_string(id) + " is already in use");
   }
   found->second->is_busy = true;
   return found->second;

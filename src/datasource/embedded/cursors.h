@@ -17,14 +17,15 @@
 
 namespace restitch::datasource::embedded {
 
-// A stream of result documents behind a cursor. It may be moved to another state of the data between batches.
+// A stream of result documents behind a cursor. It may be moved to another state of the data
+// between batches.
 class ResultStream {
  public:
   virtual ~ResultStream() = default;
 
   // `snapshot` may be null when `reader` is a transaction that the caller keeps.
-  virtual void attach(const storage::Reader& reader, storage::SnapshotPtr snapshot, storage::ReadTier tier,
-                      WorkBudget* budget) = 0;
+  virtual void attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
+                      storage::ReadTier tier, WorkBudget* budget) = 0;
   virtual void detach() = 0;
   virtual void set_deadline(std::chrono::steady_clock::time_point deadline) = 0;
   // False at the end. kWouldBlock: see PlanExecutor.
@@ -40,7 +41,8 @@ class ListStream final : public ResultStream {
  public:
   explicit ListStream(std::vector<bson::Document> documents) : documents_(std::move(documents)) {}
 
-  void attach(const storage::Reader&, storage::SnapshotPtr, storage::ReadTier, WorkBudget*) override {}
+  void attach(const storage::Reader&, storage::SnapshotPtr, storage::ReadTier,
+              WorkBudget*) override {}
   void detach() override {}
   void set_deadline(std::chrono::steady_clock::time_point) override {}
   Result<bool> next() override { return at_ < documents_.size() ? (++at_, true) : false; }
@@ -55,17 +57,17 @@ class ListStream final : public ResultStream {
 // An open cursor between two batches.
 struct ClientCursor {
   std::int64_t id = 0;
-  std::string ns;                                  // as replies print it
-  std::string session;                             // id of the session it was opened in; may be empty
-  std::optional<std::int64_t> txn_number;          // of the transaction it belongs to
-  storage::CollectionId collection = 0;            // dropped collections kill their cursors; 0: none
+  std::string ns;                          // as replies print it
+  std::string session;                     // id of the session it was opened in; may be empty
+  std::optional<std::int64_t> txn_number;  // of the transaction it belongs to
+  storage::CollectionId collection = 0;    // dropped collections kill their cursors; 0: none
   bool has_no_timeout = false;
-  std::string command_name;                        // find, aggregate …: for error prefixes
+  std::string command_name;  // find, aggregate …: for error prefixes
   std::unique_ptr<ResultStream> stream;
-  std::optional<bson::Document> pending;           // read but not given out: it did not fit
+  std::optional<bson::Document> pending;  // read but not given out: it did not fit
   std::chrono::steady_clock::time_point last_use;
-  bool is_busy = false;                            // guarded by the table
-  bool is_killed = false;                          // guarded by the table
+  bool is_busy = false;    // guarded by the table
+  bool is_killed = false;  // guarded by the table
 };
 
 inline constexpr std::chrono::minutes kCursorIdleTime{10};
@@ -100,17 +102,17 @@ class CursorTable {
 };
 
 struct BatchOptions {
-  std::optional<std::int64_t> batch_size;          // nothing: no limit but the bytes
+  std::optional<std::int64_t> batch_size;  // nothing: no limit but the bytes
   bool is_first = true;
-  bool is_single = false;                          // the cursor is closed behind this batch
+  bool is_single = false;  // the cursor is closed behind this batch
 };
 
-// Appends documents of an attached stream to the open array; true when nothing more can follow. When it fails the
-// array is incomplete and what was read is lost.
+// Appends documents of an attached stream to the open array; true when nothing more can follow.
+// When it fails the array is incomplete and what was read is lost.
 Result<bool> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options);
 
-// The reply to the command that opened a cursor; the cursor is put into the table when more may follow. Its stream is
-// attached and stays so only while this runs.
+// The reply to the command that opened a cursor; the cursor is put into the table when more may
+// follow. Its stream is attached and stays so only while this runs.
 Result<bson::Document> open_cursor_reply(CursorTable& table, std::unique_ptr<ClientCursor> cursor,
                                          const BatchOptions& options);
 

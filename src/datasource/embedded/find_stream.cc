@@ -15,7 +15,8 @@ bool add_filter_fields(const query::FilterNode& node, std::set<std::string>& fie
   using query::FilterOp;
   switch (node.op) {
     case FilterOp::kExpr:
-    case FilterOp::kJsonSchema: return false;
+    case FilterOp::kJsonSchema:
+      return false;
     case FilterOp::kAnd:
     case FilterOp::kOr:
     case FilterOp::kNor:
@@ -26,7 +27,8 @@ bool add_filter_fields(const query::FilterNode& node, std::set<std::string>& fie
       return true;
     case FilterOp::kAlwaysTrue:
     case FilterOp::kAlwaysFalse:
-    case FilterOp::kSampleRate: return true;
+    case FilterOp::kSampleRate:
+      return true;
     default:
       if (!node.path.empty()) fields.insert(node.path);
       return true;
@@ -58,8 +60,7 @@ Result<std::unique_ptr<FindStream>> FindStream::make(
   stream->limit_ = request.limit;
   stream->returns_key_ = request.returns_key;
   stream->shows_record_id_ = request.shows_record_id;
-  RESTITCH_TRY(stream->filter_,
-               query::Filter::compile(stream->filter_spec_, *stream->context_));
+  RESTITCH_TRY(stream->filter_, query::Filter::compile(stream->filter_spec_, *stream->context_));
   RESTITCH_CHECK(stream->choose_plan(request));
   ExecutorOptions options;
   options.filter = &*stream->filter_;
@@ -68,8 +69,7 @@ Result<std::unique_ptr<FindStream>> FindStream::make(
   options.skip = request.skip;
   options.limit = request.limit;
   options.counts_only = request.counts_only;
-  options.needs_match_details =
-      stream->projection_ && stream->projection_->needs_match_details();
+  options.needs_match_details = stream->projection_ && stream->projection_->needs_match_details();
   stream->executor_ =
       std::make_unique<PlanExecutor>(stream->collection_.get(), stream->plan_, options);
   return stream;
@@ -96,9 +96,9 @@ Status FindStream::choose_plan(const FindRequest& request) {
     }
   }
   if (!request.projection.empty() && !request.returns_key) {
-    RESTITCH_TRY(projection_, query::Projection::compile(request.projection,
-                                                         query::ProjectionDialect::kFind,
-                                                         *context_, &*filter_));
+    RESTITCH_TRY(projection_,
+                 query::Projection::compile(request.projection, query::ProjectionDialect::kFind,
+                                            *context_, &*filter_));
     if (projection_->is_identity()) projection_.reset();
   }
   PlanRequest plan;

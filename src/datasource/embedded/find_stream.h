@@ -24,19 +24,26 @@ struct FindRequest {
   bool counts_only = false;
 };
 
-// The results of a find over one collection: plan, executor, projection and everything they refer to.
+// The results of a find over one collection: plan, executor, projection and everything they refer
+// to.
 class FindStream final : public ResultStream {
  public:
-  // `context` holds what the command fixes (see Operation::fill_context). The views of the request are not kept.
-  static Result<std::unique_ptr<FindStream>> make(CollectionPtr collection, const FindRequest& request,
+  // `context` holds what the command fixes (see Operation::fill_context). The views of the request
+  // are not kept.
+  static Result<std::unique_ptr<FindStream>> make(CollectionPtr collection,
+                                                  const FindRequest& request,
                                                   std::unique_ptr<query::CommandContext> context);
 
   void attach(const storage::Reader& reader, storage::SnapshotPtr snapshot, storage::ReadTier tier,
               WorkBudget* budget) override;
   void detach() override;
-  void set_deadline(std::chrono::steady_clock::time_point deadline) override { context_->deadline = deadline; }
+  void set_deadline(std::chrono::steady_clock::time_point deadline) override {
+    context_->deadline = deadline;
+  }
   Result<bool> next() override;
-  bson::View document() const override { return projected_ ? projected_->view() : executor_->document(); }
+  bson::View document() const override {
+    return projected_ ? projected_->view() : executor_->document();
+  }
   bool is_finished() const override { return limit_ && given_ >= *limit_; }
 
   // Document as stored, before the projection.

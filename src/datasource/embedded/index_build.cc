@@ -60,8 +60,8 @@ class IndexBuild {
   }
 
  private:
-  // Every record is entered as it is now: what changed since the snapshot has been entered by its writer, and doing
-  // it again changes nothing.
+  // Every record is entered as it is now: what changed since the snapshot has been entered by its
+  // writer, and doing it again changes nothing.
   Status enter(const std::vector<storage::RecordId>& records) {
     std::size_t at = 0;
     int conflicts = 0;
@@ -71,8 +71,8 @@ class IndexBuild {
         return mongo_error(code::kIndexBuildAborted,
                            "Index build aborted: the collection has been dropped or renamed");
       }
-      auto unit = std::make_unique<WriteUnit>(
-          services_.engine->begin(storage::Transaction::Mode::kLatest));
+      auto unit =
+          std::make_unique<WriteUnit>(services_.engine->begin(storage::Transaction::Mode::kLatest));
       bool is_conflict = false;
       for (; at < records.size(); ++at) {
         Status entered = enter_record(*unit, records[at]);

@@ -7,9 +7,9 @@
 
 namespace restitch::datasource::embedded {
 
-// Enters all documents of a collection into indexes that writers maintain already (Catalog::begin_indexes), after the
-// writers that do not know of them have ended. Errors as in MongoDB: "Index build failed: …" with 11000, 171 …; 276
-// when the collection is dropped meanwhile.
+// Enters all documents of a collection into indexes that writers maintain already
+// (Catalog::begin_indexes), after the writers that do not know of them have ended. Errors as in
+// MongoDB: "Index build failed: …" with 11000, 171 …; 276 when the collection is dropped meanwhile.
 Status build_indexes(Services& services, const CollectionPtr& former, const CollectionPtr& building,
                      const std::vector<storage::IndexId>& idents);
 

@@ -29,9 +29,14 @@ Status run_steps(Operation& operation, WriteCommand& command) {
     RESTITCH_TRY(const Step step, command.step());
     RESTITCH_CHECK(commit_own_unit(operation));
     switch (step) {
-      case Step::kFinished: return {};
-      case Step::kCommit: conflicts = 0; break;
-      case Step::kConflict: std::this_thread::sleep_for(conflict_pause(conflicts++)); break;
+      case Step::kFinished:
+        return {};
+      case Step::kCommit:
+        conflicts = 0;
+        break;
+      case Step::kConflict:
+        std::this_thread::sleep_for(conflict_pause(conflicts++));
+        break;
       case Step::kCreateCollection:
         RESTITCH_CHECK(ensure_collection(operation.services, command.ns()));
         break;
@@ -46,7 +51,8 @@ std::chrono::microseconds conflict_pause(int attempt) {
   constexpr int kFirstMicros = 100;
   constexpr int kMaxDoublings = 8;
   const int ceiling = kFirstMicros << std::min(attempt, kMaxDoublings);
-  return std::chrono::microseconds(std::uniform_int_distribution<int>(ceiling / 4, ceiling)(random));
+  return std::chrono::microseconds(
+      std::uniform_int_distribution<int>(ceiling / 4, ceiling)(random));
 }
 
 Document success_reply(View reply) {

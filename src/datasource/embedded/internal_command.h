@@ -7,8 +7,10 @@
 
 namespace restitch::datasource::embedded {
 
-// Runs a writing command to its end on a thread that may wait. The reply is that of the command, `ok` included.
-Result<bson::Document> run_internal(Services& services, std::string_view database, bson::Document command);
+// Runs a writing command to its end on a thread that may wait. The reply is that of the command,
+// `ok` included.
+Result<bson::Document> run_internal(Services& services, std::string_view database,
+                                    bson::Document command);
 
 // {…reply, ok: 1}
 bson::Document success_reply(bson::View reply);

@@ -38,8 +38,8 @@ const storage::Reader& Operation::reader() {
 WriteUnit& Operation::unit() {
   if (in_transaction() && session && session->unit) return *session->unit;
   if (!own_unit_) {
-    own_unit_ = std::make_unique<WriteUnit>(
-        services.engine->begin(storage::Transaction::Mode::kLatest));
+    own_unit_ =
+        std::make_unique<WriteUnit>(services.engine->begin(storage::Transaction::Mode::kLatest));
   }
   return *own_unit_;
 }

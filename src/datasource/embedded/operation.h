@@ -21,7 +21,8 @@ namespace restitch::datasource::embedded {
 struct CommandSpec;
 struct Services;
 
-// One command while it runs: its request, where it reads and writes, and what its error needs besides the Error.
+// One command while it runs: its request, where it reads and writes, and what its error needs
+// besides the Error.
 struct Operation {
   Services& services;
   const CommandSpec* spec = nullptr;
@@ -33,10 +34,11 @@ struct Operation {
 
   storage::ReadTier tier = storage::ReadTier::kAll;
   WorkBudget budget;
-  bson::Document error_extra;           // members added to an error reply or write error
+  bson::Document error_extra;  // members added to an error reply or write error
   storage::Durability durability = storage::Durability::kJournaled;
-  bson::Document write_concern_error;   // what the reply says about an unsatisfiable write concern
-  bool must_abort_transaction = false;  // a write error has ended the transaction although the reply is ok: 1
+  bson::Document write_concern_error;  // what the reply says about an unsatisfiable write concern
+  bool must_abort_transaction =
+      false;  // a write error has ended the transaction although the reply is ok: 1
 
   explicit Operation(Services& owner) : services(owner) {}
 
@@ -52,7 +54,8 @@ struct Operation {
   storage::SnapshotPtr snapshot();
   void refresh_snapshot() { snapshot_.reset(); }
 
-  // Where writes go: the transaction, or a unit of this command's own, made when it is first asked for.
+  // Where writes go: the transaction, or a unit of this command's own, made when it is first asked
+  // for.
   WriteUnit& unit();
   std::unique_ptr<WriteUnit> take_own_unit() { return std::move(own_unit_); }
   bool has_own_writes() const { return own_unit_ && own_unit_->has_writes(); }
@@ -60,7 +63,8 @@ struct Operation {
   // The rest of the work must not wait: moves on to another thread when asked to.
   WorkBudget* inline_budget() { return tier == storage::ReadTier::kCacheOnly ? &budget : nullptr; }
   Status check_deadline() const;
-  // Context for filters and the like: now, deadline, collation of the request or else of the collection, `let`.
+  // Context for filters and the like: now, deadline, collation of the request or else of the
+  // collection, `let`.
   Status fill_context(query::CommandContext& context, const Collection* collection) const;
 
  private:

@@ -145,9 +145,9 @@ Result<std::unique_ptr<PipelineStream>> PipelineStream::make(
 Status PipelineStream::open_source(Services& services, const PipelineRequest& request) {
   if (pipeline_->starts_with_source()) return {};
   if (request.ns.collection.empty()) {
-    return mongo_error(code::kInvalidNamespace,
-                       "{aggregate: 1} is not valid for '" + std::string(first_stage(stages_)) +
-                           "'; a collection is required.");
+    return mongo_error(code::kInvalidNamespace, "{aggregate: 1} is not valid for '" +
+                                                    std::string(first_stage(stages_)) +
+                                                    "'; a collection is required.");
   }
   const query::Pipeline::Pushdown pushed = pipeline_->take_pushdown();
   FindRequest find;

@@ -18,7 +18,7 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
  public:
   struct Access {
     const storage::Reader* reader = nullptr;
-    storage::SnapshotPtr snapshot;           // null when `reader` is a transaction
+    storage::SnapshotPtr snapshot;  // null when `reader` is a transaction
     storage::ReadTier tier = storage::ReadTier::kAll;
     WorkBudget* budget = nullptr;
   };
@@ -32,7 +32,8 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
 
   Result<query::DocumentStreamPtr> open(std::string_view database, std::string_view collection,
                                         bson::View filter) override;
-  Status out(std::string_view database, std::string_view collection, query::DocumentStream& input) override;
+  Status out(std::string_view database, std::string_view collection,
+             query::DocumentStream& input) override;
   Status merge(const query::MergeSpec& spec, bson::View document, bson::View let_values) override;
   Result<std::vector<bson::Document>> statistics(std::string_view stage, bson::View spec) override;
 
@@ -45,8 +46,8 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
 };
 
 struct PipelineRequest {
-  Namespace ns;                              // collection empty for aggregate: 1
-  bson::View stages;                         // an array
+  Namespace ns;       // collection empty for aggregate: 1
+  bson::View stages;  // an array
   bson::ValueView hint;
   bool bypasses_validation = false;
   int view_depth = 0;
@@ -55,9 +56,11 @@ struct PipelineRequest {
 // The results of an aggregation: the source read through a plan, the rest of the pipeline over it.
 class PipelineStream final : public ResultStream {
  public:
-  // Compiles the pipeline over the collection, or over what a view stands for. The views of the request are not kept.
-  static Result<std::unique_ptr<PipelineStream>> make(Services& services, const PipelineRequest& request,
-                                                      std::unique_ptr<query::CommandContext> context);
+  // Compiles the pipeline over the collection, or over what a view stands for. The views of the
+  // request are not kept.
+  static Result<std::unique_ptr<PipelineStream>> make(
+      Services& services, const PipelineRequest& request,
+      std::unique_ptr<query::CommandContext> context);
 
   void attach(const storage::Reader& reader, storage::SnapshotPtr snapshot, storage::ReadTier tier,
               WorkBudget* budget) override;

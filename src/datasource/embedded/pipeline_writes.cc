@@ -62,7 +62,8 @@ class BatchInsert {
 // Whether some unique index is exactly on these fields.
 bool has_unique_index(const Collection& collection, const std::vector<std::string>& on) {
   for (const IndexPtr& index : collection.indexes) {
-    if (!index->unique || index->is_building || index->partial || index->fields.size() != on.size()) {
+    if (!index->unique || index->is_building || index->partial ||
+        index->fields.size() != on.size()) {
       continue;
     }
     const bool all = std::all_of(on.begin(), on.end(), [&](const std::string& path) {
@@ -81,8 +82,9 @@ Status append_on(Builder& query, const query::MergeSpec& spec, View document) {
       return mongo_error(51185, "$merge write error: 'on' field '" + path + "' is an array");
     }
     if (value.is_nullish()) {
-      return mongo_error(51132, "$merge write error: 'on' field cannot be missing, null, undefined "
-                                "or an array");
+      return mongo_error(51132,
+                         "$merge write error: 'on' field cannot be missing, null, undefined "
+                         "or an array");
     }
     query.open_object(path).append("$eq", value).close();
   }
@@ -98,9 +100,12 @@ Document with_id(View document) {
 }
 
 // {$replaceWith: {$mergeObjects: ["$$ROOT", document]}} as one update stage array element.
-void append_update(Builder& statement, const query::MergeSpec& spec, View document, View let_values) {
+void append_update(Builder& statement, const query::MergeSpec& spec, View document,
+                   View let_values) {
   switch (spec.when_matched) {
-    case WhenMatched::kReplace: statement.append("u", document); break;
+    case WhenMatched::kReplace:
+      statement.append("u", document);
+      break;
     case WhenMatched::kMerge: {
       statement.open_array("u").push_object().open_object("$replaceWith");
       statement.open_array("$mergeObjects");
@@ -132,11 +137,12 @@ Status write_out(Services& services, const Namespace& target, query::DocumentStr
   RESTITCH_CHECK(check_namespace(target.database, target.collection));
   const CollectionPtr former = services.catalog->find(target.database, target.collection);
   if (former && former->is_capped) {
-    return mongo_error(17152, "namespace '" + target.full() +
-                                  "' is capped so it can't be used for $out");
+    return mongo_error(17152,
+                       "namespace '" + target.full() + "' is capped so it can't be used for $out");
   }
   if (former && former->is_view()) {
-    return mongo_error(code::kViewError, "Namespace " + target.full() + " is a view, not a collection");
+    return mongo_error(code::kViewError,
+                       "Namespace " + target.full() + " is a view, not a collection");
   }
   const Namespace temporary{target.database, "tmp.agg_out." + bson::ObjectId::generate().to_hex()};
   RESTITCH_CHECK(create_like(services, temporary, former));

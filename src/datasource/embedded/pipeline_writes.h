@@ -9,11 +9,12 @@ namespace restitch::datasource::embedded {
 
 // Both wait for the disk: to be called on a thread that may.
 
-// $out: fills a new collection and puts it in the place of the named one, whose indexes and options it takes over.
+// $out: fills a new collection and puts it in the place of the named one, whose indexes and options
+// it takes over.
 Status write_out(Services& services, const Namespace& target, query::DocumentStream& input,
                  bool bypasses_validation);
 // $merge for one document.
-Status write_merge(Services& services, const query::MergeSpec& spec, bson::View document, bson::View let_values,
-                   bool bypasses_validation);
+Status write_merge(Services& services, const query::MergeSpec& spec, bson::View document,
+                   bson::View let_values, bool bypasses_validation);
 
 }  // namespace restitch::datasource::embedded

@@ -28,7 +28,8 @@ bool same_options(View a, View b) {
          a["hidden"].truthy() == b["hidden"].truthy();
 }
 
-// Decides about one request against one index that is there: a conflict, the same index (true), or neither (false).
+// Decides about one request against one index that is there: a conflict, the same index (true), or
+// neither (false).
 Result<bool> is_same_index(const Index& existing, const IndexRequest& request) {
   const bool same_name = existing.name == request.name();
   const bool same_signature =
@@ -73,7 +74,8 @@ Result<std::vector<IndexRequest>> missing_indexes(const Collection& collection,
   for (const View spec : specs) {
     RESTITCH_TRY(IndexRequest request, parse_index_request(spec, default_collation));
     if (collection.is_capped && request.spec.view().contains("expireAfterSeconds")) {
-      return mongo_error(code::kCannotCreateIndex, "Cannot create TTL index on a capped collection");
+      return mongo_error(code::kCannotCreateIndex,
+                         "Cannot create TTL index on a capped collection");
     }
     bool is_there = false;
     for (const IndexPtr& index : collection.indexes) {

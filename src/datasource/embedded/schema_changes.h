@@ -6,8 +6,8 @@
 
 namespace restitch::datasource::embedded {
 
-// Changes of the catalog, one at a time whoever asks. All wait for the disk (and for writers): to be called on a thread
-// that may.
+// Changes of the catalog, one at a time whoever asks. All wait for the disk (and for writers): to
+// be called on a thread that may.
 
 // Creates the collection unless it is there. Error 166 for a view.
 Status ensure_collection(Services& services, const Namespace& ns);
@@ -25,6 +25,7 @@ struct IndexCreation {
   bool did_nothing = false;
 };
 // Creates indexes as the command does: conflicts 85, 86, build, duplicates.
-Result<IndexCreation> create_indexes(Services& services, const Namespace& ns, const std::vector<bson::View>& specs);
+Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
+                                     const std::vector<bson::View>& specs);
 
 }  // namespace restitch::datasource::embedded

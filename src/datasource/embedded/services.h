@@ -20,14 +20,15 @@ struct Services {
   std::unique_ptr<Catalog> catalog;
   CursorTable cursors;
   SessionTable sessions;
-  runtime::BlockingPool* pool = nullptr;          // reads and writes that may wait
+  runtime::BlockingPool* pool = nullptr;  // reads and writes that may wait
   // Threads for changes of the catalog: they may wait for writers without starving `pool`.
   std::unique_ptr<runtime::BlockingPool> schema_pool;
-  std::mutex schema_mutex;                        // one change of the catalog at a time
+  std::mutex schema_mutex;  // one change of the catalog at a time
   std::string directory;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> inline_reads{0}, pooled_reads{0};
-  std::atomic<std::uint64_t> inserts{0}, queries{0}, updates{0}, deletes{0}, get_mores{0}, commands{0};
+  std::atomic<std::uint64_t> inserts{0}, queries{0}, updates{0}, deletes{0}, get_mores{0},
+      commands{0};
   std::atomic<bool> is_closing{false};
 };
 

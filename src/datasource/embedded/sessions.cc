@@ -14,7 +14,7 @@ using bson::Document;
 using bson::View;
 
 constexpr int kTransient[] = {24, 112, 239, 246, 250, 267, 272};
-constexpr int kRetriable[] = {6,   7,   89,   91,    134,   189,   262,   358,
+constexpr int kRetriable[] = {6,   7,    89,    91,    134,   189,   262,  358,
                               402, 9001, 10107, 11600, 11602, 13435, 13436};
 
 template <std::size_t N>
@@ -147,10 +147,9 @@ void SessionTable::expire(std::chrono::steady_clock::time_point now) {
 
 std::size_t SessionTable::open_transactions() const {
   const std::lock_guard lock(mutex_);
-  return static_cast<std::size_t>(
-      std::count_if(sessions_.begin(), sessions_.end(), [](const auto& entry) {
-        return entry.second->state == TransactionState::kInProgress;
-      }));
+  return static_cast<std::size_t>(std::count_if(
+      sessions_.begin(), sessions_.end(),
+      [](const auto& entry) { return entry.second->state == TransactionState::kInProgress; }));
 }
 
 std::size_t SessionTable::size() const {
@@ -175,8 +174,8 @@ Document session_row(const Session& session) {
 
 void read_session_row(Session& session, View row) {
   session.txn_number = row["txnNumber"].as_integer().value_or(-1);
-  session.state = row["committed"].truthy() ? TransactionState::kCommitted
-                                            : TransactionState::kRetryableWrites;
+  session.state =
+      row["committed"].truthy() ? TransactionState::kCommitted : TransactionState::kRetryableWrites;
   for (const bson::Element& element : row["executed"].as_array().value_or(View())) {
     const View entry = element.value.get_document();
     session.executed[static_cast<std::int32_t>(entry["id"].as_integer().value_or(0))] =

@@ -19,10 +19,10 @@ namespace restitch::datasource::embedded {
 
 // The session fields of a command (spec: mongodb-engine §3.2).
 struct SessionRequest {
-  std::string id;                       // 16 bytes of lsid.id; empty without a session
+  std::string id;  // 16 bytes of lsid.id; empty without a session
   bson::Document lsid;
   std::optional<std::int64_t> txn_number;
-  bool has_autocommit = false;          // autocommit: false was given
+  bool has_autocommit = false;  // autocommit: false was given
   bool starts_transaction = false;
 
   bool in_transaction() const { return has_autocommit; }
@@ -31,20 +31,26 @@ struct SessionRequest {
   static Result<SessionRequest> parse(bson::View command);
 };
 
-enum class TransactionState : std::uint8_t { kNone, kInProgress, kCommitted, kAborted, kRetryableWrites };
+enum class TransactionState : std::uint8_t {
+  kNone,
+  kInProgress,
+  kCommitted,
+  kAborted,
+  kRetryableWrites
+};
 
 // What a session remembers. Used by the one command that holds it (see SessionTable::Guard).
 struct Session {
   std::string id;
   std::int64_t txn_number = -1;
   TransactionState state = TransactionState::kNone;
-  std::unique_ptr<WriteUnit> unit;                      // kInProgress
-  std::chrono::steady_clock::time_point started;        // kInProgress
+  std::unique_ptr<WriteUnit> unit;                // kInProgress
+  std::chrono::steady_clock::time_point started;  // kInProgress
   std::chrono::steady_clock::time_point last_use;
-  std::uint64_t write_version = 0;                      // grows with every writing command of the transaction
-  std::map<std::int32_t, bson::Document> executed;      // kRetryableWrites: statement id to result
-  bool is_busy = false;                                 // guarded by the table
-  bool is_loaded = false;                               // the stored row has been read
+  std::uint64_t write_version = 0;  // grows with every writing command of the transaction
+  std::map<std::int32_t, bson::Document> executed;  // kRetryableWrites: statement id to result
+  bool is_busy = false;                             // guarded by the table
+  bool is_loaded = false;                           // the stored row has been read
 
   void abort();
 };
@@ -60,7 +66,8 @@ class SessionTable {
   class Guard {
    public:
     Guard() = default;
-    Guard(SessionTable* table, std::shared_ptr<Session> session) : table_(table), session_(std::move(session)) {}
+    Guard(SessionTable* table, std::shared_ptr<Session> session)
+        : table_(table), session_(std::move(session)) {}
     Guard(Guard&& other) noexcept : table_(other.table_), session_(std::move(other.session_)) {}
     Guard& operator=(Guard&& other) noexcept;
     Guard(const Guard&) = delete;
@@ -79,7 +86,8 @@ class SessionTable {
 
   // The session, made when it is new; an empty guard while another command holds it. Error 261.
   Result<Guard> take(const std::string& id);
-  // Aborts the transactions of these sessions and forgets them; all of them without `ids`. Busy ones are left alone.
+  // Aborts the transactions of these sessions and forgets them; all of them without `ids`. Busy
+  // ones are left alone.
   void kill(const std::vector<std::string>* ids);
   // Aborts transactions over their time limit, forgets idle sessions.
   void expire(std::chrono::steady_clock::time_point now);
@@ -100,7 +108,7 @@ void read_session_row(Session& session, bson::View row);
 // Error labels of a failed command (spec: mongodb-engine §3.3, 3.4).
 struct LabelContext {
   bool in_transaction = false;
-  bool is_end_of_transaction = false;   // commitTransaction, abortTransaction
+  bool is_end_of_transaction = false;  // commitTransaction, abortTransaction
   bool is_retryable_write = false;
 };
 void append_error_labels(bson::Builder& reply, int code, const LabelContext& context);

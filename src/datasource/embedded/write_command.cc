@@ -33,7 +33,7 @@ void collect_equalities(const query::FilterNode& node, std::vector<std::string_v
 }  // namespace
 
 void append_error(Builder& builder, const Error& error, View extra, bool with_code_name) {
-  const int number = error.mongo_code() != 0 ? error.mongo_code()
+  const int number = error.mongo_code() != 0                     ? error.mongo_code()
                      : error.code() == ErrorCode::kWriteConflict ? code::kWriteConflict
                      : error.code() == ErrorCode::kDuplicateKey  ? code::kDuplicateKey
                                                                  : code::kInternalError;
@@ -56,7 +56,8 @@ Result<const Collection*> WriteCommand::pin_collection() {
   WriterPin pin = operation_.services.catalog->pin_for_write(full_name_);
   if (!pin.collection()) return static_cast<const Collection*>(nullptr);
   if (pin.collection()->is_view()) {
-    return mongo_error(code::kViewError, "Namespace " + full_name_ + " is a view, not a collection");
+    return mongo_error(code::kViewError,
+                       "Namespace " + full_name_ + " is a view, not a collection");
   }
   if (pin.collection()->is_capped && operation_.in_transaction()) {
     return mongo_error(code::kNotInTransaction,
@@ -94,7 +95,7 @@ void WriteCommand::record_executed(std::int32_t statement, Document result) {
   if (!operation_.session_request.is_retryable_write() || !operation_.session) return;
   operation_.session->executed[statement] = std::move(result);
   operation_.unit().transaction().put_session_row(operation_.session->id,
-                                                  session_row(*operation_.session));
+                                                  session_row(*operation_.session.get()));
 }
 
 // ---- BatchWriteCommand
@@ -145,7 +146,8 @@ Result<WriteCommand::Step> BatchWriteCommand::step() {
       const Error& error = result.error();
       if (error.code() == ErrorCode::kWouldBlock) return std::move(result).error();
       if (error.code() == ErrorCode::kWriteConflict) return Step::kConflict;
-      if (error.mongo_code() == 0 && error.code() != ErrorCode::kMongo) return std::move(result).error();
+      if (error.mongo_code() == 0 && error.code() != ErrorCode::kMongo)
+        return std::move(result).error();
       RESTITCH_TRY(const bool goes_on, add_write_error(at_, error));
       end_statement();
       ++at_;
@@ -217,7 +219,8 @@ namespace {
 
 // Reads through what the command has written already, or else through a snapshot.
 const storage::Reader& reader_of(Operation& operation) {
-  if (operation.in_transaction() || operation.has_own_writes()) return operation.unit().transaction();
+  if (operation.in_transaction() || operation.has_own_writes())
+    return operation.unit().transaction();
   return operation.reader();
 }
 
@@ -264,8 +267,8 @@ Result<std::optional<TargetQuery::Target>> TargetQuery::lock(Operation& operatio
                                                              storage::RecordId record) {
   Target target;
   target.record = record;
-  RESTITCH_TRY(const bool found, operation.unit().transaction().lock_record(
-                                     collection.ident, record, target.bytes));
+  RESTITCH_TRY(const bool found,
+               operation.unit().transaction().lock_record(collection.ident, record, target.bytes));
   if (!found) return std::optional<Target>();
   RESTITCH_TRY(const bool matches, filter_->matches(target.document(), &target.details));
   if (!matches) return std::optional<Target>();

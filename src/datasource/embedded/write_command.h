@@ -14,23 +14,24 @@
 
 namespace restitch::datasource::embedded {
 
-// A writing command as a sequence of steps on the operation's write unit. Between two steps the dispatcher commits
-// what has been written (outside transactions), waits, creates the collection or moves to another thread.
+// A writing command as a sequence of steps on the operation's write unit. Between two steps the
+// dispatcher commits what has been written (outside transactions), waits, creates the collection or
+// moves to another thread.
 class WriteCommand {
  public:
   enum class Step : std::uint8_t {
-    kFinished,            // everything done: commit and reply
-    kCommit,              // commit what there is and go on
-    kConflict,            // another writer is in the way: commit what there is, wait a little, go on
-    kCreateCollection,    // the collection is missing: create it and go on
+    kFinished,          // everything done: commit and reply
+    kCommit,            // commit what there is and go on
+    kConflict,          // another writer is in the way: commit what there is, wait a little, go on
+    kCreateCollection,  // the collection is missing: create it and go on
   };
 
   explicit WriteCommand(Operation& operation, Namespace ns)
       : operation_(operation), ns_(std::move(ns)), full_name_(ns_.full()) {}
   virtual ~WriteCommand() = default;
 
-  // An Error ends the command: what the unit holds is dropped, what was committed before stays. kWouldBlock asks to be
-  // called again on a thread that may wait.
+  // An Error ends the command: what the unit holds is dropped, what was committed before stays.
+  // kWouldBlock asks to be called again on a thread that may wait.
   virtual Result<Step> step() = 0;
   // The reply without `ok`.
   virtual bson::Document reply() = 0;
@@ -40,10 +41,12 @@ class WriteCommand {
   const Namespace& ns() const { return ns_; }
 
  protected:
-  // The collection to write, pinned in the present unit; null if there is none. Error 166 for a view.
+  // The collection to write, pinned in the present unit; null if there is none. Error 166 for a
+  // view.
   Result<const Collection*> pin_collection();
-  bool is_due() const;                    // the unit is large enough to be committed
-  // Results of statements that a retry finds done already (spec: mongodb-engine §3.3); null if there are none.
+  bool is_due() const;  // the unit is large enough to be committed
+  // Results of statements that a retry finds done already (spec: mongodb-engine §3.3); null if
+  // there are none.
   const bson::Document* executed(std::int32_t statement) const;
   void record_executed(std::int32_t statement, bson::Document result);
   std::int32_t statement_id(std::size_t index) const;
@@ -73,7 +76,7 @@ class BatchWriteCommand : public WriteCommand {
   std::vector<bson::View> statements_;
   bool is_ordered_ = true;
   bool bypasses_validation_ = false;
-  std::int64_t count_ = 0;                // n of the reply
+  std::int64_t count_ = 0;  // n of the reply
   std::vector<std::int32_t> retried_;
 
  private:
@@ -88,8 +91,8 @@ class BatchWriteCommand : public WriteCommand {
 class TargetQuery {
  public:
   // `query`, `sort`, `collation` and `hint` are kept as views: the command owns them.
-  Status compile(Operation& operation, const Collection* collection, bson::View query, bson::ValueView collation,
-                 bool allow_expr);
+  Status compile(Operation& operation, const Collection* collection, bson::View query,
+                 bson::ValueView collation, bool allow_expr);
   Status set_sort(bson::View sort);
   void set_hint(bson::ValueView hint) { hint_ = hint; }
 
@@ -99,17 +102,21 @@ class TargetQuery {
 
   struct Target {
     storage::RecordId record = 0;
-    std::string bytes;                    // of the locked record
+    std::string bytes;  // of the locked record
     query::MatchDetails details;
 
-    bson::View document() const { return bson::View(reinterpret_cast<const std::uint8_t*>(bytes.data())); }
+    bson::View document() const {
+      return bson::View(reinterpret_cast<const std::uint8_t*>(bytes.data()));
+    }
   };
   // Locks the first document that still matches. kWriteConflict when another writer holds it.
   Result<std::optional<Target>> lock_first(Operation& operation, const Collection& collection);
   // Records that match in the state the operation reads.
-  Result<std::vector<storage::RecordId>> find_all(Operation& operation, const Collection& collection);
+  Result<std::vector<storage::RecordId>> find_all(Operation& operation,
+                                                  const Collection& collection);
   // Locks one of them; nothing when it is gone or matches no longer.
-  Result<std::optional<Target>> lock(Operation& operation, const Collection& collection, storage::RecordId record);
+  Result<std::optional<Target>> lock(Operation& operation, const Collection& collection,
+                                     storage::RecordId record);
   // The plan, for explain.
   Result<QueryPlan> plan(const Collection* collection);
 
@@ -121,11 +128,12 @@ class TargetQuery {
   bson::ValueView hint_;
 };
 
-// Whether an insert that met a duplicate on `index` may be tried again as an update of the document that won: the
-// query is an equality on exactly the index's fields.
+// Whether an insert that met a duplicate on `index` may be tried again as an update of the document
+// that won: the query is an equality on exactly the index's fields.
 bool is_equality_on(const Index& index, const query::Filter& filter);
 
 // {code, errmsg, …extra}: the members of a write error or error reply.
-void append_error(bson::Builder& builder, const Error& error, bson::View extra, bool with_code_name);
+void append_error(bson::Builder& builder, const Error& error, bson::View extra,
+                  bool with_code_name);
 
 }  // namespace restitch::datasource::embedded

@@ -84,10 +84,9 @@ Status wait_for_commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit,
                        storage::Durability durability) {
   auto promise = std::make_shared<std::promise<Result<storage::Committed>>>();
   auto future = promise->get_future();
-  WriteUnit::commit(engine, std::move(unit), durability,
-                    [promise](Result<storage::Committed> result) {
-                      promise->set_value(std::move(result));
-                    });
+  WriteUnit::commit(
+      engine, std::move(unit), durability,
+      [promise](Result<storage::Committed> result) { promise->set_value(std::move(result)); });
   auto committed = future.get();
   if (!committed) return std::move(committed).error();
   return {};

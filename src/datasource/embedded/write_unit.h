@@ -63,6 +63,7 @@ class WriteUnit {
 };
 
 // Commits on a thread that may wait.
-Status wait_for_commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit, storage::Durability durability);
+Status wait_for_commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit,
+                       storage::Durability durability);
 
 }  // namespace restitch::datasource::embedded

@@ -23,7 +23,8 @@ class Accumulator {
 using AccumulatorPtr = std::unique_ptr<Accumulator>;
 using AccumulatorFactory = AccumulatorPtr (*)(const CommandContext& context);
 
-// $sum, $avg, $min, $max, $first, $last, $push, $addToSet, $mergeObjects, $stdDevPop, $stdDevSamp; null for other names.
+// $sum, $avg, $min, $max, $first, $last, $push, $addToSet, $mergeObjects, $stdDevPop, $stdDevSamp;
+// null for other names.
 AccumulatorFactory find_accumulator(std::string_view name);
 
 }  // namespace restitch::query

@@ -35,7 +35,8 @@ class AccumulatorNode final : public CompositeNode {
   AccumulatorFactory factory_;
 };
 
-Result<ExpressionPtr> parse_accumulator(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_accumulator(const bson::Element& element,
+                                        const ExpressionCompiler& compiler) {
   const OperatorDefinition any{element.name, 0, kAnyNumber};
   RESTITCH_TRY(auto operands, compile_operands(any, element.value, compiler));
   return make_folded<AccumulatorNode>(compiler.context, find_accumulator(element.name),
@@ -44,7 +45,8 @@ Result<ExpressionPtr> parse_accumulator(const bson::Element& element, const Expr
 
 class PercentileNode final : public CompositeNode {
  public:
-  explicit PercentileNode(PercentileSpec spec) : CompositeNode({spec.input}), spec_(std::move(spec)) {}
+  explicit PercentileNode(PercentileSpec spec)
+      : CompositeNode({spec.input}), spec_(std::move(spec)) {}
 
   Result<Value> evaluate(EvalContext& context) const override {
     Value storage;
@@ -69,9 +71,9 @@ Result<ExpressionPtr> parse_percentile_call(const bson::Element& element,
 }
 
 constexpr OperatorDefinition kOperators[] = {
-    parsed("$sum", parse_accumulator),       parsed("$avg", parse_accumulator),
-    parsed("$min", parse_accumulator),       parsed("$max", parse_accumulator),
-    parsed("$stdDevPop", parse_accumulator), parsed("$stdDevSamp", parse_accumulator),
+    parsed("$sum", parse_accumulator),        parsed("$avg", parse_accumulator),
+    parsed("$min", parse_accumulator),        parsed("$max", parse_accumulator),
+    parsed("$stdDevPop", parse_accumulator),  parsed("$stdDevSamp", parse_accumulator),
     parsed("$median", parse_percentile_call), parsed("$percentile", parse_percentile_call),
 };
 

@@ -53,7 +53,8 @@ Result<Value> add(const Args& args) {
     } else if (value.is_nullish()) {
       nullish = true;
     } else {
-      return mongo_error(16554, "$add only supports numeric or date types, not " + type_name(value));
+      return mongo_error(16554,
+                         "$add only supports numeric or date types, not " + type_name(value));
     }
   }
   if (nullish) return Value::null();
@@ -127,8 +128,8 @@ Result<Value> divide(const Args& args) {
   const ValueView b = args[1];
   if (args.any_nullish()) return Value::null();
   if (!a.is_number() || !b.is_number()) {
-    return mongo_error(16609, "$divide only supports numeric types, not " + type_name(a) + " and " +
-                                  type_name(b));
+    return mongo_error(
+        16609, "$divide only supports numeric types, not " + type_name(a) + " and " + type_name(b));
   }
   if (is_zero(b)) return mongo_error(2, "can't $divide by zero");
   if (wider(a.type(), b.type()) == Type::kDecimal128) {
@@ -142,8 +143,8 @@ Result<Value> mod(const Args& args) {
   const ValueView b = args[1];
   if (args.any_nullish()) return Value::null();
   if (!a.is_number() || !b.is_number()) {
-    return mongo_error(16611, "$mod only supports numeric types, not " + type_name(a) + " and " +
-                                  type_name(b));
+    return mongo_error(
+        16611, "$mod only supports numeric types, not " + type_name(a) + " and " + type_name(b));
   }
   if (is_zero(b)) return mongo_error(16610, "can't $mod by zero");
   const Type type = wider(a.type(), b.type());

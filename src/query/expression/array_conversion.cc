@@ -25,47 +25,56 @@ Result<std::string_view> checked_key(ValueView key, int code, int null_code, con
 
 Result<Pair> pair_from_array(ValueView element) {
   if (element.type() != Type::kArray) {
-    return mongo_error(40396, "$arrayToObject requires a consistent input format. Elements must all "
-                              "be arrays or all be objects. Array was detected, now found: " +
-                                  type_name(element));
+    return mongo_error(40396,
+                       "$arrayToObject requires a consistent input format. Elements must all "
+                       "be arrays or all be objects. Array was detected, now found: " +
+                           type_name(element));
   }
   const bson::View array = element.get_document();
   const std::size_t count = array.count();
   if (count != 2) {
-    return mongo_error(40397, "$arrayToObject requires an array of size 2 arrays,found array of size: " +
-                                  std::to_string(count));
+    return mongo_error(40397,
+                       "$arrayToObject requires an array of size 2 arrays,found array of size: " +
+                           std::to_string(count));
   }
   auto at = array.begin();
-  RESTITCH_TRY(const std::string_view key,
-               checked_key(at->value, 40395, 4940400,
-                           "$arrayToObject requires an array of key-value pairs, where the key must "
-                           "be of type string. Found key type: "));
+  RESTITCH_TRY(
+      const std::string_view key,
+      checked_key(at->value, 40395, 4940400,
+                  "$arrayToObject requires an array of key-value pairs, where the key must "
+                  "be of type string. Found key type: "));
   ++at;
   return Pair{key, at->value};
 }
 
 Result<Pair> pair_from_object(ValueView element) {
   if (element.type() != Type::kObject) {
-    return mongo_error(40391, "$arrayToObject requires a consistent input format. Elements must all "
-                              "be arrays or all be objects. Object was detected, now found: " +
-                                  type_name(element));
+    return mongo_error(40391,
+                       "$arrayToObject requires a consistent input format. Elements must all "
+                       "be arrays or all be objects. Object was detected, now found: " +
+                           type_name(element));
   }
   const bson::View object = element.get_document();
   const std::size_t count = object.count();
   if (count != 2) {
-    return mongo_error(40392, "$arrayToObject requires an object keys of 'k' and 'v'. Found incorrect "
-                              "number of keys:" + std::to_string(count));
+    return mongo_error(40392,
+                       "$arrayToObject requires an object keys of 'k' and 'v'. Found incorrect "
+                       "number of keys:" +
+                           std::to_string(count));
   }
   const ValueView key = object.find("k");
   const ValueView value = object.find("v");
   if (key.is_missing() || value.is_missing()) {
-    return mongo_error(40393, "$arrayToObject requires an object with keys 'k' and 'v'. Missing either "
-                              "or both keys from: " + bson::to_shell(object));
+    return mongo_error(40393,
+                       "$arrayToObject requires an object with keys 'k' and 'v'. Missing either "
+                       "or both keys from: " +
+                           bson::to_shell(object));
   }
-  RESTITCH_TRY(const std::string_view name,
-               checked_key(key, 40394, 4940401,
-                           "$arrayToObject requires an object with keys 'k' and 'v', where the value "
-                           "of 'k' must be of type string. Found type: "));
+  RESTITCH_TRY(
+      const std::string_view name,
+      checked_key(key, 40394, 4940401,
+                  "$arrayToObject requires an object with keys 'k' and 'v', where the value "
+                  "of 'k' must be of type string. Found type: "));
   return Pair{name, value};
 }
 
@@ -84,15 +93,16 @@ Result<Value> array_to_object(const Args& args) {
   if (args[0].is_nullish()) return Value::null();
   const auto array = args[0].as_array();
   if (!array) {
-    return mongo_error(40386, "$arrayToObject requires an array input, found: " + type_name(args[0]));
+    return mongo_error(40386,
+                       "$arrayToObject requires an array input, found: " + type_name(args[0]));
   }
   std::vector<Pair> pairs;
   std::optional<Type> form;
   for (const bson::Element& element : *array) {
     if (!form) form = element.value.type();
     if (*form != Type::kArray && *form != Type::kObject) {
-      return mongo_error(40398, "Unrecognised input type format for $arrayToObject: " +
-                                    type_name(element.value));
+      return mongo_error(
+          40398, "Unrecognised input type format for $arrayToObject: " + type_name(element.value));
     }
     RESTITCH_TRY(const Pair pair, *form == Type::kArray ? pair_from_array(element.value)
                                                         : pair_from_object(element.value));

@@ -40,8 +40,10 @@ Result<Value> array_element_at(const Args& args) {
   }
   const auto index = as_int32(args[1]);
   if (!index) {
-    return mongo_error(28691, "$arrayElemAt's second argument must be representable as a 32-bit "
-                              "integer: " + bson::to_shell(args[1]));
+    return mongo_error(28691,
+                       "$arrayElemAt's second argument must be representable as a 32-bit "
+                       "integer: " +
+                           bson::to_shell(args[1]));
   }
   return element_at(*array, *index);
 }
@@ -109,8 +111,10 @@ class SortArrayNode final : public CompositeNode {
     RESTITCH_TRY(const ValueView input, operand(0).peek(context, storage));
     if (input.is_nullish()) return Value::null();
     if (input.type() != Type::kArray) {
-      return mongo_error(2942504, "The input argument to $sortArray must be an array, but was of "
-                                  "type: " + type_name(input));
+      return mongo_error(2942504,
+                         "The input argument to $sortArray must be an array, but was of "
+                         "type: " +
+                             type_name(input));
     }
     std::vector<std::pair<ElementOrder::Key, ValueView>> keyed;
     for (const bson::Element& element : input.get_document()) {
@@ -129,7 +133,8 @@ class SortArrayNode final : public CompositeNode {
   ElementOrder order_;
 };
 
-Result<ExpressionPtr> parse_sort_array(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_sort_array(const bson::Element& element,
+                                       const ExpressionCompiler& compiler) {
   if (element.value.type() != Type::kObject) {
     return mongo_error(2942500, "$sortArray requires an object as an argument, found: " +
                                     type_name(element.value));
@@ -140,7 +145,8 @@ Result<ExpressionPtr> parse_sort_array(const bson::Element& element, const Expre
     if (argument.name == "input") {
       RESTITCH_TRY(input, compiler.compile(argument.value));
     } else if (argument.name == "sortBy") {
-      RESTITCH_TRY(order, ElementOrder::compile(argument.value, compiler.context, 2942507, "$sort"));
+      RESTITCH_TRY(order,
+                   ElementOrder::compile(argument.value, compiler.context, 2942507, "$sort"));
     } else {
       return mongo_error(2942501,
                          "$sortArray found an unknown argument: " + std::string(argument.name));

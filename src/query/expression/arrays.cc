@@ -15,8 +15,8 @@ using bson::ValueView;
 Result<Value> size(const Args& args) {
   const auto array = args[0].as_array();
   if (!array) {
-    return mongo_error(17124, "The argument to $size must be an array, but was of type: " +
-                                  type_name(args[0]));
+    return mongo_error(
+        17124, "The argument to $size must be an array, but was of type: " + type_name(args[0]));
   }
   return Value::of(static_cast<std::int32_t>(array->count()));
 }
@@ -55,10 +55,11 @@ Result<std::int32_t> range_bound(ValueView value, int code, const char* which) {
                                  " value, found value of type: " + type_name(value));
   }
   if (const auto integer = as_int32(value)) return *integer;
-  return mongo_error(code + 1, std::string("$range requires a") +
-                                   (std::string_view(which) == "ending" ? "n " : " ") + which +
-                                   " value that can be represented as a 32-bit integer, found value: " +
-                                   bson::to_shell(value));
+  return mongo_error(code + 1,
+                     std::string("$range requires a") +
+                         (std::string_view(which) == "ending" ? "n " : " ") + which +
+                         " value that can be represented as a 32-bit integer, found value: " +
+                         bson::to_shell(value));
 }
 
 Result<Value> range(const Args& args) {
@@ -84,8 +85,8 @@ Result<Value> range(const Args& args) {
 Result<Value> contains(const Args& args) {
   const auto array = args[1].as_array();
   if (!array) {
-    return mongo_error(40081, "$in requires an array as a second argument, found: " +
-                                  type_name(args[1]));
+    return mongo_error(40081,
+                       "$in requires an array as a second argument, found: " + type_name(args[1]));
   }
   for (const bson::Element& element : *array) {
     if (args.command.comparator.equal(args[0], element.value)) return Value::of(true);
@@ -112,8 +113,8 @@ Result<Value> index_of(const Args& args) {
   if (args[0].is_nullish()) return Value::null();
   const auto array = args[0].as_array();
   if (!array) {
-    return mongo_error(40090, "$indexOfArray requires an array as a first argument, found: " +
-                                  type_name(args[0]));
+    return mongo_error(
+        40090, "$indexOfArray requires an array as a first argument, found: " + type_name(args[0]));
   }
   std::int64_t start = 0;
   std::int64_t end = std::numeric_limits<std::int64_t>::max();
@@ -138,17 +139,19 @@ Result<Value> slice(const Args& args) {
   if (args.any_nullish()) return Value::null();
   const auto array = args[0].as_array();
   if (!array) {
-    return mongo_error(28724, "First argument to $slice must be an array, but is of type: " +
-                                  type_name(args[0]));
+    return mongo_error(
+        28724, "First argument to $slice must be an array, but is of type: " + type_name(args[0]));
   }
   if (!args[1].is_number()) {
-    return mongo_error(28725, "Second argument to $slice must be a numeric value, but is of type: " +
-                                  type_name(args[1]));
+    return mongo_error(
+        28725,
+        "Second argument to $slice must be a numeric value, but is of type: " + type_name(args[1]));
   }
   const auto second = as_int32(args[1]);
   if (!second) {
-    return mongo_error(28726, "Second argument to $slice can't be represented as a 32-bit integer: " +
-                                  bson::to_shell(args[1]));
+    return mongo_error(28726,
+                       "Second argument to $slice can't be represented as a 32-bit integer: " +
+                           bson::to_shell(args[1]));
   }
   const auto count = static_cast<std::int64_t>(array->count());
   std::int64_t start = 0;
@@ -158,8 +161,8 @@ Result<Value> slice(const Args& args) {
     end = *second >= 0 ? *second : count;
   } else {
     if (!args[2].is_number()) {
-      return mongo_error(28727, "Third argument to $slice must be numeric, but is of type: " +
-                                    type_name(args[2]));
+      return mongo_error(
+          28727, "Third argument to $slice must be numeric, but is of type: " + type_name(args[2]));
     }
     const auto third = as_int32(args[2]);
     if (!third) {
@@ -168,7 +171,8 @@ Result<Value> slice(const Args& args) {
                              bson::to_shell(args[2]));
     }
     if (*third <= 0) {
-      return mongo_error(28729, "Third argument to $slice must be positive: " + std::to_string(*third));
+      return mongo_error(28729,
+                         "Third argument to $slice must be positive: " + std::to_string(*third));
     }
     start = *second >= 0 ? *second : std::max<std::int64_t>(0, count + *second);
     end = start + *third;
@@ -201,8 +205,8 @@ class ZipNode final : public CompositeNode {
         continue;
       }
       if (input.type() != Type::kArray) {
-        return mongo_error(34468, "$zip found a non-array expression in input: " +
-                                      bson::to_shell(input));
+        return mongo_error(34468,
+                           "$zip found a non-array expression in input: " + bson::to_shell(input));
       }
       for (const bson::Element& element : input.get_document()) columns[i].push_back(element.value);
       rows = longest_ ? std::max(rows, columns[i].size()) : std::min(rows, columns[i].size());
@@ -243,7 +247,8 @@ Result<std::vector<ExpressionPtr>> zip_list(const bson::Element& argument, int c
   const auto array = argument.value.as_array();
   if (!array) {
     return mongo_error(code, std::string(argument.name) +
-                                 " must be an array of expressions, found " + type_name(argument.value));
+                                 " must be an array of expressions, found " +
+                                 type_name(argument.value));
   }
   std::vector<ExpressionPtr> list;
   for (const bson::Element& element : *array) {
@@ -255,8 +260,8 @@ Result<std::vector<ExpressionPtr>> zip_list(const bson::Element& argument, int c
 
 Result<ExpressionPtr> parse_zip(const bson::Element& element, const ExpressionCompiler& compiler) {
   if (element.value.type() != Type::kObject) {
-    return mongo_error(34460, "$zip only supports an object as an argument, found " +
-                                  type_name(element.value));
+    return mongo_error(
+        34460, "$zip only supports an object as an argument, found " + type_name(element.value));
   }
   std::vector<ExpressionPtr> inputs;
   std::vector<ExpressionPtr> defaults;

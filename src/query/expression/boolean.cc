@@ -26,7 +26,8 @@ class LogicalNode final : public CompositeNode {
 };
 
 template <bool decisive>
-Result<ExpressionPtr> parse_logical(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_logical(const bson::Element& element,
+                                    const ExpressionCompiler& compiler) {
   const OperatorDefinition any{element.name, 0, kAnyNumber};
   RESTITCH_TRY(auto operands, compile_operands(any, element.value, compiler));
   return make_folded<LogicalNode>(compiler.context, decisive, std::move(operands));

@@ -46,8 +46,9 @@ CalendarTime calendar_time(std::int64_t millis) {
 }
 
 std::int64_t millis_from(const CalendarTime& time) {
-  return days_from_civil(time.year, time.month, time.day) * kMillisPerDay + time.hour * kMillisPerHour +
-         time.minute * kMillisPerMinute + time.second * kMillisPerSecond + time.millis;
+  return days_from_civil(time.year, time.month, time.day) * kMillisPerDay +
+         time.hour * kMillisPerHour + time.minute * kMillisPerMinute +
+         time.second * kMillisPerSecond + time.millis;
 }
 
 int days_in_month(std::int64_t year, std::int64_t month) {
@@ -75,7 +76,9 @@ IsoWeek iso_week(std::int64_t days) {
   return {year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1};
 }
 
-std::int64_t week_of_year(std::int64_t days) { return (day_of_year(days) + 6 - day_of_week(days)) / 7; }
+std::int64_t week_of_year(std::int64_t days) {
+  return (day_of_year(days) + 6 - day_of_week(days)) / 7;
+}
 
 std::int64_t days_from_iso_week(std::int64_t year, std::int64_t week, std::int64_t day) {
   const std::int64_t fourth = days_from_civil(year, 1, 4);

@@ -39,22 +39,30 @@ CalendarTime calendar_time(std::int64_t millis);
 std::int64_t millis_from(const CalendarTime& time);
 int days_in_month(std::int64_t year, std::int64_t month);
 
-int day_of_week(std::int64_t days);  // 0 = Sunday
-int iso_day_of_week(std::int64_t days);  // 1 = Monday
+int day_of_week(std::int64_t days);           // 0 = Sunday
+int iso_day_of_week(std::int64_t days);       // 1 = Monday
 std::int64_t day_of_year(std::int64_t days);  // 1 to 366
 IsoWeek iso_week(std::int64_t days);
 std::int64_t week_of_year(std::int64_t days);  // 0 to 53; weeks begin on Sunday
 std::int64_t days_from_iso_week(std::int64_t year, std::int64_t week, std::int64_t day);
 
 enum class TimeUnit : std::uint8_t {
-  kYear, kQuarter, kMonth, kWeek, kDay, kHour, kMinute, kSecond, kMillisecond,
+  kYear,
+  kQuarter,
+  kMonth,
+  kWeek,
+  kDay,
+  kHour,
+  kMinute,
+  kSecond,
+  kMillisecond,
 };
 std::optional<TimeUnit> parse_time_unit(std::string_view name);
 // 0 = Sunday; full names and three letters, any case.
 std::optional<int> parse_day_of_week(std::string_view name);
 
-inline constexpr std::string_view kMonthNames[] = {
-    "January", "February", "March",     "April",   "May",      "June",
-    "July",    "August",   "September", "October", "November", "December"};
+inline constexpr std::string_view kMonthNames[] = {"January",   "February", "March",    "April",
+                                                   "May",       "June",     "July",     "August",
+                                                   "September", "October",  "November", "December"};
 
 }  // namespace restitch::query

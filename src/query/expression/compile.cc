@@ -88,16 +88,19 @@ using OperatorMap = std::unordered_map<std::string_view, const OperatorDefinitio
 
 OperatorMap all_operators() {
   OperatorMap map;
-  for (const OperatorTable table :
-       {arithmetic_operators(),      mathematical_operators(),     rounding_operators(),
-        bit_operators(),             comparison_operators(),       boolean_operators(),
-        conditional_operators(),     array_operators(),            array_element_operators(),
-        array_conversion_operators(), iteration_operators(),
-        set_operators(),             object_operators(),           field_operators(),
-        string_operators(),          substring_operators(),        regex_operators(),
-        date_part_operators(),       date_text_operators(),        date_arithmetic_operators(),
-        type_operators(),            conversion_operators(),       variable_operators(),
-        accumulator_operators(),     miscellaneous_operators()}) {
+  for (const OperatorTable table : {arithmetic_operators(),    mathematical_operators(),
+                                    rounding_operators(),      bit_operators(),
+                                    comparison_operators(),    boolean_operators(),
+                                    conditional_operators(),   array_operators(),
+                                    array_element_operators(), array_conversion_operators(),
+                                    iteration_operators(),     set_operators(),
+                                    object_operators(),        field_operators(),
+                                    string_operators(),        substring_operators(),
+                                    regex_operators(),         date_part_operators(),
+                                    date_text_operators(),     date_arithmetic_operators(),
+                                    type_operators(),          conversion_operators(),
+                                    variable_operators(),      accumulator_operators(),
+                                    miscellaneous_operators()}) {
     for (const OperatorDefinition& definition : table) map.emplace(definition.name, &definition);
   }
   return map;

@@ -54,8 +54,9 @@ class SwitchNode final : public CompositeNode {
       if (condition.truthy()) return &operand(i + 1);
     }
     if (has(last)) return &operand(last);
-    return mongo_error(40066, "$switch could not find a matching branch for an input, and no "
-                              "default was specified.");
+    return mongo_error(40066,
+                       "$switch could not find a matching branch for an input, and no "
+                       "default was specified.");
   }
 };
 
@@ -78,7 +79,8 @@ class IfNullNode final : public CompositeNode {
   }
 };
 
-Result<ExpressionPtr> parse_condition(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_condition(const bson::Element& element,
+                                      const ExpressionCompiler& compiler) {
   std::vector<ExpressionPtr> operands;
   if (element.value.type() != Type::kObject) {
     const OperatorDefinition three{element.name, 3, 3};
@@ -102,12 +104,13 @@ Result<ExpressionPtr> parse_condition(const bson::Element& element, const Expres
   return make_folded<ConditionNode>(compiler.context, std::move(operands));
 }
 
-Result<ExpressionPtr> parse_if_null(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_if_null(const bson::Element& element,
+                                    const ExpressionCompiler& compiler) {
   const OperatorDefinition any{element.name, 0, kAnyNumber};
   RESTITCH_TRY(auto operands, compile_operands(any, element.value, compiler));
   if (operands.size() < 2) {
-    return mongo_error(1257300, "$ifNull needs at least two arguments, had: " +
-                                    std::to_string(operands.size()));
+    return mongo_error(
+        1257300, "$ifNull needs at least two arguments, had: " + std::to_string(operands.size()));
   }
   return make_folded<IfNullNode>(compiler.context, std::move(operands));
 }
@@ -122,8 +125,8 @@ Status parse_branch(ValueView branch, const ExpressionCompiler& compiler,
   ExpressionPtr result;
   for (const bson::Element& argument : branch.get_document()) {
     if (argument.name != "case" && argument.name != "then") {
-      return mongo_error(40063, "$switch found an unknown argument to a branch: " +
-                                    std::string(argument.name));
+      return mongo_error(
+          40063, "$switch found an unknown argument to a branch: " + std::string(argument.name));
     }
     ExpressionPtr& target = argument.name == "case" ? condition : result;
     RESTITCH_TRY(target, compiler.compile(argument.value));
@@ -137,10 +140,11 @@ Status parse_branch(ValueView branch, const ExpressionCompiler& compiler,
   return {};
 }
 
-Result<ExpressionPtr> parse_switch(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_switch(const bson::Element& element,
+                                   const ExpressionCompiler& compiler) {
   if (element.value.type() != Type::kObject) {
-    return mongo_error(40060,
-                       "$switch requires an object as an argument, found: " + type_name(element.value));
+    return mongo_error(
+        40060, "$switch requires an object as an argument, found: " + type_name(element.value));
   }
   std::vector<ExpressionPtr> operands;
   ExpressionPtr otherwise;
@@ -148,8 +152,8 @@ Result<ExpressionPtr> parse_switch(const bson::Element& element, const Expressio
     if (argument.name == "branches") {
       const auto branches = argument.value.as_array();
       if (!branches) {
-        return mongo_error(40061, "$switch expected an array for 'branches', found: " +
-                                      type_name(argument.value));
+        return mongo_error(
+            40061, "$switch expected an array for 'branches', found: " + type_name(argument.value));
       }
       for (const bson::Element& branch : *branches) {
         RESTITCH_CHECK(parse_branch(branch.value, compiler, operands));

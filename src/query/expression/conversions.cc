@@ -17,7 +17,8 @@ Result<Type> read_target(ValueView to) {
     return *type;
   }
   if (!to.is_number()) {
-    return mongo_error(9, "$convert's 'to' argument must be a string or number, but is " + type_name(to));
+    return mongo_error(
+        9, "$convert's 'to' argument must be a string or number, but is " + type_name(to));
   }
   const auto code = to.as_integer();
   if (!code) return mongo_error(9, "In $convert, numeric 'to' argument is not an integer");
@@ -25,8 +26,9 @@ Result<Type> read_target(ValueView to) {
   constexpr std::int64_t kMaxKeyType = 127;
   if (*code == -1) return Type::kMinKey;
   if ((*code < 1 || *code > kLastType) && *code != kMaxKeyType) {
-    return mongo_error(9, "In $convert, numeric value for 'to' does not correspond to a BSON type: " +
-                              std::to_string(*code));
+    return mongo_error(9,
+                       "In $convert, numeric value for 'to' does not correspond to a BSON type: " +
+                           std::to_string(*code));
   }
   return static_cast<Type>(*code);
 }
@@ -53,10 +55,11 @@ class ConvertNode final : public CompositeNode {
   }
 };
 
-Result<ExpressionPtr> parse_convert(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_convert(const bson::Element& element,
+                                    const ExpressionCompiler& compiler) {
   if (element.value.type() != Type::kObject) {
-    return mongo_error(9, "$convert expects an object of named arguments but found: " +
-                              type_name(element.value));
+    return mongo_error(
+        9, "$convert expects an object of named arguments but found: " + type_name(element.value));
   }
   constexpr const char* kNames[] = {"input", "to", "onError", "onNull"};
   std::vector<ExpressionPtr> operands(4);

@@ -76,8 +76,10 @@ Result<std::int64_t> parse_integer(std::string_view text, Type target) {
   std::int64_t value = 0;
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (read.ec == std::errc::invalid_argument) return bad_number(text, "Did not consume any digits");
-  if (read.ptr != digits.data() + digits.size()) return bad_number(text, "Did not consume whole string.");
-  if (read.ec == std::errc::result_out_of_range || !fits(value, target)) return bad_number(text, "Overflow");
+  if (read.ptr != digits.data() + digits.size())
+    return bad_number(text, "Did not consume whole string.");
+  if (read.ec == std::errc::result_out_of_range || !fits(value, target))
+    return bad_number(text, "Overflow");
   return value;
 }
 
@@ -108,14 +110,16 @@ Result<Value> to_integer(ValueView value, Type target) {
 }
 
 Result<double> parse_double(std::string_view text) {
-  if (text.substr(0, 2) == "0x") return failure("Illegal hexadecimal input", ": " + std::string(text));
+  if (text.substr(0, 2) == "0x")
+    return failure("Illegal hexadecimal input", ": " + std::string(text));
   if (text.empty()) return bad_number(text, "Empty string");
   std::string_view digits = text;
   if (digits.front() == '+') digits.remove_prefix(1);
   double value = 0;
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (read.ec == std::errc::invalid_argument) return bad_number(text, "Did not consume any digits");
-  if (read.ptr != digits.data() + digits.size()) return bad_number(text, "Did not consume whole string.");
+  if (read.ptr != digits.data() + digits.size())
+    return bad_number(text, "Did not consume whole string.");
   if (read.ec == std::errc::result_out_of_range) return bad_number(text, "Out of range");
   return value;
 }
@@ -130,7 +134,8 @@ Result<Value> to_double(ValueView value) {
       return Value::of(*value.as_double());
     case Type::kDecimal128: {
       const double out = *value.as_double();
-      if (std::isinf(out) && !bson::decimal_is_infinite(value.get_decimal128())) return overflow(value);
+      if (std::isinf(out) && !bson::decimal_is_infinite(value.get_decimal128()))
+        return overflow(value);
       return Value::of(out);
     }
     case Type::kString: {
@@ -155,7 +160,8 @@ Result<Value> to_decimal(ValueView value) {
       return Value::of(decimal_of(value));
     case Type::kString: {
       const std::string_view text = value.get_string();
-      if (text.substr(0, 2) == "0x") return failure("Illegal hexadecimal input", ": " + std::string(text));
+      if (text.substr(0, 2) == "0x")
+        return failure("Illegal hexadecimal input", ": " + std::string(text));
       if (text.empty()) return bad_number(text, "Empty string");
       const auto out = bson::decimal_from_string(text);
       if (!out) return bad_number(text, "Failed to parse string to decimal");
@@ -226,7 +232,8 @@ Result<Value> to_object_id(ValueView value) {
   if (id) return Value::of(*id);
   const std::string reason =
       text.size() != kHexDigits
-          ? "Invalid string length for parsing to OID, expected 24 but found " + std::to_string(text.size())
+          ? "Invalid string length for parsing to OID, expected 24 but found " +
+                std::to_string(text.size())
           : "Invalid character found in hex string";
   return failure("Failed to parse objectId '" + std::string(text) + "'", ": " + reason);
 }

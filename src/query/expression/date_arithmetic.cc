@@ -54,9 +54,10 @@ std::int64_t add_months(std::int64_t local, std::int64_t months) {
   return millis_from(time);
 }
 
-// Nothing on overflow.
-std::optional<std::int64_t> add_units(std::int64_t utc, TimeUnit unit, std::int64_t amount,
-                                      const TimeZone& zone) {
+}  // namespace
+
+std::optional<std::int64_t> add_time(std::int64_t utc, TimeUnit unit, std::int64_t amount,
+                                     const TimeZone& zone) {
   constexpr std::int64_t kMostMonths = 292000000LL * 12;
   if (const std::int64_t months = months_in(unit); months != 0) {
     std::int64_t total;
@@ -75,6 +76,8 @@ std::optional<std::int64_t> add_units(std::int64_t utc, TimeUnit unit, std::int6
   }
   return is_wall_clock ? zone.to_utc(out) : out;
 }
+
+namespace {
 
 Result<TimeUnit> read_unit(ValueView value, const std::string& text) {
   const auto unit = parse_time_unit(value.get_string());
@@ -105,22 +108,23 @@ Result<Value> add_to_date(const Args& args) {
   RESTITCH_TRY(const std::int64_t start, coerce_to_millis(args[0]));
   std::int64_t signed_amount;
   if (__builtin_mul_overflow(*amount, sign, &signed_amount)) {
-    return mongo_error(5976500, "invalid " + name + " 'amount' parameter value: " + bson::to_shell(args[2]));
+    return mongo_error(5976500,
+                       "invalid " + name + " 'amount' parameter value: " + bson::to_shell(args[2]));
   }
-  const auto out = add_units(start, unit, signed_amount, zone);
+  const auto out = add_time(start, unit, signed_amount, zone);
   if (!out) return mongo_error(5166406, name + " overflowed");
   return Value::of(Date{*out});
 }
 
 constexpr NamedArgument kAddNames[] = {
     {"startDate", 5166402}, {"unit", 5166402}, {"amount", 5166402}, {"timezone"}};
-constexpr NamedArguments kAdd = {
-    {5166400, "%o expects an object as its argument"},
-    {5166401,
-     "Unrecognized argument to %o: %a. Expected arguments are startDate, unit, amount, and optionally "
-     "timezone."},
-    "%o requires startDate, unit, and amount to be present",
-    kAddNames};
+constexpr NamedArguments kAdd = {{5166400, "%o expects an object as its argument"},
+                                 {5166401,
+                                  "Unrecognized argument to %o: %a. Expected arguments are "
+                                  "startDate, unit, amount, and optionally "
+                                  "timezone."},
+                                 "%o requires startDate, unit, and amount to be present",
+                                 kAddNames};
 
 Result<int> read_start_of_week(const Args& args, std::size_t index) {
   const std::string name(args.name);
@@ -132,8 +136,11 @@ Result<int> read_start_of_week(const Args& args, std::size_t index) {
   }
   const auto day = parse_day_of_week(*text);
   if (!day) {
-    return mongo_error(5439016, name + " parameter 'startOfWeek' value cannot be recognized as a day of a "
-                                       "week: " + std::string(*text));
+    return mongo_error(5439016,
+                       name +
+                           " parameter 'startOfWeek' value cannot be recognized as a day of a "
+                           "week: " +
+                           std::string(*text));
   }
   return *day;
 }
@@ -163,14 +170,17 @@ Result<Value> difference(const Args& args) {
   }
   for (std::size_t i = 0; i < 2; ++i) {
     if (is_date_like(args[i])) continue;
-    return mongo_error(5166307, std::string("$dateDiff requires '") + (i == 0 ? "startDate" : "endDate") +
+    return mongo_error(5166307, std::string("$dateDiff requires '") +
+                                    (i == 0 ? "startDate" : "endDate") +
                                     "' to be a date, but got " + type_name(args[i]));
   }
   if (args[2].type() != Type::kString) {
-    return mongo_error(5439013, "$dateDiff requires 'unit' to be a string, but got " + type_name(args[2]));
+    return mongo_error(5439013,
+                       "$dateDiff requires 'unit' to be a string, but got " + type_name(args[2]));
   }
-  RESTITCH_TRY(const TimeUnit unit,
-               read_unit(args[2], "$dateDiff parameter 'unit' value cannot be recognized as a time unit: "));
+  RESTITCH_TRY(
+      const TimeUnit unit,
+      read_unit(args[2], "$dateDiff parameter 'unit' value cannot be recognized as a time unit: "));
   int start_of_week = 0;
   if (unit == TimeUnit::kWeek) {
     if (args.has(4) && args[4].is_nullish()) return Value::null();
@@ -184,7 +194,8 @@ Result<Value> difference(const Args& args) {
   RESTITCH_TRY(const std::int64_t end, coerce_to_millis(args[1]));
   if (is_clock_unit(unit)) {
     std::int64_t out;
-    if (__builtin_sub_overflow(clock_ordinal(end, unit, zone), clock_ordinal(start, unit, zone), &out)) {
+    if (__builtin_sub_overflow(clock_ordinal(end, unit, zone), clock_ordinal(start, unit, zone),
+                               &out)) {
       return mongo_error(5166308, "$dateDiff overflowed");
     }
     return Value::of(out);
@@ -200,7 +211,8 @@ constexpr NamedArguments kDiff = {{5166301, "%o only supports an object as its a
                                   "Missing '%a' parameter to %o",
                                   kDiffNames};
 
-std::int64_t truncate_local(std::int64_t local, TimeUnit unit, std::int64_t bin, int start_of_week) {
+std::int64_t truncate_local(std::int64_t local, TimeUnit unit, std::int64_t bin,
+                            int start_of_week) {
   const std::int64_t reference_day = days_from_civil(2000, 1, 1);
   const std::int64_t days = floor_div(local, kMillisPerDay);
   if (unit == TimeUnit::kDay || unit == TimeUnit::kWeek) {
@@ -223,23 +235,29 @@ Result<Value> truncate(const Args& args) {
     if ((i < 2 || args.has(i)) && args[i].is_nullish()) return Value::null();
   }
   if (!is_date_like(args[0])) {
-    return mongo_error(5439012, "$dateTrunc requires 'date' to be a date, but got " + type_name(args[0]));
+    return mongo_error(5439012,
+                       "$dateTrunc requires 'date' to be a date, but got " + type_name(args[0]));
   }
   if (args[1].type() != Type::kString) {
-    return mongo_error(5439013, "$dateTrunc requires 'unit' to be a string, but got " + type_name(args[1]));
+    return mongo_error(5439013,
+                       "$dateTrunc requires 'unit' to be a string, but got " + type_name(args[1]));
   }
-  RESTITCH_TRY(const TimeUnit unit,
-               read_unit(args[1], "$dateTrunc parameter 'unit' value cannot be recognized as a time unit: "));
+  RESTITCH_TRY(
+      const TimeUnit unit,
+      read_unit(args[1],
+                "$dateTrunc parameter 'unit' value cannot be recognized as a time unit: "));
   std::int64_t bin = 1;
   if (args.has(2)) {
     const auto size = args[2].as_integer();
     if (!size) {
-      return mongo_error(5439017, "$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '" +
-                                      bson::to_shell(args[2]) + "' of type " + type_name(args[2]));
+      return mongo_error(5439017,
+                         "$dateTrunc requires 'binSize' to be a 64-bit integer, but got value '" +
+                             bson::to_shell(args[2]) + "' of type " + type_name(args[2]));
     }
     if (*size <= 0) {
-      return mongo_error(5439018, "$dateTrunc requires 'binSize' to be greater than 0, but got value " +
-                                      std::to_string(*size));
+      return mongo_error(5439018,
+                         "$dateTrunc requires 'binSize' to be greater than 0, but got value " +
+                             std::to_string(*size));
     }
     constexpr std::int64_t kMostUnits = 100000000000LL;
     bin = std::min(*size, kMostUnits);
@@ -255,7 +273,8 @@ Result<Value> truncate(const Args& args) {
   }
   RESTITCH_TRY(const std::int64_t millis, coerce_to_millis(args[0]));
   if (!is_clock_unit(unit)) {
-    return Value::of(Date{zone.to_utc(truncate_local(zone.to_local(millis), unit, bin, start_of_week))});
+    return Value::of(
+        Date{zone.to_utc(truncate_local(zone.to_local(millis), unit, bin, start_of_week))});
   }
   std::int64_t width;
   if (__builtin_mul_overflow(bin, millis_in(unit), &width)) {

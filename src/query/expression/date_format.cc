@@ -11,7 +11,8 @@ constexpr std::string_view kParseSpecifiers = "bBdGHjLmMSuVYzZ%";
 
 void append_number(std::string& out, std::int64_t value, int width) {
   char text[24];
-  const int size = std::snprintf(text, sizeof(text), "%0*lld", width, static_cast<long long>(value));
+  const int size =
+      std::snprintf(text, sizeof(text), "%0*lld", width, static_cast<long long>(value));
   out.append(text, static_cast<std::size_t>(size));
 }
 
@@ -83,14 +84,15 @@ Status check_date_format(std::string_view format, bool parsing) {
     if (format[i] != '%') continue;
     if (++i == format.size()) return mongo_error(18535, "Unmatched '%' at end of format string");
     if (known.find(format[i]) == std::string_view::npos) {
-      return mongo_error(18536, std::string("Invalid format character '%") + format[i] +
-                                    "' in format string");
+      return mongo_error(
+          18536, std::string("Invalid format character '%") + format[i] + "' in format string");
     }
   }
   return {};
 }
 
-Result<std::string> format_date(std::int64_t utc_millis, std::string_view format, const TimeZone& zone) {
+Result<std::string> format_date(std::int64_t utc_millis, std::string_view format,
+                                const TimeZone& zone) {
   constexpr std::int64_t kLastYear = 9999;
   const std::int64_t offset = zone.offset_at(utc_millis);
   const std::int64_t local = utc_millis + offset;
@@ -113,12 +115,12 @@ Result<std::string> format_date(std::int64_t utc_millis, std::string_view format
 std::string date_text(bson::Date date) {
   const CalendarTime time = calendar_time(date.millis);
   char text[64];
-  const int size = std::snprintf(
-      text, sizeof(text), "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ",
-      static_cast<long long>(time.year), static_cast<long long>(time.month),
-      static_cast<long long>(time.day), static_cast<long long>(time.hour),
-      static_cast<long long>(time.minute), static_cast<long long>(time.second),
-      static_cast<long long>(time.millis));
+  const int size =
+      std::snprintf(text, sizeof(text), "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld.%03lldZ",
+                    static_cast<long long>(time.year), static_cast<long long>(time.month),
+                    static_cast<long long>(time.day), static_cast<long long>(time.hour),
+                    static_cast<long long>(time.minute), static_cast<long long>(time.second),
+                    static_cast<long long>(time.millis));
   return std::string(text, static_cast<std::size_t>(size));
 }
 

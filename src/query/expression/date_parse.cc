@@ -80,7 +80,8 @@ std::optional<std::int64_t> month_from_name(std::string_view name) {
     const std::string_view full = kMonthNames[i];
     if (name.size() != 3 && name.size() != full.size()) continue;
     const auto same = [](char a, char b) { return lower(a) == lower(b); };
-    if (std::equal(name.begin(), name.end(), full.begin(), same)) return static_cast<std::int64_t>(i + 1);
+    if (std::equal(name.begin(), name.end(), full.begin(), same))
+      return static_cast<std::int64_t>(i + 1);
   }
   return std::nullopt;
 }
@@ -95,8 +96,8 @@ struct DateFields {
 };
 
 bool in_range(const CalendarTime& time) {
-  return time.month >= 1 && time.month <= 12 && time.day >= 1 && time.day <= 31 && time.hour <= 24 &&
-         time.minute <= 59 && time.second <= 60;
+  return time.month >= 1 && time.month <= 12 && time.day >= 1 && time.day <= 31 &&
+         time.hour <= 24 && time.minute <= 59 && time.second <= 60;
 }
 
 Error parse_error(std::string_view text, std::string_view reason) {
@@ -110,7 +111,8 @@ Result<std::int64_t> finish(const DateFields& fields, std::string_view text, con
   if (!in_range(fields.time)) return parse_error(text, "The parsed date was invalid");
   std::int64_t days = 0;
   if (fields.iso_year) {
-    days = days_from_iso_week(*fields.iso_year, fields.iso_week.value_or(1), fields.iso_day.value_or(1));
+    days = days_from_iso_week(*fields.iso_year, fields.iso_week.value_or(1),
+                              fields.iso_day.value_or(1));
   } else if (fields.day_of_year) {
     days = days_from_civil(*fields.year, 1, 1) + *fields.day_of_year - 1;
   } else {
@@ -124,8 +126,9 @@ Result<std::int64_t> finish(const DateFields& fields, std::string_view text, con
                              fields.time.second * kMillisPerSecond + fields.time.millis;
   if (fields.offset) {
     if (zone != nullptr) {
-      return mongo_error(kConversionFailure, "you cannot pass in a date/time string with GMT offset "
-                                             "together with a timezone argument");
+      return mongo_error(kConversionFailure,
+                         "you cannot pass in a date/time string with GMT offset "
+                         "together with a timezone argument");
     }
     return local - *fields.offset;
   }
@@ -218,7 +221,8 @@ Result<std::int64_t> parse_date_text(std::string_view text, const TimeZone* zone
   DateReader reader(text);
   DateFields fields;
   reader.skip_spaces();
-  if (!read_day(reader, fields)) return parse_error(text, "an incomplete date/time string has been found");
+  if (!read_day(reader, fields))
+    return parse_error(text, "an incomplete date/time string has been found");
   const bool has_separator = reader.accept('T') || reader.accept('t');
   reader.skip_spaces();
   if (is_digit(reader.peek()) || has_separator) {
@@ -229,8 +233,9 @@ Result<std::int64_t> parse_date_text(std::string_view text, const TimeZone* zone
     if (is_letter(reader.peek())) {
       const std::string_view name = reader.word();
       if (name != "Z" && name != "z" && name != "UTC" && name != "GMT") {
-        return parse_error(text, "passing a time zone identifier as part of the string is not allowed '" +
-                                     std::string(name) + "'");
+        return parse_error(text,
+                           "passing a time zone identifier as part of the string is not allowed '" +
+                               std::string(name) + "'");
       }
       fields.offset = 0;
     } else {
@@ -238,7 +243,8 @@ Result<std::int64_t> parse_date_text(std::string_view text, const TimeZone* zone
     }
     reader.skip_spaces();
   }
-  if (!reader.at_end()) return parse_error(text, "Unexpected character '" + std::string(1, reader.peek()) + "'");
+  if (!reader.at_end())
+    return parse_error(text, "Unexpected character '" + std::string(1, reader.peek()) + "'");
   return finish(fields, text, zone);
 }
 
@@ -310,8 +316,8 @@ Result<std::int64_t> parse_date_with_format(std::string_view text, std::string_v
   DateReader reader(text);
   DateFields fields;
   for (std::size_t i = 0; i < format.size(); ++i) {
-    const bool fits = format[i] == '%' ? read_specifier(format[++i], reader, fields)
-                                       : reader.accept(format[i]);
+    const bool fits =
+        format[i] == '%' ? read_specifier(format[++i], reader, fields) : reader.accept(format[i]);
     if (!fits) {
       return parse_error(text, reader.at_end() ? "Not enough data available to satisfy format"
                                                : "Format literal not found");
@@ -322,7 +328,8 @@ Result<std::int64_t> parse_date_with_format(std::string_view text, std::string_v
     return parse_error(text, "Mixing of ISO dates with natural dates is not allowed");
   }
   if (!fields.year && !fields.iso_year) {
-    return parse_error(text, "an incomplete date/time string has been found, with elements missing");
+    return parse_error(text,
+                       "an incomplete date/time string has been found, with elements missing");
   }
   return finish(fields, text, zone);
 }

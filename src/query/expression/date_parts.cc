@@ -30,12 +30,12 @@ Result<std::int64_t> coerce_to_millis(ValueView value) {
 Result<TimeZone> read_time_zone(ValueView value, int code, std::string_view name) {
   const auto text = value.as_string();
   if (!text) {
-    return mongo_error(code, code == 40533 ? std::string(name) +
-                                                 " requires a string for the timezone argument, but was "
-                                                 "given a " + type_name(value) + " (" +
-                                                 bson::to_shell(value) + ")"
-                                           : "timezone must evaluate to a string, found " +
-                                                 type_name(value));
+    return mongo_error(code, code == 40533
+                                 ? std::string(name) +
+                                       " requires a string for the timezone argument, but was "
+                                       "given a " +
+                                       type_name(value) + " (" + bson::to_shell(value) + ")"
+                                 : "timezone must evaluate to a string, found " + type_name(value));
   }
   return TimeZone::parse(*text);
 }
@@ -47,8 +47,11 @@ using PartFunction = std::int64_t (*)(const CalendarTime& time, std::int64_t day
 // Operands: date, timezone (perhaps absent).
 class DatePartNode final : public CompositeNode {
  public:
-  DatePartNode(std::string name, PartFunction function, bool is_long, std::vector<ExpressionPtr> operands)
-      : CompositeNode(std::move(operands)), name_(std::move(name)), function_(function),
+  DatePartNode(std::string name, PartFunction function, bool is_long,
+               std::vector<ExpressionPtr> operands)
+      : CompositeNode(std::move(operands)),
+        name_(std::move(name)),
+        function_(function),
         is_long_(is_long) {}
 
   Result<Value> evaluate(EvalContext& context) const override {
@@ -83,14 +86,14 @@ Result<std::vector<ExpressionPtr>> part_operands(const bson::Element& element,
   if (object && !is_call) {
     for (const bson::Element& argument : *object) {
       if (argument.name != "date" && argument.name != "timezone") {
-        return mongo_error(40535, "unrecognized option to " + name + ": \"" +
-                                      std::string(argument.name) + "\"");
+        return mongo_error(
+            40535, "unrecognized option to " + name + ": \"" + std::string(argument.name) + "\"");
       }
       RESTITCH_TRY(operands[argument.name == "date" ? 0 : 1], compiler.compile(argument.value));
     }
     if (!operands[0]) {
-      return mongo_error(40539, "missing 'date' argument to " + name + ", provided: " +
-                                    bson::to_shell(element.value));
+      return mongo_error(40539, "missing 'date' argument to " + name +
+                                    ", provided: " + bson::to_shell(element.value));
     }
     return operands;
   }
@@ -98,8 +101,9 @@ Result<std::vector<ExpressionPtr>> part_operands(const bson::Element& element,
   if (const auto array = element.value.as_array()) {
     const std::size_t count = array->count();
     if (count != 1) {
-      return mongo_error(40536, name + " accepts exactly one argument if given an array, but was given " +
-                                    std::to_string(count));
+      return mongo_error(40536,
+                         name + " accepts exactly one argument if given an array, but was given " +
+                             std::to_string(count));
     }
     date = array->begin()->value;
   }
@@ -128,7 +132,8 @@ constexpr DatePart kParts[] = {
     {"$isoDayOfWeek",
      [](const CalendarTime&, std::int64_t days) -> std::int64_t { return iso_day_of_week(days); }},
     {"$isoWeek", [](const CalendarTime&, std::int64_t days) { return iso_week(days).week; }},
-    {"$isoWeekYear", [](const CalendarTime&, std::int64_t days) { return iso_week(days).year; }, true},
+    {"$isoWeekYear", [](const CalendarTime&, std::int64_t days) { return iso_week(days).year; },
+     true},
 };
 
 Result<ExpressionPtr> parse_part(const bson::Element& element, const ExpressionCompiler& compiler) {
@@ -189,11 +194,20 @@ constexpr NamedArguments kToParts = {{40524, "%o only supports an object as its 
                                      kToPartsNames};
 
 enum PartIndex : std::size_t {
-  kYearPart, kMonthPart, kDayPart, kHourPart, kMinutePart, kSecondPart, kMillisecondPart,
-  kIsoYearPart, kIsoWeekPart, kIsoDayPart, kZonePart,
+  kYearPart,
+  kMonthPart,
+  kDayPart,
+  kHourPart,
+  kMinutePart,
+  kSecondPart,
+  kMillisecondPart,
+  kIsoYearPart,
+  kIsoWeekPart,
+  kIsoDayPart,
+  kZonePart,
 };
 constexpr NamedArgument kFromPartsNames[] = {
-    {"year"},   {"month"},       {"day"},         {"hour"},    {"minute"},       {"second"},
+    {"year"},        {"month"},       {"day"},     {"hour"},         {"minute"},  {"second"},
     {"millisecond"}, {"isoWeekYear"}, {"isoWeek"}, {"isoDayOfWeek"}, {"timezone"}};
 constexpr NamedArguments kFromParts = {{40519, "%o only supports an object as its argument"},
                                        {40518, "Unrecognized argument to %o: %a"},
@@ -201,27 +215,31 @@ constexpr NamedArguments kFromParts = {{40519, "%o only supports an object as it
                                        kFromPartsNames};
 
 // One numeric part, or nothing when it is null or missing.
-Result<std::optional<std::int64_t>> read_part(const Args& args, PartIndex part, std::int64_t fallback) {
+Result<std::optional<std::int64_t>> read_part(const Args& args, PartIndex part,
+                                              std::int64_t fallback) {
   const std::string name = kFromPartsNames[part].name;
   if (!args.has(part)) return std::optional(fallback);
   const ValueView value = args[part];
   if (value.is_nullish()) return std::optional<std::int64_t>();
   const auto integer = as_int32(value);
   if (!integer) {
-    return mongo_error(40515, "'" + name + "' must evaluate to an integer, found " + type_name(value) +
-                                  " with value " + bson::to_shell(value));
+    return mongo_error(40515, "'" + name + "' must evaluate to an integer, found " +
+                                  type_name(value) + " with value " + bson::to_shell(value));
   }
   constexpr std::int64_t kLastYear = 9999;
   constexpr std::int64_t kLimit = 32768;
   const bool is_year = part == kYearPart || part == kIsoYearPart;
   if (is_year && (*integer < 1 || *integer > kLastYear)) {
-    return mongo_error(40523, "'" + name + "' must evaluate to an integer in the range 1 to 9999, found " +
+    return mongo_error(40523, "'" + name +
+                                  "' must evaluate to an integer in the range 1 to 9999, found " +
                                   std::to_string(*integer));
   }
   const bool is_bounded = !is_year && part != kSecondPart && part != kMillisecondPart;
   if (is_bounded && (*integer < -kLimit || *integer >= kLimit)) {
-    return mongo_error(31034, "'" + name + "' must evaluate to a value in the range [-32768, 32767]; "
-                                  "value " + std::to_string(*integer) + " is not in range");
+    return mongo_error(31034, "'" + name +
+                                  "' must evaluate to a value in the range [-32768, 32767]; "
+                                  "value " +
+                                  std::to_string(*integer) + " is not in range");
   }
   return std::optional<std::int64_t>(*integer);
 }
@@ -229,7 +247,8 @@ Result<std::optional<std::int64_t>> read_part(const Args& args, PartIndex part, 
 Status check_parts(const Args& args) {
   const bool is_iso = args.has(kIsoYearPart);
   if (!args.has(kYearPart) && !is_iso) {
-    return mongo_error(40516, "$dateFromParts requires either 'year' or 'isoWeekYear' to be present");
+    return mongo_error(40516,
+                       "$dateFromParts requires either 'year' or 'isoWeekYear' to be present");
   }
   if (args.has(kYearPart) && (is_iso || args.has(kIsoWeekPart) || args.has(kIsoDayPart))) {
     return mongo_error(40489, "$dateFromParts does not allow mixing natural dates with ISO dates");
@@ -277,13 +296,20 @@ Result<Value> timestamp_part(const Args& args) {
 }
 
 constexpr OperatorDefinition kOperators[] = {
-    parsed("$year", parse_part),          parsed("$month", parse_part),
-    parsed("$dayOfMonth", parse_part),    parsed("$hour", parse_part),
-    parsed("$minute", parse_part),        parsed("$second", parse_part),
-    parsed("$millisecond", parse_part),   parsed("$dayOfYear", parse_part),
-    parsed("$dayOfWeek", parse_part),     parsed("$week", parse_part),
-    parsed("$isoDayOfWeek", parse_part),  parsed("$isoWeek", parse_part),
-    parsed("$isoWeekYear", parse_part),   with_names("$dateToParts", kToParts, date_to_parts),
+    parsed("$year", parse_part),
+    parsed("$month", parse_part),
+    parsed("$dayOfMonth", parse_part),
+    parsed("$hour", parse_part),
+    parsed("$minute", parse_part),
+    parsed("$second", parse_part),
+    parsed("$millisecond", parse_part),
+    parsed("$dayOfYear", parse_part),
+    parsed("$dayOfWeek", parse_part),
+    parsed("$week", parse_part),
+    parsed("$isoDayOfWeek", parse_part),
+    parsed("$isoWeek", parse_part),
+    parsed("$isoWeekYear", parse_part),
+    with_names("$dateToParts", kToParts, date_to_parts),
     with_names("$dateFromParts", kFromParts, date_from_parts),
     eager("$tsSecond", 1, timestamp_part<false>),
     eager("$tsIncrement", 1, timestamp_part<true>),

@@ -37,8 +37,9 @@ class DateToStringNode final : public CompositeNode {
     if (date.is_nullish()) return has(3) ? operand(3).evaluate(context) : Value::null();
     if (has(1) && format.is_nullish()) return Value::null();
     RESTITCH_TRY(const std::int64_t millis, coerce_to_millis(date));
-    const std::string_view pattern =
-        has(1) ? format.get_string() : zone.is_utc() ? kUtcFormat : kZonedFormat;
+    const std::string_view pattern = has(1)          ? format.get_string()
+                                     : zone.is_utc() ? kUtcFormat
+                                                     : kZonedFormat;
     RESTITCH_TRY(const std::string text, format_date(millis, pattern, zone));
     return Value::of(text);
   }
@@ -112,7 +113,8 @@ struct TextOperator {
   std::span<const char* const> names;
 };
 
-Result<std::vector<ExpressionPtr>> read_operands(const bson::Element& element, const TextOperator& texts,
+Result<std::vector<ExpressionPtr>> read_operands(const bson::Element& element,
+                                                 const TextOperator& texts,
                                                  const ExpressionCompiler& compiler) {
   if (element.value.type() != Type::kObject) {
     return mongo_error(texts.not_object.code, fill_text(texts.not_object.text, element.name,
@@ -136,7 +138,8 @@ Result<std::vector<ExpressionPtr>> read_operands(const bson::Element& element, c
 }
 
 constexpr const char* kToStringNames[] = {"date", "format", "timezone", "onNull"};
-constexpr const char* kFromStringNames[] = {"dateString", "format", "timezone", "onNull", "onError"};
+constexpr const char* kFromStringNames[] = {"dateString", "format", "timezone", "onNull",
+                                            "onError"};
 constexpr TextOperator kToString = {{18629, "%o only supports an object as its argument"},
                                     {18534, "Unrecognized argument to %o: %a"},
                                     {18628, "Missing '%a' parameter to %o"},

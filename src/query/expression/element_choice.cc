@@ -18,8 +18,10 @@ Result<ElementOrder> ElementOrder::compile(ValueView spec, const CommandContext&
   }
   const auto direction = spec.as_integer();
   if (!direction || (*direction != 1 && *direction != -1)) {
-    return mongo_error(code, "The " + std::string(name) + " element value must be either 1 or -1, or "
-                                 "an object, but found " + bson::to_shell(spec));
+    return mongo_error(code, "The " + std::string(name) +
+                                 " element value must be either 1 or -1, or "
+                                 "an object, but found " +
+                                 bson::to_shell(spec));
   }
   order.descending_ = *direction == -1;
   return order;
@@ -32,7 +34,8 @@ Result<ElementOrder::Key> ElementOrder::key_of(ValueView element) const {
     return key;
   }
   // What is no object has none of the fields.
-  const bson::View document = element.type() == Type::kObject ? element.get_document() : bson::View();
+  const bson::View document =
+      element.type() == Type::kObject ? element.get_document() : bson::View();
   RESTITCH_TRY(key.bytes, pattern_->key_of(document));
   return key;
 }
@@ -45,13 +48,13 @@ bool ElementOrder::less(const Key& a, const Key& b) const {
 
 Result<std::int64_t> element_count(ValueView n) {
   if (!n.is_number()) {
-    return mongo_error(5787902, "Value for 'n' must be of integral type, but found " +
-                                    bson::to_shell(n));
+    return mongo_error(5787902,
+                       "Value for 'n' must be of integral type, but found " + bson::to_shell(n));
   }
   const auto count = n.as_integer();
   if (!count) {
-    return mongo_error(5787903, "Value for 'n' must be of integral type, but found " +
-                                    bson::to_shell(n));
+    return mongo_error(5787903,
+                       "Value for 'n' must be of integral type, but found " + bson::to_shell(n));
   }
   if (*count <= 0) {
     return mongo_error(5787908, "'n' must be greater than 0, found " + std::to_string(*count));

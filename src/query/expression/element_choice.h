@@ -10,7 +10,8 @@
 
 namespace restitch::query {
 
-// A `sortBy` operand ($sortArray, $top…): 1 or -1 orders whole values, an object is a sort pattern for objects.
+// A `sortBy` operand ($sortArray, $top…): 1 or -1 orders whole values, an object is a sort pattern
+// for objects.
 class ElementOrder {
  public:
   // Errors carry `code` when the operand is neither.

@@ -13,13 +13,16 @@ Result<std::string> field_name(const Expression& field, std::string_view name, i
                                int not_string) {
   const auto constant = field.constant();
   if (!constant) {
-    return mongo_error(not_constant, std::string(name) + " requires 'field' to evaluate to a constant, "
+    return mongo_error(not_constant, std::string(name) +
+                                         " requires 'field' to evaluate to a constant, "
                                          "but got a non-constant argument");
   }
   const auto text = constant->as_string();
   if (!text) {
-    return mongo_error(not_string, std::string(name) + " requires 'field' to evaluate to type String, "
-                                       "but got " + type_name(*constant));
+    return mongo_error(not_string, std::string(name) +
+                                       " requires 'field' to evaluate to type String, "
+                                       "but got " +
+                                       type_name(*constant));
   }
   return std::string(*text);
 }
@@ -49,15 +52,18 @@ class GetFieldNode final : public CompositeNode {
   std::string field_;
 };
 
-Result<ExpressionPtr> parse_get_field(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_get_field(const bson::Element& element,
+                                      const ExpressionCompiler& compiler) {
   ExpressionPtr field;
   ExpressionPtr input;
   const auto object = element.value.as_object();
-  const bool has_arguments = object && !object->empty() && object->begin()->name.substr(0, 1) != "$";
+  const bool has_arguments =
+      object && !object->empty() && object->begin()->name.substr(0, 1) != "$";
   if (has_arguments) {
     for (const bson::Element& argument : *object) {
       if (argument.name != "field" && argument.name != "input") {
-        return mongo_error(3041701, "$getField found an unknown argument: " + std::string(argument.name));
+        return mongo_error(3041701,
+                           "$getField found an unknown argument: " + std::string(argument.name));
       }
       ExpressionPtr& target = argument.name == "field" ? field : input;
       RESTITCH_TRY(target, compiler.compile(argument.value));
@@ -106,7 +112,8 @@ class SetFieldNode final : public CompositeNode {
   std::string field_;
 };
 
-Result<ExpressionPtr> parse_set_field(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_set_field(const bson::Element& element,
+                                      const ExpressionCompiler& compiler) {
   const std::string name(element.name);
   const bool sets = name == "$setField";
   if (element.value.type() != Type::kObject) {
@@ -115,10 +122,11 @@ Result<ExpressionPtr> parse_set_field(const bson::Element& element, const Expres
   ExpressionPtr field;
   std::vector<ExpressionPtr> operands(2);
   for (const bson::Element& argument : element.value.get_document()) {
-    const bool is_known = argument.name == "field" || argument.name == "input" ||
-                          (sets && argument.name == "value");
+    const bool is_known =
+        argument.name == "field" || argument.name == "input" || (sets && argument.name == "value");
     if (!is_known) {
-      return mongo_error(4161101, name + " found an unknown argument: " + std::string(argument.name));
+      return mongo_error(4161101,
+                         name + " found an unknown argument: " + std::string(argument.name));
     }
     ExpressionPtr& target = argument.name == "field"   ? field
                             : argument.name == "input" ? operands[0]
@@ -129,7 +137,8 @@ Result<ExpressionPtr> parse_set_field(const bson::Element& element, const Expres
   if (sets && !operands[1]) return mongo_error(4161103, name + " requires 'value' to be specified");
   if (!operands[0]) return mongo_error(4161109, name + " requires 'input' to be specified");
   RESTITCH_TRY(std::string field_text, field_name(*field, name, 4161106, 4161107));
-  return make_folded<SetFieldNode>(compiler.context, name, std::move(field_text), std::move(operands));
+  return make_folded<SetFieldNode>(compiler.context, name, std::move(field_text),
+                                   std::move(operands));
 }
 
 constexpr OperatorDefinition kOperators[] = {

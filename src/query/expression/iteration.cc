@@ -58,7 +58,8 @@ class FilterNodeExpression final : public CompositeNode {
                                      bson::to_shell(value));
     }
     if (*integer < 1) {
-      return mongo_error(327392, "$filter: limit must be greater than 0: " + std::to_string(*integer));
+      return mongo_error(327392,
+                         "$filter: limit must be greater than 0: " + std::to_string(*integer));
     }
     return *integer;
   }
@@ -108,8 +109,8 @@ class ReduceNode final : public CompositeNode {
     RESTITCH_TRY(const ValueView input, operand(0).peek(context, storage));
     if (input.is_nullish()) return Value::null();
     if (input.type() != Type::kArray) {
-      return mongo_error(40080, "$reduce requires that 'input' be an array, found: " +
-                                    bson::to_shell(input));
+      return mongo_error(
+          40080, "$reduce requires that 'input' be an array, found: " + bson::to_shell(input));
     }
     RESTITCH_TRY(Value accumulated, operand(1).evaluate(context));
     for (const bson::Element& element : input.get_document()) {
@@ -125,9 +126,8 @@ class ReduceNode final : public CompositeNode {
   std::size_t value_slot_;
 };
 
-
-
-Result<ExpressionPtr> parse_filter(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_filter(const bson::Element& element,
+                                   const ExpressionCompiler& compiler) {
   if (element.value.type() != Type::kObject) {
     return mongo_error(28646, "$filter only supports an object as its argument");
   }
@@ -173,10 +173,11 @@ Result<ExpressionPtr> parse_map(const bson::Element& element, const ExpressionCo
   return make_folded<MapNode>(compiler.context, slot, std::move(operands));
 }
 
-Result<ExpressionPtr> parse_reduce(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_reduce(const bson::Element& element,
+                                   const ExpressionCompiler& compiler) {
   if (element.value.type() != Type::kObject) {
-    return mongo_error(40075, "$reduce requires an object as an argument, found: " +
-                                  type_name(element.value));
+    return mongo_error(
+        40075, "$reduce requires an object as an argument, found: " + type_name(element.value));
   }
   const bson::View spec = element.value.get_document();
   for (const bson::Element& argument : spec) {
@@ -184,7 +185,8 @@ Result<ExpressionPtr> parse_reduce(const bson::Element& element, const Expressio
       return mongo_error(40076, "$reduce found an unknown argument: " + std::string(argument.name));
     }
   }
-  if (!spec.contains("input")) return mongo_error(40077, "$reduce requires 'input' to be specified");
+  if (!spec.contains("input"))
+    return mongo_error(40077, "$reduce requires 'input' to be specified");
   if (!spec.contains("initialValue")) {
     return mongo_error(40078, "$reduce requires 'initialValue' to be specified");
   }

@@ -14,8 +14,8 @@ using bson::Value;
 using bson::ValueView;
 
 Error not_a_number(const Args& args, ValueView value) {
-  return mongo_error(28765,
-                     std::string(args.name) + " only supports numeric types, not " + type_name(value));
+  return mongo_error(
+      28765, std::string(args.name) + " only supports numeric types, not " + type_name(value));
 }
 
 bool is_negative(ValueView number) { return *number.as_double() < 0; }
@@ -49,7 +49,8 @@ Result<Value> logarithm(const Args& args, int code, double (*function)(double),
   if (a.is_nullish()) return Value::null();
   if (!a.is_number()) return not_a_number(args, a);
   if (*a.as_double() <= 0) {
-    return mongo_error(code, std::string(args.name) + "'s argument must be a positive number, but is " +
+    return mongo_error(code, std::string(args.name) +
+                                 "'s argument must be a positive number, but is " +
                                  bson::to_shell(a));
   }
   if (a.type() == Type::kDecimal128) return Value::of(decimal(a.get_decimal128()));
@@ -67,10 +68,13 @@ Result<Value> logarithm_to_base(const Args& args) {
   const ValueView a = args[0];
   const ValueView base = args[1];
   if (args.any_nullish()) return Value::null();
-  if (!a.is_number()) return mongo_error(28756, "$log's argument must be numeric, not " + type_name(a));
-  if (!base.is_number()) return mongo_error(28757, "$log's base must be numeric, not " + type_name(base));
+  if (!a.is_number())
+    return mongo_error(28756, "$log's argument must be numeric, not " + type_name(a));
+  if (!base.is_number())
+    return mongo_error(28757, "$log's base must be numeric, not " + type_name(base));
   if (*a.as_double() <= 0) {
-    return mongo_error(28758, "$log's argument must be a positive number, but is " + bson::to_shell(a));
+    return mongo_error(28758,
+                       "$log's argument must be a positive number, but is " + bson::to_shell(a));
   }
   if (*base.as_double() <= 0 || *base.as_double() == 1) {
     return mongo_error(28759, "$log's base must be a positive number not equal to 1, but is " +
@@ -101,7 +105,8 @@ Result<Value> power(const Args& args) {
   const ValueView base = args[0];
   const ValueView exponent = args[1];
   if (args.any_nullish()) return Value::null();
-  if (!base.is_number()) return mongo_error(28762, "$pow's base must be numeric, not " + type_name(base));
+  if (!base.is_number())
+    return mongo_error(28762, "$pow's base must be numeric, not " + type_name(base));
   if (!exponent.is_number()) {
     return mongo_error(28763, "$pow's exponent must be numeric, not " + type_name(exponent));
   }
@@ -156,8 +161,8 @@ Result<Value> bounded(const Args& args) {
   const ValueView a = args[0];
   const auto value = a.as_double();
   if (value && !std::isnan(*value) && (*value < domain.low || *value > domain.high)) {
-    return mongo_error(50989, "cannot apply " + std::string(args.name) + " to " + plain_double(*value) +
-                                  ", value must be in " + domain.text);
+    return mongo_error(50989, "cannot apply " + std::string(args.name) + " to " +
+                                  plain_double(*value) + ", value must be in " + domain.text);
   }
   return trigonometric<function>(args);
 }

@@ -32,9 +32,9 @@ Result<ExpressionPtr> parse_random(const bson::Element& element, const Expressio
 
 // No document of this engine carries metadata, so that every known kind is missing.
 Result<ExpressionPtr> parse_meta(const bson::Element& element, const ExpressionCompiler&) {
-  constexpr std::string_view kKinds[] = {"textScore",      "randVal",       "indexKey",      "recordId",
-                                         "geoNearDistance", "geoNearPoint", "sortKey",       "searchScore",
-                                         "searchHighlights", "searchScoreDetails"};
+  constexpr std::string_view kKinds[] = {
+      "textScore",    "randVal", "indexKey",    "recordId",         "geoNearDistance",
+      "geoNearPoint", "sortKey", "searchScore", "searchHighlights", "searchScoreDetails"};
   const auto kind = element.value.as_string();
   if (!kind) return mongo_error(17307, "$meta only supports string arguments");
   if (std::find(std::begin(kKinds), std::end(kKinds), *kind) == std::end(kKinds)) {

@@ -49,12 +49,14 @@ class ArrayNode final : public CompositeNode {
 Status check_member_name(std::string_view name) {
   if (name.empty()) return mongo_error(15998, "FieldPath field names may not be empty strings.");
   if (name.front() == '$') {
-    return mongo_error(16410, "FieldPath field names may not start with '$'. Consider using "
-                              "$getField or $setField.");
+    return mongo_error(16410,
+                       "FieldPath field names may not start with '$'. Consider using "
+                       "$getField or $setField.");
   }
   if (name.find('.') != std::string_view::npos) {
-    return mongo_error(16412, "FieldPath field names may not contain '.'. Consider using "
-                              "$getField or $setField.");
+    return mongo_error(16412,
+                       "FieldPath field names may not contain '.'. Consider using "
+                       "$getField or $setField.");
   }
   return {};
 }
@@ -101,8 +103,8 @@ Result<ExpressionPtr> compile_object(bson::View spec, const ExpressionCompiler& 
     RESTITCH_CHECK(check_member_name(element.name));
     for (const std::string& name : names) {
       if (name == element.name) {
-        return mongo_error(16406, "duplicate field name specified in object literal: " +
-                                      bson::to_shell(spec));
+        return mongo_error(
+            16406, "duplicate field name specified in object literal: " + bson::to_shell(spec));
       }
     }
     RESTITCH_TRY(ExpressionPtr value, compiler.compile(element.value));

@@ -45,9 +45,10 @@ class CompositeNode : public Expression {
   std::vector<ExpressionPtr> operands_;
 };
 
-// Evaluates a node whose operands are all constant, once and for all; other nodes are returned as they are. The
-// evaluation's error is the error.
-Result<ExpressionPtr> fold(std::shared_ptr<const CompositeNode> node, const CommandContext& context);
+// Evaluates a node whose operands are all constant, once and for all; other nodes are returned as
+// they are. The evaluation's error is the error.
+Result<ExpressionPtr> fold(std::shared_ptr<const CompositeNode> node,
+                           const CommandContext& context);
 
 template <typename Node, typename... Arguments>
 Result<ExpressionPtr> make_folded(const CommandContext& context, Arguments&&... arguments) {
@@ -66,7 +67,8 @@ Result<ExpressionPtr> compile_path(std::string_view text, const ExpressionCompil
 Result<ExpressionPtr> compile_object(bson::View spec, const ExpressionCompiler& compiler);
 Result<ExpressionPtr> compile_array(bson::View spec, const ExpressionCompiler& compiler);
 
-// Values at a dotted path as aggregation sees them: arrays map, what is missing is dropped, numbers are names.
+// Values at a dotted path as aggregation sees them: arrays map, what is missing is dropped, numbers
+// are names.
 bson::Value value_at(bson::ValueView value, std::span<const std::string> components);
 
 }  // namespace restitch::query

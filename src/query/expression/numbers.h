@@ -34,13 +34,15 @@ bson::Type wider(bson::Type a, bson::Type b);
 inline bson::Value make_integer(std::int64_t value, bool narrow) {
   const bool fits = value >= std::numeric_limits<std::int32_t>::min() &&
                     value <= std::numeric_limits<std::int32_t>::max();
-  return narrow && fits ? bson::Value::of(static_cast<std::int32_t>(value)) : bson::Value::of(value);
+  return narrow && fits ? bson::Value::of(static_cast<std::int32_t>(value))
+                        : bson::Value::of(value);
 }
 
 // A number with an integral value that fits int32.
 std::optional<std::int32_t> as_int32(bson::ValueView value);
 
-// Exact enough sum of doubles and integers: a running error term is kept (Neumaier), integers are added apart.
+// Exact enough sum of doubles and integers: a running error term is kept (Neumaier), integers are
+// added apart.
 class DoubleSum {
  public:
   void add(double value);
@@ -60,8 +62,8 @@ class DoubleSum {
   Wide integers_ = 0;
 };
 
-// Sum of numbers of all types with MongoDB's result type: the widest type seen, int widening to long and long to double
-// where the value does not fit.
+// Sum of numbers of all types with MongoDB's result type: the widest type seen, int widening to
+// long and long to double where the value does not fit.
 class NumberSum {
  public:
   void add(bson::ValueView number);

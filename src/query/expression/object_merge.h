@@ -7,7 +7,8 @@
 
 namespace restitch::query {
 
-// What $mergeObjects does, one object after the other: later values win, fields keep the place of their first mention.
+// What $mergeObjects does, one object after the other: later values win, fields keep the place of
+// their first mention.
 class ObjectMerge {
  public:
   // Null and missing are skipped; other values than objects are error 40400.

@@ -66,8 +66,8 @@ inline constexpr int kAnyNumber = -1;
 
 enum class Purity : std::uint8_t { kPure, kVolatile };
 
-// One row of the operator table. Either `function` (all operands are evaluated first; positional with the given arity,
-// or named) or `parse` (the operator builds its own node).
+// One row of the operator table. Either `function` (all operands are evaluated first; positional
+// with the given arity, or named) or `parse` (the operator builds its own node).
 struct OperatorDefinition {
   std::string_view name;
   int min_arity = 0;
@@ -124,7 +124,8 @@ OperatorTable variable_operators();
 OperatorTable accumulator_operators();
 OperatorTable miscellaneous_operators();
 
-// Operands of a positional operator: the elements of an array, or the one value. Checks the arity (16020, 28667).
+// Operands of a positional operator: the elements of an array, or the one value. Checks the arity
+// (16020, 28667).
 Result<std::vector<ExpressionPtr>> compile_operands(const OperatorDefinition& definition,
                                                     bson::ValueView spec,
                                                     const ExpressionCompiler& compiler);

@@ -11,7 +11,8 @@ namespace {
 using bson::Value;
 using bson::ValueView;
 
-// Objects only: true with the value (perhaps missing) in `found`, false when an array stands in the way.
+// Objects only: true with the value (perhaps missing) in `found`, false when an array stands in the
+// way.
 bool walk_objects(ValueView at, std::span<const std::string> components, ValueView& found) {
   for (const std::string& component : components) {
     if (at.type() == bson::Type::kArray) return false;
@@ -25,9 +26,7 @@ bool walk_objects(ValueView at, std::span<const std::string> components, ValueVi
   return true;
 }
 
-ValueView root_value(bson::View view) {
-  return {bson::Type::kObject, view.data(), view.size()};
-}
+ValueView root_value(bson::View view) { return {bson::Type::kObject, view.data(), view.size()}; }
 
 class PathNode : public Expression {
  public:
@@ -152,8 +151,9 @@ Result<ExpressionPtr> compile_variable(std::string_view name, std::vector<std::s
   }
   if (name == "USER_ROLES") return make_constant(Value::array(bson::View()));
   if (std::find(kRedactAnswers.begin(), kRedactAnswers.end(), name) != kRedactAnswers.end()) {
-    return make_constant(Value::of(name == "DESCEND" ? "descend" : name == "PRUNE" ? "prune"
-                                                                                   : "keep"));
+    return make_constant(Value::of(name == "DESCEND" ? "descend"
+                                   : name == "PRUNE" ? "prune"
+                                                     : "keep"));
   }
   return mongo_error(17276, "Use of undefined variable: " + std::string(name));
 }

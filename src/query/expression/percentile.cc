@@ -18,24 +18,31 @@ Result<std::vector<double>> read_fractions(ValueView p, const ExpressionCompiler
   RESTITCH_TRY(const ExpressionPtr compiled, compiler.compile(p));
   const auto constant = compiled->constant();
   if (!constant) {
-    return mongo_error(7750300, "The $percentile 'p' field must be an array of constant values, but found: " +
-                                    bson::to_shell(p));
+    return mongo_error(
+        7750300, "The $percentile 'p' field must be an array of constant values, but found: " +
+                     bson::to_shell(p));
   }
   const auto array = constant->as_array();
   if (!array || array->empty()) {
-    return mongo_error(7750301, "The $percentile 'p' field must be an array of numbers from [0.0, 1.0], "
-                                "but found: " + bson::to_shell(p));
+    return mongo_error(7750301,
+                       "The $percentile 'p' field must be an array of numbers from [0.0, 1.0], "
+                       "but found: " +
+                           bson::to_shell(p));
   }
   std::vector<double> out;
   for (const bson::Element& element : *array) {
     const auto fraction = element.value.as_double();
     if (!fraction) {
-      return mongo_error(7750302, "The $percentile 'p' field must be an array of numbers from [0.0, 1.0], "
-                                  "but found: " + bson::to_shell(element.value));
+      return mongo_error(7750302,
+                         "The $percentile 'p' field must be an array of numbers from [0.0, 1.0], "
+                         "but found: " +
+                             bson::to_shell(element.value));
     }
     if (!(*fraction >= 0 && *fraction <= 1)) {
-      return mongo_error(7750303, "The $percentile 'p' field must be an array of numbers from [0.0, 1.0], "
-                                  "but found: " + bson::to_shell(element.value));
+      return mongo_error(7750303,
+                         "The $percentile 'p' field must be an array of numbers from [0.0, 1.0], "
+                         "but found: " +
+                             bson::to_shell(element.value));
     }
     out.push_back(*fraction);
   }
@@ -44,7 +51,8 @@ Result<std::vector<double>> read_fractions(ValueView p, const ExpressionCompiler
 
 }  // namespace
 
-Result<PercentileSpec> parse_percentile(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<PercentileSpec> parse_percentile(const bson::Element& element,
+                                        const ExpressionCompiler& compiler) {
   const std::string name(element.name);
   PercentileSpec spec;
   spec.is_median = name == "$median";
@@ -63,9 +71,10 @@ Result<PercentileSpec> parse_percentile(const bson::Element& element, const Expr
     }
   }
   for (const char* required : {"input", "p", "method"}) {
-    if (object.contains(required) || (spec.is_median && std::string_view(required) == "p")) continue;
-    return mongo_error(40414, "BSON field '" + name + "." + required +
-                                  "' is missing but a required field");
+    if (object.contains(required) || (spec.is_median && std::string_view(required) == "p"))
+      continue;
+    return mongo_error(
+        40414, "BSON field '" + name + "." + required + "' is missing but a required field");
   }
   if (object["method"].as_string() != "approximate") {
     return mongo_error(2, "Currently only 'approximate' can be used as percentile 'method'.");

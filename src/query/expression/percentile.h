@@ -14,11 +14,13 @@ struct PercentileSpec {
   std::vector<double> fractions;
   bool is_median = false;
 };
-// Errors: 40414 missing, 40415 unknown, 7750301 and following for a bad `p`, 2 for another method than "approximate".
-Result<PercentileSpec> parse_percentile(const bson::Element& element, const ExpressionCompiler& compiler);
+// Errors: 40414 missing, 40415 unknown, 7750301 and following for a bad `p`, 2 for another method
+// than "approximate".
+Result<PercentileSpec> parse_percentile(const bson::Element& element,
+                                        const ExpressionCompiler& compiler);
 
-// Discrete percentiles: the smallest value that at least the fraction of all values does not exceed. Other values than
-// numbers are ignored; without any number the answer is null.
+// Discrete percentiles: the smallest value that at least the fraction of all values does not
+// exceed. Other values than numbers are ignored; without any number the answer is null.
 class Percentiles {
  public:
   void add(bson::ValueView value);

@@ -20,13 +20,15 @@ struct Pattern {
 };
 
 // The pattern and options operands; nothing when there is no pattern (null).
-Result<std::optional<Pattern>> read_pattern(const std::string& name, ValueView regex, ValueView options) {
+Result<std::optional<Pattern>> read_pattern(const std::string& name, ValueView regex,
+                                            ValueView options) {
   Pattern pattern;
   if (!options.is_nullish()) {
     const auto text = options.as_string();
     if (!text) return mongo_error(51106, name + " needs 'options' to be of type string");
     if (text->find('\0') != std::string_view::npos) {
-      return mongo_error(51110, name + ": regular expression options cannot contain an embedded null byte");
+      return mongo_error(
+          51110, name + ": regular expression options cannot contain an embedded null byte");
     }
     pattern.options = *text;
   }
@@ -36,8 +38,9 @@ Result<std::optional<Pattern>> read_pattern(const std::string& name, ValueView r
     pattern.text = literal.pattern;
     if (!literal.options.empty()) {
       if (!options.is_nullish()) {
-        return mongo_error(51107, name + ": found regex option(s) specified in both 'regex' and "
-                                         "'option' fields");
+        return mongo_error(51107, name +
+                                      ": found regex option(s) specified in both 'regex' and "
+                                      "'option' fields");
       }
       pattern.options = literal.options;
     }
@@ -63,7 +66,9 @@ class RegexNode final : public CompositeNode {
  public:
   RegexNode(std::string name, RegexResult result, std::vector<ExpressionPtr> operands,
             std::optional<Regex> regex)
-      : CompositeNode(std::move(operands)), name_(std::move(name)), regex_(std::move(regex)),
+      : CompositeNode(std::move(operands)),
+        name_(std::move(name)),
+        regex_(std::move(regex)),
         result_(result) {}
 
   Result<Value> evaluate(EvalContext& context) const override {
@@ -178,7 +183,8 @@ Result<std::vector<ExpressionPtr>> regex_operands(const bson::Element& element,
 }
 
 template <RegexResult result>
-Result<ExpressionPtr> parse_regex(const bson::Element& element, const ExpressionCompiler& compiler) {
+Result<ExpressionPtr> parse_regex(const bson::Element& element,
+                                  const ExpressionCompiler& compiler) {
   const std::string name(element.name);
   RESTITCH_TRY(auto operands, regex_operands(element, compiler));
   std::optional<Regex> regex;
@@ -190,7 +196,8 @@ Result<ExpressionPtr> parse_regex(const bson::Element& element, const Expression
       RESTITCH_TRY(regex, compile_pattern(name, *read));
     }
   }
-  return make_folded<RegexNode>(compiler.context, name, result, std::move(operands), std::move(regex));
+  return make_folded<RegexNode>(compiler.context, name, result, std::move(operands),
+                                std::move(regex));
 }
 
 constexpr OperatorDefinition kOperators[] = {

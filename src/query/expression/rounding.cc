@@ -13,7 +13,8 @@ using bson::Value;
 using bson::ValueView;
 
 Error not_a_number(std::string_view name, int code, ValueView value) {
-  return mongo_error(code, std::string(name) + " only supports numeric types, not " + type_name(value));
+  return mongo_error(code,
+                     std::string(name) + " only supports numeric types, not " + type_name(value));
 }
 
 Result<Value> to_integral(const Args& args, double (*function)(double), Rounding mode) {
@@ -36,7 +37,8 @@ double round_double(double value, int place, Rounding mode) {
   if (place == 0) return mode == Rounding::kHalfEven ? std::nearbyint(value) : std::trunc(value);
   // Beyond the digits of a double nothing changes; before the first digit zero is left.
   constexpr int kDigits = 17;
-  if (value == 0 || place - static_cast<int>(std::floor(std::log10(std::fabs(value)))) > kDigits * 2) {
+  if (value == 0 ||
+      place - static_cast<int>(std::floor(std::log10(std::fabs(value)))) > kDigits * 2) {
     return value;
   }
   const bson::Decimal128 exact = bson::decimal_from_double_exact(value);
@@ -78,12 +80,13 @@ Result<Value> round_to_place(const Args& args, Rounding mode) {
     if (precision.is_nullish()) return Value::null();
     const auto integer = precision.as_integer();
     if (!integer) {
-      return mongo_error(51082, "precision argument to  " + std::string(args.name) +
-                                    " must be a integral value");
+      return mongo_error(
+          51082, "precision argument to  " + std::string(args.name) + " must be a integral value");
     }
     if (*integer < kMinPlace || *integer > kMaxPlace) {
-      return mongo_error(51083, "cannot apply " + std::string(args.name) + " with precision value " +
-                                    std::to_string(*integer) + " value must be in [-20, 100]");
+      return mongo_error(51083, "cannot apply " + std::string(args.name) +
+                                    " with precision value " + std::to_string(*integer) +
+                                    " value must be in [-20, 100]");
     }
     place = *integer;
   }

@@ -60,10 +60,9 @@ Result<Value> difference(const Args& args) {
   if (args.any_nullish()) return Value::null();
   for (std::size_t i = 0; i < 2; ++i) {
     if (args[i].type() == Type::kArray) continue;
-    return mongo_error(i == 0 ? 17048 : 17049,
-                       "both operands of $setDifference must be arrays. " +
-                           std::string(i == 0 ? "First" : "Second") +
-                           " argument is of type: " + type_name(args[i]));
+    return mongo_error(i == 0 ? 17048 : 17049, "both operands of $setDifference must be arrays. " +
+                                                   std::string(i == 0 ? "First" : "Second") +
+                                                   " argument is of type: " + type_name(args[i]));
   }
   ViewSet seen = set_of(args[1].get_document(), args.command.comparator);
   bson::Builder builder;
@@ -76,7 +75,8 @@ Result<Value> difference(const Args& args) {
 Result<Value> equal(const Args& args) {
   for (std::size_t i = 0; i < args.size(); ++i) {
     if (args[i].type() == Type::kArray) continue;
-    return mongo_error(17044, "All operands of $setEquals must be arrays. " + std::to_string(i + 1) +
+    return mongo_error(17044, "All operands of $setEquals must be arrays. " +
+                                  std::to_string(i + 1) +
                                   "-th argument is of type: " + type_name(args[i]));
   }
   const ViewSet first = set_of(args[0].get_document(), args.command.comparator);
@@ -93,10 +93,9 @@ Result<Value> equal(const Args& args) {
 Result<Value> is_subset(const Args& args) {
   for (std::size_t i = 0; i < 2; ++i) {
     if (args[i].type() == Type::kArray) continue;
-    return mongo_error(i == 0 ? 17046 : 17042,
-                       "both operands of $setIsSubset must be arrays. " +
-                           std::string(i == 0 ? "First" : "Second") +
-                           " argument is of type: " + type_name(args[i]));
+    return mongo_error(i == 0 ? 17046 : 17042, "both operands of $setIsSubset must be arrays. " +
+                                                   std::string(i == 0 ? "First" : "Second") +
+                                                   " argument is of type: " + type_name(args[i]));
   }
   const ViewSet larger = set_of(args[1].get_document(), args.command.comparator);
   for (const bson::Element& element : args[0].get_document()) {
@@ -109,16 +108,15 @@ template <bool decisive>
 Result<Value> quantified(const Args& args) {
   const auto array = args[0].as_array();
   if (!array) {
-    return mongo_error(decisive ? 17041 : 17040, std::string(args.name) +
-                                                     "'s argument must be an array, but is " +
-                                                     type_name(args[0]));
+    return mongo_error(
+        decisive ? 17041 : 17040,
+        std::string(args.name) + "'s argument must be an array, but is " + type_name(args[0]));
   }
   for (const bson::Element& element : *array) {
     if (element.value.truthy() == decisive) return Value::of(decisive);
   }
   return Value::of(!decisive);
 }
-
 
 constexpr OperatorDefinition kOperators[] = {
     eager("$setUnion", 0, kAnyNumber, union_of),

@@ -79,12 +79,16 @@ Result<Value> split(const Args& args) {
   const auto text = args[0].as_string();
   const auto separator = args[1].as_string();
   if (!text) {
-    return mongo_error(40085, "$split requires an expression that evaluates to a string as a first "
-                              "argument, found: " + type_name(args[0]));
+    return mongo_error(40085,
+                       "$split requires an expression that evaluates to a string as a first "
+                       "argument, found: " +
+                           type_name(args[0]));
   }
   if (!separator) {
-    return mongo_error(40086, "$split requires an expression that evaluates to a string as a second "
-                              "argument, found: " + type_name(args[1]));
+    return mongo_error(40086,
+                       "$split requires an expression that evaluates to a string as a second "
+                       "argument, found: " +
+                           type_name(args[1]));
   }
   if (separator->empty()) return mongo_error(40087, "$split requires a non-empty separator");
   bson::Builder builder;
@@ -98,10 +102,12 @@ Result<Value> split(const Args& args) {
   return Value::array(std::move(builder).finish());
 }
 
-// White space as $trim knows it without `chars`: ASCII blanks, NUL and the Unicode space separators.
-constexpr std::string_view kBlanks[] = {
-    {"\0", 1}, " ", "\t", "\n", "\v", "\f", "\r", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002",
-    "\u2003", "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a"};
+// White space as $trim knows it without `chars`: ASCII blanks, NUL and the Unicode space
+// separators.
+constexpr std::string_view kBlanks[] = {{"\0", 1}, " ",      "\t",     "\n",     "\v",
+                                        "\f",      "\r",     "\u00a0", "\u1680", "\u2000",
+                                        "\u2001",  "\u2002", "\u2003", "\u2004", "\u2005",
+                                        "\u2006",  "\u2007", "\u2008", "\u2009", "\u200a"};
 
 std::vector<std::string_view> code_points(std::string_view text) {
   std::vector<std::string_view> out;
@@ -199,7 +205,8 @@ Result<Value> replace(const Args& args) {
   return Value::of(out);
 }
 
-constexpr NamedArgument kReplaceNames[] = {{"input", 51749}, {"find", 51748}, {"replacement", 51747}};
+constexpr NamedArgument kReplaceNames[] = {
+    {"input", 51749}, {"find", 51748}, {"replacement", 51747}};
 constexpr NamedArguments kReplace = {{51751, "%o requires an object as an argument, found: %t"},
                                      {51750, "%o found an unknown argument: %a"},
                                      "%o requires '%a' to be specified",
@@ -213,8 +220,8 @@ Result<Value> binary_size(const Args& args) {
   if (args[0].type() == Type::kBinary) {
     return Value::of(static_cast<std::int32_t>(args[0].get_binary().bytes.size()));
   }
-  return mongo_error(51276, "$binarySize requires a string or BinData argument, found: " +
-                                type_name(args[0]));
+  return mongo_error(
+      51276, "$binarySize requires a string or BinData argument, found: " + type_name(args[0]));
 }
 
 constexpr OperatorDefinition kOperators[] = {

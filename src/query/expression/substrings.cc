@@ -28,9 +28,9 @@ Result<Value> substring_bytes(const Args& args) {
   const std::string name(args.name);
   for (std::size_t i = 1; i <= 2; ++i) {
     if (args[i].is_number()) continue;
-    return mongo_error(i == 1 ? 16034 : 16035, name + ":  " + (i == 1 ? "starting index" : "length") +
-                                                   " must be a numeric type (is BSON type " +
-                                                   type_name(args[i]) + ")");
+    return mongo_error(i == 1 ? 16034 : 16035,
+                       name + ":  " + (i == 1 ? "starting index" : "length") +
+                           " must be a numeric type (is BSON type " + type_name(args[i]) + ")");
   }
   const std::int64_t start = truncated(args[1]);
   const std::int64_t length = truncated(args[2]);
@@ -41,14 +41,15 @@ Result<Value> substring_bytes(const Args& args) {
   const auto from = static_cast<std::size_t>(start);
   if (from >= text.size()) return Value::of("");
   if (is_continuation(text[from])) {
-    return mongo_error(28656, name + ":  Invalid range, starting index is a UTF-8 continuation byte.");
+    return mongo_error(28656,
+                       name + ":  Invalid range, starting index is a UTF-8 continuation byte.");
   }
   // A negative length takes everything to the end.
   const std::size_t left = text.size() - from;
   const std::size_t count = length < 0 ? left : std::min(static_cast<std::size_t>(length), left);
   if (from + count < text.size() && is_continuation(text[from + count])) {
-    return mongo_error(28657,
-                       name + ":  Invalid range, ending index is in the middle of a UTF-8 character.");
+    return mongo_error(
+        28657, name + ":  Invalid range, ending index is in the middle of a UTF-8 character.");
   }
   return Value::of(std::string_view(text).substr(from, count));
 }
@@ -65,8 +66,10 @@ Result<Value> substring_code_points(const Args& args) {
     }
     const auto integer = as_int32(args[i]);
     if (!integer) {
-      return mongo_error(code + 1, "$substrCP: " + which + " cannot be represented as a 32-bit "
-                                       "integral value: " + bson::to_shell(args[i]));
+      return mongo_error(code + 1, "$substrCP: " + which +
+                                       " cannot be represented as a 32-bit "
+                                       "integral value: " +
+                                       bson::to_shell(args[i]));
     }
     bounds[i - 1] = *integer;
   }
@@ -82,7 +85,8 @@ Result<Value> substring_code_points(const Args& args) {
 Result<Value> length_in_bytes(const Args& args) {
   const auto text = args[0].as_string();
   if (!text) {
-    return mongo_error(34473, "$strLenBytes requires a string argument, found: " + type_name(args[0]));
+    return mongo_error(34473,
+                       "$strLenBytes requires a string argument, found: " + type_name(args[0]));
   }
   return Value::of(static_cast<std::int32_t>(text->size()));
 }

@@ -32,8 +32,8 @@ inline std::size_t byte_offset(std::string_view text, std::size_t code_points) {
   return at < text.size() ? at : text.size();
 }
 
-// What the string operators accept in place of a string: numbers, dates, timestamps, code, symbols; null and missing
-// give "". Error 16007 for the rest.
+// What the string operators accept in place of a string: numbers, dates, timestamps, code, symbols;
+// null and missing give "". Error 16007 for the rest.
 Result<std::string> coerce_to_string(bson::ValueView value);
 
 // ISO text with milliseconds and Z, for years 0 to 9999 and beyond.

@@ -39,7 +39,8 @@ std::optional<std::int64_t> parse_offset(std::string_view text) {
 }
 
 std::unique_ptr<const icu::BasicTimeZone> find_zone(std::string_view name) {
-  const auto id = icu::UnicodeString::fromUTF8({name.data(), static_cast<std::int32_t>(name.size())});
+  const auto id =
+      icu::UnicodeString::fromUTF8({name.data(), static_cast<std::int32_t>(name.size())});
   UErrorCode status = U_ZERO_ERROR;
   UBool is_system = 0;
   icu::UnicodeString canonical;

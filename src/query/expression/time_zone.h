@@ -6,7 +6,6 @@
 
 #include "base/result.h"
 
-
 namespace restitch::query {
 
 // A fixed offset or a zone of the Olson data base (ICU). Immutable, cheap to copy, thread-safe.
@@ -19,9 +18,11 @@ class TimeZone {
   static TimeZone fixed(std::int64_t offset_millis);
 
   std::int64_t offset_at(std::int64_t utc_millis) const;
-  std::int64_t to_local(std::int64_t utc_millis) const { return utc_millis + offset_at(utc_millis); }
-  // The moment of a wall-clock time. One that occurs twice is the first; one that is skipped counts on from the offset
-  // before the gap.
+  std::int64_t to_local(std::int64_t utc_millis) const {
+    return utc_millis + offset_at(utc_millis);
+  }
+  // The moment of a wall-clock time. One that occurs twice is the first; one that is skipped counts
+  // on from the offset before the gap.
   std::int64_t to_utc(std::int64_t local_millis) const;
   bool is_utc() const { return !zone_ && offset_ == 0; }
 

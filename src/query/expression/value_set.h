@@ -25,7 +25,9 @@ struct ComparatorEqual {
 struct ComparatorLess {
   const Comparator* comparator;
 
-  bool operator()(bson::ValueView a, bson::ValueView b) const { return comparator->compare(a, b) < 0; }
+  bool operator()(bson::ValueView a, bson::ValueView b) const {
+    return comparator->compare(a, b) < 0;
+  }
 };
 
 using ViewSet = std::unordered_set<bson::ValueView, ComparatorHash, ComparatorEqual>;

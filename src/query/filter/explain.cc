@@ -42,8 +42,7 @@ Wording wording_of(const FilterNode& node) {
     return {node.op, kBitNames[static_cast<std::size_t>(node.bit_test)],
             "bitwise operator failed to match", "bitwise operator matched successfully"};
   }
-  const FilterOp op =
-      node.op == FilterOp::kElemMatchValue ? FilterOp::kElemMatchObject : node.op;
+  const FilterOp op = node.op == FilterOp::kElemMatchValue ? FilterOp::kElemMatchObject : node.op;
   for (const Wording& wording : kWordings) {
     if (wording.op == op) return wording;
   }

@@ -6,8 +6,8 @@
 namespace restitch::query {
 namespace {
 
-// The first component of every path of an array filter is the identifier: takes it off and checks that there is
-// only one.
+// The first component of every path of an array filter is the identifier: takes it off and checks
+// that there is only one.
 class IdentifierReader {
  public:
   Status read(FilterNode& node) {
@@ -33,9 +33,10 @@ class IdentifierReader {
     if (!identifier_) {
       identifier_ = std::move(first);
     } else if (*identifier_ != first) {
-      return mongo_error(9, "Error parsing array filter :: caused by :: Expected a single top-level "
-                            "field name, found '" +
-                                *identifier_ + "' and '" + first + "'");
+      return mongo_error(9,
+                         "Error parsing array filter :: caused by :: Expected a single top-level "
+                         "field name, found '" +
+                             *identifier_ + "' and '" + first + "'");
     }
     return {};
   }
@@ -97,7 +98,8 @@ Result<Filter> Filter::compile_array_filter(bson::View query, const CommandConte
   IdentifierReader reader;
   RESTITCH_CHECK(reader.read(*root));
   if (!reader.identifier()) {
-    return mongo_error(9, "Cannot use an expression without a top-level field name in arrayFilters");
+    return mongo_error(9,
+                       "Cannot use an expression without a top-level field name in arrayFilters");
   }
   if (!is_identifier(*reader.identifier())) {
     return mongo_error(2, std::string(kPrefix) +

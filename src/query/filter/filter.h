@@ -18,35 +18,48 @@ class JsonSchema;
 class VariableScope;
 
 enum class FilterOp : std::uint8_t {
-  kAnd, kOr, kNor, kNot,                     // children
-  kEq, kGt, kGte, kLt, kLte,                 // path, operand ($ne is kNot over kEq)
-  kIn,                                       // path, operand: array; regexes: the regex elements ($nin is kNot over kIn)
-  kExists,                                   // path; {$exists: false} is kNot over kExists
-  kType,                                     // path, types / any_number
-  kMod, kRegex, kSize,                       // path
-  kElemMatchObject, kElemMatchValue,         // path, one child ($elemMatch)
-  kBits,                                     // path
-  kExpr,                                     // expression
+  kAnd,
+  kOr,
+  kNor,
+  kNot,  // children
+  kEq,
+  kGt,
+  kGte,
+  kLt,
+  kLte,     // path, operand ($ne is kNot over kEq)
+  kIn,      // path, operand: array; regexes: the regex elements ($nin is kNot over kIn)
+  kExists,  // path; {$exists: false} is kNot over kExists
+  kType,    // path, types / any_number
+  kMod,
+  kRegex,
+  kSize,  // path
+  kElemMatchObject,
+  kElemMatchValue,  // path, one child ($elemMatch)
+  kBits,            // path
+  kExpr,            // expression
   kJsonSchema,
-  kAlwaysTrue, kAlwaysFalse, kSampleRate,
+  kAlwaysTrue,
+  kAlwaysFalse,
+  kSampleRate,
 };
 
 enum class BitTest : std::uint8_t { kAllSet, kAllClear, kAnySet, kAnyClear };
 
-// One node of a compiled filter. `$all` is a kAnd of kEq / kElemMatch nodes, an implicit conjunction is kAnd.
-// Nodes are immutable after compilation; planners may read them.
+// One node of a compiled filter. `$all` is a kAnd of kEq / kElemMatch nodes, an implicit
+// conjunction is kAnd. Nodes are immutable after compilation; planners may read them.
 struct FilterNode {
   FilterOp op = FilterOp::kAlwaysTrue;
-  std::string path;                          // dotted; empty inside kElemMatchValue ("the element itself")
-  std::vector<std::string> components;       // path, split
+  std::string path;  // dotted; empty inside kElemMatchValue ("the element itself")
+  std::vector<std::string> components;  // path, split
   bson::Value operand;
-  std::vector<bson::ValueView> in_values;    // kIn: distinct elements of the operand in comparator order, views into it
-  bool in_has_null = false;                  // kIn: null is among them
+  std::vector<bson::ValueView>
+      in_values;  // kIn: distinct elements of the operand in comparator order, views into it
+  bool in_has_null = false;  // kIn: null is among them
   std::vector<std::unique_ptr<FilterNode>> children;
-  std::vector<Regex> regexes;                // kRegex: one; kIn: those among the operand's elements
-  std::vector<bson::Type> types;             // kType
-  bool any_number = false;                   // kType "number"
-  std::int64_t divisor = 0, remainder = 0;   // kMod; kSize keeps the size in `remainder`
+  std::vector<Regex> regexes;               // kRegex: one; kIn: those among the operand's elements
+  std::vector<bson::Type> types;            // kType
+  bool any_number = false;                  // kType "number"
+  std::int64_t divisor = 0, remainder = 0;  // kMod; kSize keeps the size in `remainder`
   BitTest bit_test = BitTest::kAllSet;
   std::vector<std::uint32_t> bit_positions;  // kBits, sorted
   double sample_rate = 0;
@@ -55,21 +68,24 @@ struct FilterNode {
 };
 
 struct FilterOptions {
-  bool allow_expr = true;           // false in the query of an upsert (224) and in some contexts
+  bool allow_expr = true;  // false in the query of an upsert (224) and in some contexts
   bool allow_where_and_text = false;
   const VariableScope* scope = nullptr;  // variables visible to $expr; read during compilation only
 };
 
-// Which array element satisfied the filter, for the positional operators `$` of updates and projections.
+// Which array element satisfied the filter, for the positional operators `$` of updates and
+// projections.
 struct MatchDetails {
-  std::optional<std::size_t> array_index;   // of the first array on the path of the deciding predicate
+  std::optional<std::size_t>
+      array_index;  // of the first array on the path of the deciding predicate
 };
 
 // A compiled query filter (spec: mongodb-engine §6.2, 6.3, 7). Immutable and thread-safe.
 class Filter {
  public:
   // Errors carry MongoDB's codes and texts. `context` must outlive the filter.
-  static Result<Filter> compile(bson::View query, const CommandContext& context, FilterOptions options = {});
+  static Result<Filter> compile(bson::View query, const CommandContext& context,
+                                FilterOptions options = {});
 
   // Whether the document matches. Evaluation of $expr may fail: that is the error.
   Result<bool> matches(bson::View document, MatchDetails* details = nullptr) const;
@@ -81,7 +97,8 @@ class Filter {
 
   // {$gt: 5, $lt: 9} or a regex, applied to bare values.
   static Result<Filter> compile_operators(bson::ValueView operators, const CommandContext& context);
-  // {"id.x": 1, "id.y": 2}: all top-level paths start with one identifier, which is written to `identifier`.
+  // {"id.x": 1, "id.y": 2}: all top-level paths start with one identifier, which is written to
+  // `identifier`.
   static Result<Filter> compile_array_filter(bson::View query, const CommandContext& context,
                                              std::string* identifier);
 

@@ -61,9 +61,8 @@ bool unordered_equal(bson::ValueView a, bson::ValueView b) {
 }
 
 bool schema_matches(const SchemaNode& node, bson::ValueView value) {
-  return std::all_of(node.rules.begin(), node.rules.end(), [&](const SchemaRule* rule) {
-    return rule->is_satisfied(node, value);
-  });
+  return std::all_of(node.rules.begin(), node.rules.end(),
+                     [&](const SchemaRule* rule) { return rule->is_satisfied(node, value); });
 }
 
 void explain_schema(const SchemaNode& node, bson::ValueView value, bson::Builder& out) {

@@ -34,7 +34,9 @@ bool is_bytewise(bson::Type type) {
   }
 }
 
-bool is_numeric_pair(bson::Type a, bson::Type b) { return bson::is_number(a) && bson::is_number(b); }
+bool is_numeric_pair(bson::Type a, bson::Type b) {
+  return bson::is_number(a) && bson::is_number(b);
+}
 
 bool test_type(const FilterNode& node, bson::Type type) {
   if (node.any_number && bson::is_number(type)) return true;
@@ -164,7 +166,8 @@ bool Matcher::document(const FilterNode& node, bson::View document) {
     case FilterOp::kOr:
     case FilterOp::kNor:
     case FilterOp::kNot:
-      return logical(node, [&](const FilterNode& child) { return this->document(child, document); });
+      return logical(node,
+                     [&](const FilterNode& child) { return this->document(child, document); });
     case FilterOp::kAlwaysTrue:
       return true;
     case FilterOp::kAlwaysFalse:
@@ -238,8 +241,8 @@ bool Matcher::reached(const FilterNode& node, bson::ValueView value, std::size_t
   }
 }
 
-// The next component applies to every element that is an object and, when it is a number, names an element.
-// `outer` is the position in the first array that was entered without a number.
+// The next component applies to every element that is an object and, when it is a number, names an
+// element. `outer` is the position in the first array that was entered without a number.
 bool Matcher::in_array(const FilterNode& node, bson::View array, std::size_t depth,
                        std::size_t outer) {
   const auto index = array_index(node.components[depth]);

@@ -186,8 +186,9 @@ Status read_bits_operand(std::string_view path, const bson::Element& element, Fi
   } else if (const auto array = value.as_array()) {
     RESTITCH_CHECK(add_bit_positions(*array, node.bit_positions));
   } else {
-    return mongo_error(2, std::string(path) + " takes an Array, a number, or a BinData but received: " +
-                              element_text(element));
+    return mongo_error(
+        2, std::string(path) +
+               " takes an Array, a number, or a BinData but received: " + element_text(element));
   }
   std::sort(node.bit_positions.begin(), node.bit_positions.end());
   return {};

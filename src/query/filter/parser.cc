@@ -12,11 +12,12 @@ namespace restitch::query {
 namespace {
 
 constexpr std::array<std::string_view, 31> kFieldOperators = {
-    "$eq",         "$ne",          "$gt",           "$gte",         "$lt",           "$lte",
-    "$in",         "$nin",         "$not",          "$exists",      "$type",         "$mod",
-    "$regex",      "$options",     "$all",          "$elemMatch",   "$size",         "$bitsAllSet",
-    "$bitsAnySet", "$bitsAllClear", "$bitsAnyClear", "$geoWithin",   "$within",       "$geoIntersects",
-    "$near",       "$nearSphere",  "$geoNear",      "$maxDistance", "$minDistance",  "$uniqueDocs",
+    "$eq",           "$ne",        "$gt",          "$gte",           "$lt",
+    "$lte",          "$in",        "$nin",         "$not",           "$exists",
+    "$type",         "$mod",       "$regex",       "$options",       "$all",
+    "$elemMatch",    "$size",      "$bitsAllSet",  "$bitsAnySet",    "$bitsAllClear",
+    "$bitsAnyClear", "$geoWithin", "$within",      "$geoIntersects", "$near",
+    "$nearSphere",   "$geoNear",   "$maxDistance", "$minDistance",   "$uniqueDocs",
     "$geometry"};
 
 bool is_dbref_name(std::string_view name) {
@@ -315,8 +316,7 @@ Status FilterParser::parse_comparison(const FilterNode& path, FilterOp op,
   const bson::ValueView value = element.value;
   if (value.type() == bson::Type::kUndefined) return undefined_operand();
   if (value.type() == bson::Type::kRegex && op != FilterOp::kEq) {
-    return mongo_error(
-        2, "Can't have RegEx as arg to predicate over field '" + path.path + "'.");
+    return mongo_error(2, "Can't have RegEx as arg to predicate over field '" + path.path + "'.");
   }
   FilterNodePtr node = equality_leaf(path, value);
   node->op = op;
@@ -401,8 +401,9 @@ Status FilterParser::parse_regex(const FilterNode& path, bson::View siblings, No
   if (has_options && !literal_options.empty()) {
     return mongo_error(options_first ? 51074 : 51075, "options set in both $regex and $options");
   }
-  RESTITCH_TRY(FilterNodePtr node,
-               regex_leaf(path, bson::Value::regex(pattern, has_options ? options : literal_options)));
+  RESTITCH_TRY(
+      FilterNodePtr node,
+      regex_leaf(path, bson::Value::regex(pattern, has_options ? options : literal_options)));
   out.push_back(std::move(node));
   return {};
 }

@@ -16,8 +16,8 @@ using FilterNodePtr = std::unique_ptr<FilterNode>;
 // Whether `name` is an operator that stands below a field ($gt, $in, $elemMatch and so on).
 bool is_field_operator(std::string_view name);
 
-// Whether an object is a set of operators and not a literal: its first name starts with `$` and it is no DBRef.
-// `incomplete_dbref`: a lone $ref, $id or $db makes a literal, too.
+// Whether an object is a set of operators and not a literal: its first name starts with `$` and it
+// is no DBRef. `incomplete_dbref`: a lone $ref, $id or $db makes a literal, too.
 bool is_operator_object(bson::View object, bool incomplete_dbref = false);
 
 // Reads the query language into filter nodes.

@@ -16,7 +16,8 @@ namespace restitch::query {
 struct SchemaNode;
 using SchemaNodePtr = std::unique_ptr<SchemaNode>;
 
-// One keyword of a schema: whether a value obeys it, and the members of the error object when it does not.
+// One keyword of a schema: whether a value obeys it, and the members of the error object when it
+// does not.
 struct SchemaRule {
   std::string_view keyword;
   bool (*is_present)(const SchemaNode& node);
@@ -55,7 +56,8 @@ struct SchemaDependency {
   SchemaNodePtr schema;  // null: `properties` are required
 };
 
-// A compiled (sub-)schema. `rules` are the keywords present, in the order in which they are checked and reported.
+// A compiled (sub-)schema. `rules` are the keywords present, in the order in which they are checked
+// and reported.
 struct SchemaNode {
   bson::Document source;
   std::vector<const SchemaRule*> rules;
@@ -68,7 +70,8 @@ struct SchemaNode {
 
   bson::Value minimum, maximum, multiple_of;  // missing if absent
   bool exclusive_minimum = false, exclusive_maximum = false;
-  std::optional<std::int64_t> min_length, max_length, min_items, max_items, min_properties, max_properties;
+  std::optional<std::int64_t> min_length, max_length, min_items, max_items, min_properties,
+      max_properties;
   std::optional<Regex> pattern;
 
   bool unique_items = false;

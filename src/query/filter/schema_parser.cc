@@ -62,8 +62,9 @@ Result<std::vector<std::string>> names_operand(std::string_view keyword, bson::V
   for (const bson::Element& item : array) {
     const auto name = item.value.as_string();
     if (!name) {
-      return mongo_error(14, keyword_text(keyword) + " must be an array of strings, but found an "
-                                                     "element of type: " +
+      return mongo_error(14, keyword_text(keyword) +
+                                 " must be an array of strings, but found an "
+                                 "element of type: " +
                                  std::string(bson::alias_of(item.value.type())));
     }
     if (std::find(names.begin(), names.end(), *name) != names.end()) {
@@ -87,7 +88,8 @@ Result<SchemaNodePtr> nested_schema(std::string_view keyword, std::string_view p
 
 class SchemaParser {
  public:
-  explicit SchemaParser(bson::View schema) : schema_(schema), node_(std::make_unique<SchemaNode>()) {
+  explicit SchemaParser(bson::View schema)
+      : schema_(schema), node_(std::make_unique<SchemaNode>()) {
     node_->source = bson::Document(schema);
   }
 
@@ -245,8 +247,8 @@ class SchemaParser {
   }
 
   Status read_rest(const bson::Element& element) {
-    SchemaRest& rest = element.name == "additionalItems" ? node_->additional_items
-                                                         : node_->additional_properties;
+    SchemaRest& rest =
+        element.name == "additionalItems" ? node_->additional_items : node_->additional_properties;
     if (const auto allowed = element.value.as_bool()) {
       rest.forbidden = !*allowed;
       return {};

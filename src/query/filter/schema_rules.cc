@@ -50,9 +50,8 @@ bson::Decimal128 to_decimal(bson::ValueView number) {
 }
 
 std::int64_t code_points(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  });
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
 }
 
 // --- type, enum, encryption ---
@@ -196,7 +195,8 @@ void explain_unique_items(const SchemaNode& node, bson::ValueView value, bson::B
 }
 
 // Position of the first item at or behind `from` that breaks `schema`.
-std::optional<std::size_t> failing_item(const SchemaNode& schema, bson::View array, std::size_t from) {
+std::optional<std::size_t> failing_item(const SchemaNode& schema, bson::View array,
+                                        std::size_t from) {
   std::size_t position = 0;
   for (const bson::Element& item : array) {
     if (position >= from && !schema_matches(schema, item.value)) return position;
@@ -220,7 +220,8 @@ bool items_ok(const SchemaNode& node, bson::ValueView value) {
   return item_tuple_ok(node, value.get_document());
 }
 
-void append_item(const SchemaNode& schema, std::size_t position, bson::View array, bson::Builder& out) {
+void append_item(const SchemaNode& schema, std::size_t position, bson::View array,
+                 bson::Builder& out) {
   out.append("itemIndex", static_cast<std::int32_t>(position));
   append_details(schema, array_element(array, position), out);
 }
@@ -335,7 +336,8 @@ bool pattern_properties_ok(const SchemaNode& node, bson::ValueView value) {
   if (!is_object(value)) return true;
   for (const bson::Element& element : value.get_document()) {
     for (const SchemaPatternProperty& property : node.pattern_properties) {
-      if (property.regex.matches(element.name) && !schema_matches(*property.schema, element.value)) {
+      if (property.regex.matches(element.name) &&
+          !schema_matches(*property.schema, element.value)) {
         return false;
       }
     }
@@ -346,7 +348,8 @@ void explain_pattern_properties(const SchemaNode& node, bson::ValueView value, b
   out.open_array("details");
   for (const bson::Element& element : value.get_document()) {
     for (const SchemaPatternProperty& property : node.pattern_properties) {
-      if (!property.regex.matches(element.name) || schema_matches(*property.schema, element.value)) {
+      if (!property.regex.matches(element.name) ||
+          schema_matches(*property.schema, element.value)) {
         continue;
       }
       out.push_object().append("propertyName", element.name);
@@ -449,9 +452,8 @@ void explain_branches(const std::vector<SchemaNodePtr>& branches, bson::ValueVie
 
 std::size_t matching(const std::vector<SchemaNodePtr>& branches, bson::ValueView value) {
   return static_cast<std::size_t>(
-      std::count_if(branches.begin(), branches.end(), [&](const SchemaNodePtr& branch) {
-        return schema_matches(*branch, value);
-      }));
+      std::count_if(branches.begin(), branches.end(),
+                    [&](const SchemaNodePtr& branch) { return schema_matches(*branch, value); }));
 }
 
 bool all_of_ok(const SchemaNode& node, bson::ValueView value) {

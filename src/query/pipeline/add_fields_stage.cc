@@ -26,7 +26,9 @@ struct FieldTree {
     }
     return nullptr;
   }
-  const Field* find(std::string_view name) const { return const_cast<FieldTree*>(this)->find(name); }
+  const Field* find(std::string_view name) const {
+    return const_cast<FieldTree*>(this)->find(name);
+  }
 };
 
 class FieldWriter {
@@ -49,8 +51,7 @@ class FieldWriter {
     }
     for (std::size_t i = 0; i < tree.fields.size(); ++i) {
       const FieldTree::Field& field = tree.fields[i];
-      const bool is_done =
-          i < 64 ? (written >> i & 1U) != 0 : document.contains(field.name);
+      const bool is_done = i < 64 ? (written >> i & 1U) != 0 : document.contains(field.name);
       if (!is_done) RESTITCH_CHECK(put(builder, field, {}));
     }
     return {};
@@ -68,7 +69,8 @@ class FieldWriter {
   }
 
   // An object is extended, every element of an array is, anything else is replaced by an object.
-  Status put_tree(bson::Builder& builder, std::string_view name, const FieldTree& tree, ValueView present) {
+  Status put_tree(bson::Builder& builder, std::string_view name, const FieldTree& tree,
+                  ValueView present) {
     if (present.type() == Type::kArray) {
       builder.open_array(name);
       for (const bson::Element& element : present.get_document()) {
@@ -123,7 +125,8 @@ class FieldTreeParser {
     for (const bson::Element& element : spec) {
       RESTITCH_CHECK(check_field_path(element.name));
       const std::vector<std::string> components = split_path(element.name);
-      RESTITCH_CHECK(parse_value(components, element.value, tree, prefix + std::string(element.name)));
+      RESTITCH_CHECK(
+          parse_value(components, element.value, tree, prefix + std::string(element.name)));
     }
     return {};
   }
@@ -148,7 +151,8 @@ class FieldTreeParser {
     const auto object = value.as_object();
     if (object && object->empty()) {
       return mongo_error(
-          51270, "An empty sub-projection is not a valid value. Found empty object at path '" + path + "'");
+          51270, "An empty sub-projection is not a valid value. Found empty object at path '" +
+                     path + "'");
     }
     if (object && is_nested(*object)) {
       if (!field->tree) field->tree = std::make_unique<FieldTree>();
@@ -170,8 +174,8 @@ Status make_add_fields(const bson::Element& element, const StageCompiler& compil
   const std::string name(element.name);
   const auto spec = element.value.as_object();
   if (!spec) {
-    return mongo_error(40272, name + " specification stage must be an object, got " +
-                                  type_name(element.value));
+    return mongo_error(
+        40272, name + " specification stage must be an object, got " + type_name(element.value));
   }
   const std::string prefix = "Invalid " + name + " :: caused by :: ";
   if (spec->empty()) {
@@ -180,7 +184,8 @@ Status make_add_fields(const bson::Element& element, const StageCompiler& compil
   FieldTree tree;
   const Status parsed = FieldTreeParser(compiler).parse(*spec, tree, "");
   if (!parsed) {
-    return Error(parsed.error().code(), parsed.error().mongo_code(), prefix + parsed.error().message());
+    return Error(parsed.error().code(), parsed.error().mongo_code(),
+                 prefix + parsed.error().message());
   }
   out.push_back(std::make_shared<AddFieldsStage>(std::move(tree)));
   return {};

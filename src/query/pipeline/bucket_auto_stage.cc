@@ -52,9 +52,11 @@ class BucketAutoStream final : public DocumentStream {
       RESTITCH_TRY(Value key, spec_.group_by->evaluate(context));
       if (key.is_missing()) key = Value::null();
       if (spec_.granularity) RESTITCH_CHECK(check_number(key));
-      memory += static_cast<std::int64_t>(sizeof(Entry) + key.view().raw().size() + document->bytes().size());
+      memory += static_cast<std::int64_t>(sizeof(Entry) + key.view().raw().size() +
+                                          document->bytes().size());
       if (memory > run_->command.memory_limit) {
-        return mongo_error(292, "Exceeded memory limit for $bucketAuto. Pass allowDiskUse:true to opt in.");
+        return mongo_error(
+            292, "Exceeded memory limit for $bucketAuto. Pass allowDiskUse:true to opt in.");
       }
       entries_.push_back({std::move(key), std::move(*document)});
     }
@@ -69,17 +71,24 @@ class BucketAutoStream final : public DocumentStream {
 
   static Status check_number(ValueView key) {
     if (!key.is_number()) {
-      return mongo_error(40258, "$bucketAuto can specify a 'granularity' with numeric boundaries only, but "
-                                "found a value with type: " + type_name(key));
+      return mongo_error(
+          40258,
+          "$bucketAuto can specify a 'granularity' with numeric boundaries only, but "
+          "found a value with type: " +
+              type_name(key));
     }
     const double number = *key.as_double();
     if (std::isnan(number)) {
-      return mongo_error(40259, "$bucketAuto can specify a 'granularity' with numeric boundaries only, but "
-                                "found a NaN");
+      return mongo_error(
+          40259,
+          "$bucketAuto can specify a 'granularity' with numeric boundaries only, but "
+          "found a NaN");
     }
     if (number < 0) {
-      return mongo_error(40260, "$bucketAuto can specify a 'granularity' with non-negative numbers only, but "
-                                "found a negative number");
+      return mongo_error(
+          40260,
+          "$bucketAuto can specify a 'granularity' with non-negative numbers only, but "
+          "found a negative number");
     }
     return {};
   }
@@ -90,12 +99,14 @@ class BucketAutoStream final : public DocumentStream {
     const std::size_t start = at_;
     const bool is_last = ++bucket_ == spec_.buckets;
     std::size_t end = is_last ? entries_.size() : std::min(start + share_, entries_.size());
-    while (end < entries_.size() && comparator.equal(entries_[end].key, entries_[end - 1].key)) ++end;
+    while (end < entries_.size() && comparator.equal(entries_[end].key, entries_[end - 1].key))
+      ++end;
     Value low = entries_[start].key;
     Value high = end < entries_.size() ? entries_[end].key : entries_.back().key;
     if (spec_.granularity) {
       const Granularity& series = *spec_.granularity;
-      low = boundary_ ? *boundary_ : Value::of(series.round_down(*entries_[start].key.view().as_double()));
+      low = boundary_ ? *boundary_
+                      : Value::of(series.round_down(*entries_[start].key.view().as_double()));
       high = Value::of(series.round_up(*entries_[end - 1].key.view().as_double()));
       while (end < entries_.size() && comparator.compare(entries_[end].key, high) < 0) ++end;
       boundary_ = high;
@@ -104,7 +115,8 @@ class BucketAutoStream final : public DocumentStream {
     return summarize(low, high, start, end);
   }
 
-  Result<Document> summarize(const Value& low, const Value& high, std::size_t start, std::size_t end) {
+  Result<Document> summarize(const Value& low, const Value& high, std::size_t start,
+                             std::size_t end) {
     const bson::View nothing;
     EvalContext group = run_->evaluation(nothing);
     RESTITCH_TRY(GroupState state, GroupState::start(spec_.fields, group));
@@ -139,7 +151,8 @@ class BucketAutoStage final : public Stage {
   BucketAutoSpec spec_;
 };
 
-Status read_option(const bson::Element& option, const StageCompiler& compiler, BucketAutoSpec& spec) {
+Status read_option(const bson::Element& option, const StageCompiler& compiler,
+                   BucketAutoSpec& spec) {
   const ValueView value = option.value;
   if (option.name == "groupBy") {
     const auto text = value.as_string();
@@ -147,25 +160,33 @@ Status read_option(const bson::Element& option, const StageCompiler& compiler, B
     const bool is_path = text && text->substr(0, 1) == "$";
     const bool is_call = object && !object->empty() && object->begin()->name.substr(0, 1) == "$";
     if (!is_path && !is_call) {
-      return mongo_error(40239, "The $bucketAuto 'groupBy' field must be defined as a $-prefixed path or an "
-                                "expression object, but found: " + bson::to_shell(value));
+      return mongo_error(
+          40239,
+          "The $bucketAuto 'groupBy' field must be defined as a $-prefixed path or an "
+          "expression object, but found: " +
+              bson::to_shell(value));
     }
     RESTITCH_TRY(spec.group_by, compiler.expression(value));
     return {};
   }
   if (option.name == "buckets") {
     if (!value.is_number()) {
-      return mongo_error(40241, "The $bucketAuto 'buckets' field must be a numeric value, but found type: " +
-                                    type_name(value));
+      return mongo_error(
+          40241, "The $bucketAuto 'buckets' field must be a numeric value, but found type: " +
+                     type_name(value));
     }
     const auto buckets = as_int32(value);
     if (!buckets) {
-      return mongo_error(40242, "The $bucketAuto 'buckets' field must be representable as a 32-bit integer, "
-                                "but found " + bson::to_shell(value));
+      return mongo_error(
+          40242,
+          "The $bucketAuto 'buckets' field must be representable as a 32-bit integer, "
+          "but found " +
+              bson::to_shell(value));
     }
     if (*buckets <= 0) {
-      return mongo_error(40243, "The $bucketAuto 'buckets' field must be greater than 0, but found: " +
-                                    std::to_string(*buckets));
+      return mongo_error(40243,
+                         "The $bucketAuto 'buckets' field must be greater than 0, but found: " +
+                             std::to_string(*buckets));
     }
     spec.buckets = *buckets;
     return {};
@@ -173,8 +194,9 @@ Status read_option(const bson::Element& option, const StageCompiler& compiler, B
   if (option.name == "output") {
     const auto output = value.as_object();
     if (!output) {
-      return mongo_error(40244, "The $bucketAuto 'output' field must be an object, but found type: " +
-                                    type_name(value));
+      return mongo_error(
+          40244,
+          "The $bucketAuto 'output' field must be an object, but found type: " + type_name(value));
     }
     for (const bson::Element& field : *output) {
       RESTITCH_TRY(GroupField compiled, compile_group_field(field, compiler));
@@ -185,13 +207,15 @@ Status read_option(const bson::Element& option, const StageCompiler& compiler, B
   if (option.name == "granularity") {
     const auto name = value.as_string();
     if (!name) {
-      return mongo_error(40261, "The $bucketAuto 'granularity' field must be a string, but found type: " +
-                                    type_name(value));
+      return mongo_error(40261,
+                         "The $bucketAuto 'granularity' field must be a string, but found type: " +
+                             type_name(value));
     }
     RESTITCH_TRY(spec.granularity, Granularity::find(*name));
     return {};
   }
-  return mongo_error(40245, "Unrecognized option to $bucketAuto: " + std::string(option.name) + ".");
+  return mongo_error(40245,
+                     "Unrecognized option to $bucketAuto: " + std::string(option.name) + ".");
 }
 
 Status make_bucket_auto(const bson::Element& element, const StageCompiler& compiler, Stages& out) {
@@ -206,7 +230,8 @@ Status make_bucket_auto(const bson::Element& element, const StageCompiler& compi
     return mongo_error(40246, "$bucketAuto requires 'groupBy' and 'buckets' to be specified.");
   }
   if (!object->contains("output")) {
-    const Document count = bson::make_document("count", bson::make_document("$sum", std::int32_t{1}));
+    const Document count =
+        bson::make_document("count", bson::make_document("$sum", std::int32_t{1}));
     RESTITCH_TRY(GroupField field, compile_group_field(*count.view().begin(), compiler));
     spec.fields.push_back(std::move(field));
   }

@@ -16,20 +16,22 @@ using bson::ValueView;
 class BucketNode final : public CompositeNode {
  public:
   BucketNode(std::vector<Value> boundaries, std::optional<Value> otherwise, ExpressionPtr group_by)
-      : CompositeNode({std::move(group_by)}), boundaries_(std::move(boundaries)),
+      : CompositeNode({std::move(group_by)}),
+        boundaries_(std::move(boundaries)),
         otherwise_(std::move(otherwise)) {}
 
   Result<Value> evaluate(EvalContext& context) const override {
     Value storage;
     RESTITCH_TRY(const ValueView value, operand(0).peek(context, storage));
     const Comparator& comparator = context.command.comparator;
-    const auto above = std::upper_bound(
-        boundaries_.begin(), boundaries_.end(), value,
-        [&](ValueView a, const Value& b) { return comparator.compare(a, b) < 0; });
+    const auto above =
+        std::upper_bound(boundaries_.begin(), boundaries_.end(), value,
+                         [&](ValueView a, const Value& b) { return comparator.compare(a, b) < 0; });
     if (above != boundaries_.begin() && above != boundaries_.end()) return *std::prev(above);
     if (otherwise_) return *otherwise_;
-    return mongo_error(40066, "$switch could not find a matching branch for an input, and no default "
-                              "was specified.");
+    return mongo_error(40066,
+                       "$switch could not find a matching branch for an input, and no default "
+                       "was specified.");
   }
 
  private:
@@ -50,8 +52,10 @@ Status check_group_by(ValueView spec) {
   const bool is_path = text && text->substr(0, 1) == "$";
   const bool is_call = object && !object->empty() && object->begin()->name.substr(0, 1) == "$";
   if (is_path || is_call) return {};
-  return mongo_error(40202, "The $bucket 'groupBy' field must be defined as a $-prefixed path or an "
-                            "expression, but found: " + bson::to_shell(spec) + ".");
+  return mongo_error(40202,
+                     "The $bucket 'groupBy' field must be defined as a $-prefixed path or an "
+                     "expression, but found: " +
+                         bson::to_shell(spec) + ".");
 }
 
 Status read_boundaries(ValueView spec, const StageCompiler& compiler, std::vector<Value>& out) {
@@ -64,22 +68,26 @@ Status read_boundaries(ValueView spec, const StageCompiler& compiler, std::vecto
     RESTITCH_TRY(const ExpressionPtr boundary, compiler.expression(element.value));
     const auto constant = boundary->constant();
     if (!constant) {
-      return mongo_error(40191, "The $bucket 'boundaries' field must be an array of constant values, but "
-                                "found value: " + bson::to_shell(element.value) + ".");
+      return mongo_error(40191,
+                         "The $bucket 'boundaries' field must be an array of constant values, but "
+                         "found value: " +
+                             bson::to_shell(element.value) + ".");
     }
     out.emplace_back(*constant);
   }
   if (out.size() < 2) {
-    return mongo_error(40192, "The $bucket 'boundaries' field must have at least 2 values, but found " +
-                                  std::to_string(out.size()) + " value(s).");
+    return mongo_error(40192,
+                       "The $bucket 'boundaries' field must have at least 2 values, but found " +
+                           std::to_string(out.size()) + " value(s).");
   }
   for (std::size_t i = 1; i < out.size(); ++i) {
     const ValueView lower = out[i - 1];
     const ValueView upper = out[i];
     if (bson::canonical_class(lower.type()) != bson::canonical_class(upper.type())) {
-      return mongo_error(40193, "All values in the the 'boundaries' option to $bucket must have the same "
-                                "type. Found conflicting types " + type_name(lower) + " and " +
-                                    type_name(upper) + ".");
+      return mongo_error(40193,
+                         "All values in the the 'boundaries' option to $bucket must have the same "
+                         "type. Found conflicting types " +
+                             type_name(lower) + " and " + type_name(upper) + ".");
     }
     if (compiler.context.comparator.compare(lower, upper) >= 0) {
       return mongo_error(40194, "The 'boundaries' option to $bucket must be sorted, but elements " +
@@ -101,8 +109,9 @@ Status read_option(const bson::Element& option, const StageCompiler& compiler, B
   if (option.name == "default") {
     RESTITCH_TRY(const ExpressionPtr otherwise, compiler.expression(option.value));
     if (!otherwise->constant()) {
-      return mongo_error(40195, "The $bucket 'default' field must be a constant value, but found: " +
-                                    bson::to_shell(option.value) + ".");
+      return mongo_error(40195,
+                         "The $bucket 'default' field must be a constant value, but found: " +
+                             bson::to_shell(option.value) + ".");
     }
     spec.otherwise = Value(*otherwise->constant());
     return {};
@@ -136,11 +145,13 @@ Status make_bucket(const bson::Element& element, const StageCompiler& compiler, 
   const Comparator& comparator = compiler.context.comparator;
   if (spec.otherwise && comparator.compare(*spec.otherwise, spec.boundaries.front()) >= 0 &&
       comparator.compare(*spec.otherwise, spec.boundaries.back()) < 0) {
-    return mongo_error(40199, "The $bucket 'default' field must be less than the lowest boundary or "
-                              "greater than or equal to the highest boundary.");
+    return mongo_error(40199,
+                       "The $bucket 'default' field must be less than the lowest boundary or "
+                       "greater than or equal to the highest boundary.");
   }
   if (!object->contains("output")) {
-    const bson::Document count = bson::make_document("count", bson::make_document("$sum", std::int32_t{1}));
+    const bson::Document count =
+        bson::make_document("count", bson::make_document("$sum", std::int32_t{1}));
     RESTITCH_TRY(GroupField field, compile_group_field(*count.view().begin(), compiler));
     spec.fields.push_back(std::move(field));
   }
@@ -148,7 +159,8 @@ Status make_bucket(const bson::Element& element, const StageCompiler& compiler, 
                make_folded<BucketNode>(compiler.context, std::move(spec.boundaries),
                                        std::move(spec.otherwise), std::move(spec.group_by)));
   out.push_back(std::make_shared<GroupStage>(std::move(id), std::move(spec.fields)));
-  return append_stage("$sort", Value::of(bson::make_document("_id", std::int32_t{1})), compiler, out);
+  return append_stage("$sort", Value::of(bson::make_document("_id", std::int32_t{1})), compiler,
+                      out);
 }
 
 constexpr StageDefinition kStages[] = {{"$bucket", make_bucket}};

@@ -76,7 +76,9 @@ class ExtremesAccumulator final : public Accumulator {
  private:
   struct Less {
     Comparator comparator;
-    bool operator()(const Value& a, const Value& b) const { return comparator.compare(a, b) * sign < 0; }
+    bool operator()(const Value& a, const Value& b) const {
+      return comparator.compare(a, b) * sign < 0;
+    }
   };
 
   std::size_t n_;
@@ -129,7 +131,8 @@ class OrderedAccumulator final : public Accumulator {
   // Whether a value of this key would be kept.
   bool wants(const std::string& key) const {
     if (entries_.size() < n_) return true;
-    return keeps_top_ ? key < std::prev(entries_.end())->first.first : key >= entries_.begin()->first.first;
+    return keeps_top_ ? key < std::prev(entries_.end())->first.first
+                      : key >= entries_.begin()->first.first;
   }
   void put(std::string key, ValueView value) {
     memory_ += key.size() + value.raw().size() + kPerEntry;
@@ -159,7 +162,10 @@ class OrderedAccumulator final : public Accumulator {
 class OrderedPlan final : public AccumulatorPlan {
  public:
   OrderedPlan(bool keeps_top, ExpressionPtr n, SortPattern pattern, ExpressionPtr output)
-      : keeps_top_(keeps_top), n_(std::move(n)), pattern_(std::move(pattern)), output_(std::move(output)) {}
+      : keeps_top_(keeps_top),
+        n_(std::move(n)),
+        pattern_(std::move(pattern)),
+        output_(std::move(output)) {}
 
   Result<AccumulatorPtr> start(EvalContext& group) const override {
     std::optional<std::int64_t> count;
@@ -186,7 +192,8 @@ class OrderedPlan final : public AccumulatorPlan {
   ExpressionPtr output_;
 };
 
-Result<Plan> compile_counted(const bson::Element& element, Choice choice, const StageCompiler& compiler) {
+Result<Plan> compile_counted(const bson::Element& element, Choice choice,
+                             const StageCompiler& compiler) {
   const std::string name(element.name);
   const auto spec = element.value.as_object();
   if (!spec) {
@@ -197,7 +204,8 @@ Result<Plan> compile_counted(const bson::Element& element, Choice choice, const 
   ExpressionPtr input;
   for (const bson::Element& argument : *spec) {
     if (argument.name != "n" && argument.name != "input") {
-      return mongo_error(5787901, "Unknown argument to " + name + " '" + std::string(argument.name) + "'");
+      return mongo_error(5787901,
+                         "Unknown argument to " + name + " '" + std::string(argument.name) + "'");
     }
     ExpressionPtr& target = argument.name == "n" ? n : input;
     RESTITCH_TRY(target, compiler.expression(argument.value));
@@ -227,11 +235,13 @@ Result<Plan> compile_ordered(const bson::Element& element, const StageCompiler& 
     } else if (argument.name == "sortBy") {
       const auto object = argument.value.as_object();
       if (!object) {
-        return mongo_error(5788604, "expected 'sortBy' to already be an object in the arguments to " + name);
+        return mongo_error(5788604,
+                           "expected 'sortBy' to already be an object in the arguments to " + name);
       }
       RESTITCH_TRY(pattern, SortPattern::compile(*object, compiler.context));
     } else {
-      return mongo_error(5788002, "Unknown argument to " + name + " '" + std::string(argument.name) + "'");
+      return mongo_error(5788002,
+                         "Unknown argument to " + name + " '" + std::string(argument.name) + "'");
     }
   }
   if (has_count && !n) return mongo_error(5788003, "Missing value for 'n'");
@@ -239,7 +249,8 @@ Result<Plan> compile_ordered(const bson::Element& element, const StageCompiler& 
   if (!pattern) return mongo_error(5788005, "Missing value for 'sortBy'");
   if (n && n->constant()) RESTITCH_CHECK(element_count(*n->constant()));
   const bool keeps_top = name == "$top" || name == "$topN";
-  return Plan(std::make_shared<OrderedPlan>(keeps_top, std::move(n), std::move(*pattern), std::move(output)));
+  return Plan(std::make_shared<OrderedPlan>(keeps_top, std::move(n), std::move(*pattern),
+                                            std::move(output)));
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ using bson::ValueView;
 
 class LimitStream final : public DocumentStream {
  public:
-  LimitStream(DocumentStreamPtr input, std::int64_t limit) : input_(std::move(input)), left_(limit) {}
+  LimitStream(DocumentStreamPtr input, std::int64_t limit)
+      : input_(std::move(input)), left_(limit) {}
   Result<std::optional<Document>> next() override {
     if (left_ == 0) return std::optional<Document>();
     // The source is let go with the last document.
@@ -138,8 +139,9 @@ Result<std::int64_t> read_count(const bson::Element& element, int code) {
     const double value = *element.value.as_double();
     constexpr double kLimit = 9223372036854775808.0;
     const bool is_fraction = value > -kLimit && value < kLimit;
-    return mongo_error(code, prefix + (is_fraction ? "Expected an integer: "
-                                                   : "Cannot represent as a 64-bit integer: ") +
+    return mongo_error(code, prefix +
+                                 (is_fraction ? "Expected an integer: "
+                                              : "Cannot represent as a 64-bit integer: ") +
                                  shown);
   }
   if (*count < 0) return mongo_error(code, prefix + "Expected a non-negative number in: " + shown);
@@ -163,7 +165,8 @@ Status make_count(const bson::Element& element, const StageCompiler&, Stages& ou
   const auto field = element.value.as_string();
   if (!field) return mongo_error(40156, "the count field must be a non-empty string");
   if (field->empty()) return mongo_error(40157, "the count field must be a non-empty string");
-  if (field->front() == '$') return mongo_error(40158, "the count field cannot be a $-prefixed path");
+  if (field->front() == '$')
+    return mongo_error(40158, "the count field cannot be a $-prefixed path");
   if (field->find('\0') != std::string_view::npos) {
     return mongo_error(40159, "the count field cannot contain a null byte");
   }
@@ -186,7 +189,8 @@ Status make_sample(const bson::Element& element, const StageCompiler&, Stages& o
     if (!size) return mongo_error(28746, "size argument to $sample must be a number");
   }
   if (!size) return mongo_error(28749, "$sample stage must specify a size");
-  if (!(*size >= 1)) return mongo_error(28747, "size argument to $sample must be a positive integer");
+  if (!(*size >= 1))
+    return mongo_error(28747, "size argument to $sample must be a positive integer");
   constexpr double kMost = 9e18;
   out.push_back(std::make_shared<SampleStage>(static_cast<std::int64_t>(std::min(*size, kMost))));
   return {};

@@ -38,7 +38,8 @@ bson::ValueView object_path(bson::View document, std::span<const std::string> pa
   return at;
 }
 
-bson::Document with_path(bson::View document, std::span<const std::string> path, bson::ValueView value) {
+bson::Document with_path(bson::View document, std::span<const std::string> path,
+                         bson::ValueView value) {
   bson::Builder builder;
   write(builder, document, path, value);
   return std::move(builder).finish();

@@ -110,12 +110,15 @@ Status make_facet(const bson::Element& element, const StageCompiler& compiler, S
   std::vector<Facet> facets;
   for (const bson::Element& member : *object) {
     if (member.name.substr(0, 1) == "$") {
-      return mongo_error(16410, "FieldPath field names may not start with '$'. Consider using $getField or "
-                                "$setField.");
+      return mongo_error(
+          16410,
+          "FieldPath field names may not start with '$'. Consider using $getField or "
+          "$setField.");
     }
     if (member.name.find('.') != std::string_view::npos) {
-      return mongo_error(16412, "FieldPath field names may not contain '.'. Consider using $getField or "
-                                "$setField.");
+      return mongo_error(16412,
+                         "FieldPath field names may not contain '.'. Consider using $getField or "
+                         "$setField.");
     }
     if (member.value.type() != Type::kArray) {
       return mongo_error(40170, "arguments to $facet must be arrays, " + std::string(member.name) +

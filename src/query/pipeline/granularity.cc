@@ -69,7 +69,8 @@ std::vector<double> renard(std::size_t step) {
   return out;
 }
 
-// IEC 60063: the coarse series have two digits with a few historical values, the fine ones follow the formula.
+// IEC 60063: the coarse series have two digits with a few historical values, the fine ones follow
+// the formula.
 std::vector<double> e_series(int count) {
   static const std::vector<double> kE24 = {10, 11, 12, 13, 15, 16, 18, 20, 22, 24, 27, 30,
                                            33, 36, 39, 43, 47, 51, 56, 62, 68, 75, 82, 91};
@@ -96,7 +97,8 @@ std::vector<double> e_series(int count) {
 Result<std::shared_ptr<const Granularity>> Granularity::find(std::string_view name) {
   using Pointer = std::shared_ptr<const Granularity>;
   if (name == "POWERSOF2") return Pointer(std::make_shared<PowersOfTwo>());
-  if (name == "1-2-5") return Pointer(std::make_shared<PreferredNumbers>(std::vector<double>{1, 2, 5}));
+  if (name == "1-2-5")
+    return Pointer(std::make_shared<PreferredNumbers>(std::vector<double>{1, 2, 5}));
   constexpr std::pair<std::string_view, std::size_t> kRenard[] = {
       {"R5", 16}, {"R10", 8}, {"R20", 4}, {"R40", 2}, {"R80", 1}};
   for (const auto& [series, step] : kRenard) {

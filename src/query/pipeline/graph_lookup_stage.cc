@@ -30,7 +30,9 @@ struct GraphSpec {
 class GraphSearch {
  public:
   GraphSearch(const GraphSpec& spec, std::string_view database, RunContext& run)
-      : spec_(spec), database_(database), run_(run),
+      : spec_(spec),
+        database_(database),
+        run_(run),
         asked_(make_value_container<OwnedValueSet>(run.command.comparator)),
         seen_ids_(make_value_container<OwnedValueSet>(run.command.comparator)) {}
 
@@ -66,7 +68,8 @@ class GraphSearch {
   Status visit_level(std::int64_t depth) {
     const Document query = equality_query(spec_.connect_to, frontier_, spec_.restriction);
     frontier_.clear();
-    RESTITCH_TRY(const DocumentStreamPtr stream, run_.environment->open(database_, spec_.collection, query));
+    RESTITCH_TRY(const DocumentStreamPtr stream,
+                 run_.environment->open(database_, spec_.collection, query));
     StreamReader reader(*stream, run_.command);
     while (true) {
       RESTITCH_TRY(auto document, reader.next());
@@ -128,11 +131,13 @@ Status read_max_depth(ValueView value, GraphSpec& spec) {
   }
   const double approximate = *value.as_double();
   if (approximate < 0) {
-    return mongo_error(40101, "maxDepth requires a nonnegative argument, found: " + bson::to_shell(value));
+    return mongo_error(40101,
+                       "maxDepth requires a nonnegative argument, found: " + bson::to_shell(value));
   }
   spec.max_depth = value.as_integer();
   if (!spec.max_depth) {
-    return mongo_error(40102, "maxDepth could not be represented as a long long: " + bson::to_shell(value));
+    return mongo_error(
+        40102, "maxDepth could not be represented as a long long: " + bson::to_shell(value));
   }
   return {};
 }
@@ -147,13 +152,15 @@ Status read_option(const bson::Element& option, const StageCompiler& compiler, G
   if (name == "restrictSearchWithMatch") {
     const auto query = option.value.as_object();
     if (!query) {
-      return mongo_error(40185, "restrictSearchWithMatch must be an object, found " + type_name(option.value));
+      return mongo_error(
+          40185, "restrictSearchWithMatch must be an object, found " + type_name(option.value));
     }
     spec.restriction = Document(*query);
     const auto filter = Filter::compile(spec.restriction, compiler.context);
     if (!filter) {
-      return mongo_error(40186, "Failed to parse 'restrictSearchWithMatch' option to $graphLookup: " +
-                                    filter.error().message());
+      return mongo_error(40186,
+                         "Failed to parse 'restrictSearchWithMatch' option to $graphLookup: " +
+                             filter.error().message());
     }
     return {};
   }
@@ -162,8 +169,8 @@ Status read_option(const bson::Element& option, const StageCompiler& compiler, G
   if (!is_known) return mongo_error(40104, "Unknown argument to $graphLookup: " + name);
   const auto text = option.value.as_string();
   if (!text) {
-    return mongo_error(40103, "expected string as argument for " + name + ", found: " +
-                                  bson::to_shell(option.value));
+    return mongo_error(40103, "expected string as argument for " + name +
+                                  ", found: " + bson::to_shell(option.value));
   }
   if (name == "from") {
     spec.collection = *text;
@@ -173,7 +180,9 @@ Status read_option(const bson::Element& option, const StageCompiler& compiler, G
   if (name == "connectToField") {
     spec.connect_to = *text;
   } else {
-    auto& path = name == "as" ? spec.as : name == "connectFromField" ? spec.connect_from : spec.depth_field;
+    auto& path = name == "as"                 ? spec.as
+                 : name == "connectFromField" ? spec.connect_from
+                                              : spec.depth_field;
     path = split_path(*text);
   }
   return {};
@@ -187,10 +196,11 @@ Status make_graph_lookup(const bson::Element& element, const StageCompiler& comp
   }
   GraphSpec spec;
   for (const bson::Element& option : *object) RESTITCH_CHECK(read_option(option, compiler, spec));
-  if (spec.collection.empty() || !spec.start || spec.connect_from.empty() || spec.connect_to.empty() ||
-      spec.as.empty()) {
-    return mongo_error(40105, "$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and "
-                              "'connectToField' to be specified.");
+  if (spec.collection.empty() || !spec.start || spec.connect_from.empty() ||
+      spec.connect_to.empty() || spec.as.empty()) {
+    return mongo_error(40105,
+                       "$graphLookup requires 'from', 'as', 'startWith', 'connectFromField', and "
+                       "'connectToField' to be specified.");
   }
   out.push_back(std::make_shared<GraphLookupStage>(std::move(spec), compiler.options.database));
   return {};

@@ -16,7 +16,9 @@ class SimplePlan final : public AccumulatorPlan {
   SimplePlan(AccumulatorFactory factory, ExpressionPtr argument)
       : factory_(factory), argument_(std::move(argument)) {}
 
-  Result<AccumulatorPtr> start(EvalContext& group) const override { return factory_(group.command); }
+  Result<AccumulatorPtr> start(EvalContext& group) const override {
+    return factory_(group.command);
+  }
   Status feed(Accumulator& accumulator, EvalContext& document) const override {
     Value storage;
     RESTITCH_TRY(const ValueView value, argument_->peek(document, storage));
@@ -67,8 +69,10 @@ Result<std::shared_ptr<const AccumulatorPlan>> compile_plan(const bson::Element&
   const std::string name(element.name);
   if (name == "$count") {
     const auto object = element.value.as_object();
-    if (!object || !object->empty()) return mongo_error(9, "$count takes no arguments, i.e. $count:{}");
-    return Plan(std::make_shared<SimplePlan>(find_accumulator("$sum"), make_constant(Value::of(std::int32_t{1}))));
+    if (!object || !object->empty())
+      return mongo_error(9, "$count takes no arguments, i.e. $count:{}");
+    return Plan(std::make_shared<SimplePlan>(find_accumulator("$sum"),
+                                             make_constant(Value::of(std::int32_t{1}))));
   }
   if (name == "$median" || name == "$percentile") {
     RESTITCH_TRY(PercentileSpec spec, parse_percentile(element, compiler.expressions()));
@@ -88,7 +92,8 @@ Result<std::shared_ptr<const AccumulatorPlan>> compile_plan(const bson::Element&
 
 }  // namespace
 
-Result<GroupField> compile_group_field(const bson::Element& element, const StageCompiler& compiler) {
+Result<GroupField> compile_group_field(const bson::Element& element,
+                                       const StageCompiler& compiler) {
   const std::string name(element.name);
   if (name.find('.') != std::string::npos) {
     return mongo_error(40235, "The field name '" + name + "' cannot contain '.'");
@@ -131,15 +136,18 @@ Result<std::int64_t> GroupState::feed(std::span<const GroupField> fields, EvalCo
     const std::size_t after = accumulator.memory();
     growth += static_cast<std::int64_t>(after) - static_cast<std::int64_t>(before);
     if (static_cast<std::int64_t>(after) > document.command.memory_limit) {
-      return mongo_error(146, fields[i].operator_name + " used too much memory and cannot spill to disk. "
-                                  "Memory limit: " + std::to_string(document.command.memory_limit) + " bytes");
+      return mongo_error(146, fields[i].operator_name +
+                                  " used too much memory and cannot spill to disk. "
+                                  "Memory limit: " +
+                                  std::to_string(document.command.memory_limit) + " bytes");
     }
   }
   return growth;
 }
 
 void GroupState::append_results(std::span<const GroupField> fields, bson::Builder& builder) const {
-  for (std::size_t i = 0; i < fields.size(); ++i) builder.append(fields[i].name, accumulators_[i]->result());
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    builder.append(fields[i].name, accumulators_[i]->result());
 }
 
 }  // namespace restitch::query

@@ -8,7 +8,8 @@
 
 namespace restitch::query {
 
-// One computed field of $group, $bucket and their kin: how its accumulator starts and what it is fed.
+// One computed field of $group, $bucket and their kin: how its accumulator starts and what it is
+// fed.
 class AccumulatorPlan {
  public:
   virtual ~AccumulatorPlan() = default;

@@ -12,8 +12,12 @@ using bson::ValueView;
 
 class GroupStream final : public DocumentStream {
  public:
-  GroupStream(DocumentStreamPtr input, const Expression& id, std::span<const GroupField> fields, RunPtr run)
-      : input_(std::move(input)), id_(id), fields_(fields), run_(std::move(run)),
+  GroupStream(DocumentStreamPtr input, const Expression& id, std::span<const GroupField> fields,
+              RunPtr run)
+      : input_(std::move(input)),
+        id_(id),
+        fields_(fields),
+        run_(std::move(run)),
         groups_(make_value_container<ValueMap<GroupState>>(run_->command.comparator)) {}
 
   Result<std::optional<Document>> next() override {
@@ -45,8 +49,9 @@ class GroupStream final : public DocumentStream {
       RESTITCH_TRY(const std::int64_t growth, group->feed(fields_, context));
       memory_ += growth;
       if (memory_ > run_->command.memory_limit) {
-        return mongo_error(292, "Exceeded memory limit for $group, but didn't allow external sort. Pass "
-                                "allowDiskUse:true to opt in.");
+        return mongo_error(292,
+                           "Exceeded memory limit for $group, but didn't allow external sort. Pass "
+                           "allowDiskUse:true to opt in.");
       }
     }
   }

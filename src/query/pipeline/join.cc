@@ -16,7 +16,8 @@ ValueView null_for_nullish(ValueView value) { return value.is_nullish() ? kNull 
 
 }  // namespace
 
-void collect_local_values(ValueView value, std::span<const std::string> path, std::vector<Value>& out) {
+void collect_local_values(ValueView value, std::span<const std::string> path,
+                          std::vector<Value>& out) {
   if (value.type() == Type::kArray) {
     for (const bson::Element& element : value.get_document()) {
       if (path.empty()) {
@@ -38,11 +39,13 @@ void collect_local_values(ValueView value, std::span<const std::string> path, st
   collect_local_values(value.get_document().find(path.front()), path.subspan(1), out);
 }
 
-void collect_foreign_values(ValueView value, std::span<const std::string> path, std::vector<ValueView>& out) {
+void collect_foreign_values(ValueView value, std::span<const std::string> path,
+                            std::vector<ValueView>& out) {
   if (path.empty()) {
     out.push_back(null_for_nullish(value));
     if (value.type() == Type::kArray) {
-      for (const bson::Element& element : value.get_document()) out.push_back(null_for_nullish(element.value));
+      for (const bson::Element& element : value.get_document())
+        out.push_back(null_for_nullish(element.value));
     }
     return;
   }

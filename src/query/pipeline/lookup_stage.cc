@@ -21,7 +21,7 @@ struct LookupSpec {
   std::string database;
   std::string collection;
   std::vector<std::string> as;
-  std::vector<std::string> local;    // empty: no equality
+  std::vector<std::string> local;  // empty: no equality
   std::string foreign_text;
   std::vector<std::string> foreign;
   std::optional<CorrelatedPipeline> pipeline;
@@ -35,8 +35,10 @@ class MatchList {
   Status add(bson::View document) {
     builder_.push(document);
     if (builder_.size() > bson::kMaxInternalDocumentBytes) {
-      return mongo_error(4568, "Total size of documents in from matching pipeline's $lookup stage exceeds "
-                               "maximum document size");
+      return mongo_error(
+          4568,
+          "Total size of documents in from matching pipeline's $lookup stage exceeds "
+          "maximum document size");
     }
     return {};
   }
@@ -80,8 +82,8 @@ class PipelineLookupStream final : public DocumentStream {
   CorrelatedPipeline::Cache cache_;
 };
 
-// Joins by equality: the keys of a batch of documents go into one query, whose results are handed out through a hash
-// table. Batches grow, so that a small limit behind the stage stays cheap.
+// Joins by equality: the keys of a batch of documents go into one query, whose results are handed
+// out through a hash table. Batches grow, so that a small limit behind the stage stays cheap.
 class EqualityLookupStream final : public DocumentStream {
  public:
   EqualityLookupStream(DocumentStreamPtr input, const LookupSpec& spec, RunPtr run)
@@ -160,7 +162,8 @@ class EqualityLookupStream final : public DocumentStream {
     takers_.clear();
     for (const ValueView& value : values_) {
       const auto found = keys.find(value);
-      if (found != keys.end()) takers_.insert(takers_.end(), found->second.begin(), found->second.end());
+      if (found != keys.end())
+        takers_.insert(takers_.end(), found->second.begin(), found->second.end());
     }
     std::sort(takers_.begin(), takers_.end());
     takers_.erase(std::unique(takers_.begin(), takers_.end()), takers_.end());
@@ -177,9 +180,10 @@ class EqualityLookupStream final : public DocumentStream {
   Result<Value> finish(Outer& outer) {
     if (!spec_.pipeline) return std::move(outer.matches).finish();
     RESTITCH_TRY(auto variables, spec_.pipeline->bind(outer.document, *run_));
-    RESTITCH_TRY(const DocumentStreamPtr found,
-                 spec_.pipeline->run_over(std::make_unique<VectorStream>(std::move(outer.candidates)), *run_,
-                                          std::move(variables)));
+    RESTITCH_TRY(
+        const DocumentStreamPtr found,
+        spec_.pipeline->run_over(std::make_unique<VectorStream>(std::move(outer.candidates)), *run_,
+                                 std::move(variables)));
     MatchList matches;
     RESTITCH_CHECK(read_all(*found, run_->command, matches));
     return std::move(matches).finish();
@@ -202,7 +206,8 @@ class LookupStage final : public Stage {
 
   Result<DocumentStreamPtr> open(DocumentStreamPtr input, const RunPtr& run) const override {
     if (spec_.has_equality()) {
-      return DocumentStreamPtr(std::make_unique<EqualityLookupStream>(std::move(input), spec_, run));
+      return DocumentStreamPtr(
+          std::make_unique<EqualityLookupStream>(std::move(input), spec_, run));
     }
     return DocumentStreamPtr(std::make_unique<PipelineLookupStream>(std::move(input), spec_, run));
   }
@@ -235,8 +240,8 @@ Status read_from(ValueView value, const StageCompiler& compiler, LookupSpec& spe
 Result<std::string_view> read_field(const bson::Element& option) {
   const auto text = option.value.as_string();
   if (!text) {
-    return mongo_error(9, "$lookup argument '" + element_text(option) + "' must be a string, is type " +
-                              type_name(option.value));
+    return mongo_error(9, "$lookup argument '" + element_text(option) +
+                              "' must be a string, is type " + type_name(option.value));
   }
   RESTITCH_CHECK(check_field_path(*text));
   return *text;
@@ -247,21 +252,26 @@ Status finish_spec(ValueView pipeline, ValueView let, bool has_from, const bson:
                    const StageCompiler& compiler, LookupSpec& spec) {
   if (!has_from) {
     const auto stages = pipeline.as_array();
-    const bool brings_documents = stages && !stages->empty() &&
-                                  stages->begin()->value.as_object().value_or(bson::View()).contains("$documents");
+    const bool brings_documents =
+        stages && !stages->empty() &&
+        stages->begin()->value.as_object().value_or(bson::View()).contains("$documents");
     if (!brings_documents) {
-      return mongo_error(9, "missing 'from' option to $lookup stage specification: " + bson::to_shell(given));
+      return mongo_error(
+          9, "missing 'from' option to $lookup stage specification: " + bson::to_shell(given));
     }
   }
   if (spec.as.empty()) {
     return mongo_error(9, "must specify 'as' field for a $lookup");
   }
   if (pipeline.is_missing() && (spec.local.empty() || spec.foreign.empty())) {
-    return mongo_error(9, "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be "
-                          "specified");
+    return mongo_error(
+        9,
+        "$lookup requires either 'pipeline' or both 'localField' and 'foreignField' to be "
+        "specified");
   }
   if (spec.local.empty() != spec.foreign.empty()) {
-    return mongo_error(9, "$lookup requires both or neither of 'localField' and 'foreignField' to be specified");
+    return mongo_error(
+        9, "$lookup requires both or neither of 'localField' and 'foreignField' to be specified");
   }
   if (pipeline.is_missing()) {
     if (!let.is_missing()) {
@@ -269,15 +279,16 @@ Status finish_spec(ValueView pipeline, ValueView let, bool has_from, const bson:
     }
     return {};
   }
-  RESTITCH_TRY(spec.pipeline, CorrelatedPipeline::compile(pipeline, let, compiler, spec.collection));
+  RESTITCH_TRY(spec.pipeline,
+               CorrelatedPipeline::compile(pipeline, let, compiler, spec.collection));
   return {};
 }
 
 Status make_lookup(const bson::Element& element, const StageCompiler& compiler, Stages& out) {
   const auto object = element.value.as_object();
   if (!object) {
-    return mongo_error(9, "the $lookup specification must be an Object, but found " +
-                              type_name(element.value));
+    return mongo_error(
+        9, "the $lookup specification must be an Object, but found " + type_name(element.value));
   }
   LookupSpec spec;
   ValueView pipeline;
@@ -294,13 +305,16 @@ Status make_lookup(const bson::Element& element, const StageCompiler& compiler, 
       pipeline = option.value;
     } else if (option.name == "let") {
       if (option.value.type() != Type::kObject) {
-        return mongo_error(9, "$lookup argument '" + element_text(option) + "' must be an object, is type " +
-                                  type_name(option.value));
+        return mongo_error(9, "$lookup argument '" + element_text(option) +
+                                  "' must be an object, is type " + type_name(option.value));
       }
       let = option.value;
-    } else if (option.name == "as" || option.name == "localField" || option.name == "foreignField") {
+    } else if (option.name == "as" || option.name == "localField" ||
+               option.name == "foreignField") {
       RESTITCH_TRY(const std::string_view text, read_field(option));
-      auto& path = option.name == "as" ? spec.as : option.name == "localField" ? spec.local : spec.foreign;
+      auto& path = option.name == "as"           ? spec.as
+                   : option.name == "localField" ? spec.local
+                                                 : spec.foreign;
       path = split_path(text);
       if (option.name == "foreignField") spec.foreign_text = text;
     } else {

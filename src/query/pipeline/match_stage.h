@@ -9,9 +9,11 @@ namespace restitch::query {
 
 class MatchStage final : public DocumentStage {
  public:
-  static Result<std::shared_ptr<const MatchStage>> compile(bson::View query, const StageCompiler& compiler);
+  static Result<std::shared_ptr<const MatchStage>> compile(bson::View query,
+                                                           const StageCompiler& compiler);
 
-  Result<std::optional<bson::Document>> apply(bson::Document document, RunContext& run) const override;
+  Result<std::optional<bson::Document>> apply(bson::Document document,
+                                              RunContext& run) const override;
   StageKind kind() const override { return StageKind::kMatch; }
   bool lets_filter_pass(const std::set<std::string>&) const override { return true; }
 

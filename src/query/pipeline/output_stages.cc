@@ -61,12 +61,16 @@ class MergeStage final : public Stage {
         continue;
       }
       if (key.is_nullish()) {
-        return mongo_error(51132, "$merge write error: 'on' field cannot be missing, null, undefined or an "
-                                  "array");
+        return mongo_error(
+            51132,
+            "$merge write error: 'on' field cannot be missing, null, undefined or an "
+            "array");
       }
       if (key.type() == Type::kArray) {
-        return mongo_error(51185, "$merge write error: 'on' field cannot be missing, null, undefined or an "
-                                  "array");
+        return mongo_error(
+            51185,
+            "$merge write error: 'on' field cannot be missing, null, undefined or an "
+            "array");
       }
     }
     return document;
@@ -102,8 +106,11 @@ Status make_out(const bson::Element& element, const StageCompiler& compiler, Sta
   const auto database = object->find("db").as_string();
   const auto collection = object->find("coll").as_string();
   if (!database || !collection || object->count() != 2) {
-    return mongo_error(16994, "If an object is passed to $out it must have exactly 2 fields: 'db' and 'coll'. "
-                              "Found: " + bson::to_shell(*object));
+    return mongo_error(
+        16994,
+        "If an object is passed to $out it must have exactly 2 fields: 'db' and 'coll'. "
+        "Found: " +
+            bson::to_shell(*object));
   }
   out.push_back(std::make_shared<OutStage>(std::string(*database), std::string(*collection)));
   return {};
@@ -135,8 +142,8 @@ Status read_into(ValueView value, const StageCompiler& compiler, MergeInput& inp
   const auto object = value.as_object();
   const auto collection = object ? object->find("coll").as_string() : std::nullopt;
   if (!collection) {
-    return mongo_error(51178, "$merge 'into' field must be a string or an object, but found " +
-                                  type_name(value));
+    return mongo_error(
+        51178, "$merge 'into' field must be a string or an object, but found " + type_name(value));
   }
   input.spec.database = object->find("db").as_string().value_or(compiler.options.database);
   input.spec.collection = *collection;
@@ -150,8 +157,9 @@ Status read_on(ValueView value, MergeSpec& spec) {
   }
   const auto array = value.as_array();
   if (!array) {
-    return mongo_error(51186, "$merge 'on' field  must be either a string or an array of strings, but found " +
-                                  type_name(value));
+    return mongo_error(
+        51186, "$merge 'on' field  must be either a string or an array of strings, but found " +
+                   type_name(value));
   }
   for (const bson::Element& element : *array) {
     const auto field = element.value.as_string();
@@ -165,7 +173,8 @@ Status read_on(ValueView value, MergeSpec& spec) {
     spec.on.emplace_back(*field);
   }
   if (spec.on.empty()) {
-    return mongo_error(51187, "If explicitly specifying $merge 'on', must include at least one field");
+    return mongo_error(51187,
+                       "If explicitly specifying $merge 'on', must include at least one field");
   }
   return {};
 }
@@ -179,8 +188,9 @@ Status read_when_matched(ValueView value, MergeSpec& spec) {
   }
   const auto name = value.as_string();
   if (!name) {
-    return mongo_error(51191, "$merge 'whenMatched' field must be either a string or an array, but found " +
-                                  type_name(value));
+    return mongo_error(
+        51191, "$merge 'whenMatched' field must be either a string or an array, but found " +
+                   type_name(value));
   }
   constexpr std::pair<std::string_view, When> kNames[] = {{"merge", When::kMerge},
                                                           {"replace", When::kReplace},
@@ -205,28 +215,31 @@ Status read_when_not_matched(ValueView value, MergeSpec& spec) {
   } else if (name == "fail") {
     spec.when_not_matched = When::kFail;
   } else {
-    return mongo_error(name ? 2 : 14, "Enumeration value '" +
-                                          (name ? std::string(*name) : bson::to_shell(value)) +
-                                          "' for field '$merge.whenNotMatched' is not a valid value.");
+    return mongo_error(name ? 2 : 14,
+                       "Enumeration value '" + (name ? std::string(*name) : bson::to_shell(value)) +
+                           "' for field '$merge.whenNotMatched' is not a valid value.");
   }
   return {};
 }
 
-Status read_merge_option(const bson::Element& option, const StageCompiler& compiler, MergeInput& input) {
+Status read_merge_option(const bson::Element& option, const StageCompiler& compiler,
+                         MergeInput& input) {
   if (option.name == "into") return read_into(option.value, compiler, input);
   if (option.name == "on") return read_on(option.value, input.spec);
   if (option.name == "whenMatched") return read_when_matched(option.value, input.spec);
   if (option.name == "whenNotMatched") return read_when_not_matched(option.value, input.spec);
   if (option.name == "let") {
     if (option.value.type() != Type::kObject) {
-      return mongo_error(14, "BSON field '$merge.let' is the wrong type '" + type_name(option.value) +
-                                 "', expected type 'object'");
+      return mongo_error(14, "BSON field '$merge.let' is the wrong type '" +
+                                 type_name(option.value) + "', expected type 'object'");
     }
     input.let = option.value;
     return {};
   }
-  if (option.name == "targetCollectionVersion" || option.name == "allowMergeOnNullishValues") return {};
-  return mongo_error(40415, "BSON field '$merge." + std::string(option.name) + "' is an unknown field.");
+  if (option.name == "targetCollectionVersion" || option.name == "allowMergeOnNullishValues")
+    return {};
+  return mongo_error(40415,
+                     "BSON field '$merge." + std::string(option.name) + "' is an unknown field.");
 }
 
 Status check_modes(const MergeInput& input) {
@@ -235,16 +248,18 @@ Status check_modes(const MergeInput& input) {
   constexpr std::string_view kMatched[] = {"merge", "replace", "keepExisting", "fail", "pipeline"};
   constexpr std::string_view kNotMatched[] = {"insert", "discard", "fail"};
   const auto matched = kMatched[static_cast<std::size_t>(spec.when_matched)];
-  const bool inserts_only = spec.when_matched == Matched::kKeepExisting || spec.when_matched == Matched::kFail;
+  const bool inserts_only =
+      spec.when_matched == Matched::kKeepExisting || spec.when_matched == Matched::kFail;
   if (inserts_only && spec.when_not_matched != MergeSpec::WhenNotMatched::kInsert) {
-    return mongo_error(51181, "Combination of $merge modes 'whenMatched: " + std::string(matched) +
-                                  "' and 'whenNotMatched: " +
-                                  std::string(kNotMatched[static_cast<std::size_t>(spec.when_not_matched)]) +
-                                  "' is not supported");
+    return mongo_error(
+        51181, "Combination of $merge modes 'whenMatched: " + std::string(matched) +
+                   "' and 'whenNotMatched: " +
+                   std::string(kNotMatched[static_cast<std::size_t>(spec.when_not_matched)]) +
+                   "' is not supported");
   }
   if (!input.let.is_missing() && spec.when_matched != Matched::kPipeline) {
-    return mongo_error(51199, "Cannot use 'let' variables with 'whenMatched: " + std::string(matched) +
-                                  "' mode");
+    return mongo_error(
+        51199, "Cannot use 'let' variables with 'whenMatched: " + std::string(matched) + "' mode");
   }
   return {};
 }
@@ -254,7 +269,8 @@ Status make_merge(const bson::Element& element, const StageCompiler& compiler, S
   input.spec.when_matched = MergeSpec::WhenMatched::kMerge;
   input.spec.when_not_matched = MergeSpec::WhenNotMatched::kInsert;
   if (const auto object = element.value.as_object()) {
-    for (const bson::Element& option : *object) RESTITCH_CHECK(read_merge_option(option, compiler, input));
+    for (const bson::Element& option : *object)
+      RESTITCH_CHECK(read_merge_option(option, compiler, input));
   } else if (element.value.type() == Type::kString) {
     RESTITCH_CHECK(read_into(element.value, compiler, input));
   } else {
@@ -283,12 +299,14 @@ Status make_merge(const bson::Element& element, const StageCompiler& compiler, S
     }
     RESTITCH_CHECK(Pipeline::compile(input.spec.pipeline, compiler.context, std::move(options)));
   }
-  out.push_back(std::make_shared<MergeStage>(std::move(input.spec), std::move(names), std::move(let)));
+  out.push_back(
+      std::make_shared<MergeStage>(std::move(input.spec), std::move(names), std::move(let)));
   return {};
 }
 
 constexpr std::uint32_t kOutput = kLastOnly | kNotInFacet | kNotInSub;
-constexpr StageDefinition kStages[] = {{"$out", make_out, kOutput}, {"$merge", make_merge, kOutput}};
+constexpr StageDefinition kStages[] = {{"$out", make_out, kOutput},
+                                       {"$merge", make_merge, kOutput}};
 
 }  // namespace
 

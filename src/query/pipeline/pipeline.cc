@@ -38,7 +38,8 @@ class DocumentStageStream final : public DocumentStream {
 // The end of a pipeline: keeps the stages alive and checks the size of what comes out.
 class OutputStream final : public DocumentStream {
  public:
-  OutputStream(DocumentStreamPtr input, Stages stages) : stages_(std::move(stages)), input_(std::move(input)) {}
+  OutputStream(DocumentStreamPtr input, Stages stages)
+      : stages_(std::move(stages)), input_(std::move(input)) {}
 
   Result<std::optional<Document>> next() override {
     RESTITCH_TRY(auto document, input_->next());
@@ -59,10 +60,11 @@ using StageMap = std::unordered_map<std::string_view, const StageDefinition*>;
 StageMap all_stages() {
   StageMap map;
   for (const StageTable table :
-       {match_stages(), projection_stages(), field_stages(), root_stages(), order_stages(), cut_stages(),
-        group_stages(), bucket_stages(), auto_bucket_stages(), unwind_stages(), lookup_stages(),
-        graph_lookup_stages(), facet_stages(), union_stages(), output_stages(), redact_stages(),
-        source_stages()}) {
+       {match_stages(),       projection_stages(), field_stages(),  root_stages(),
+        order_stages(),       cut_stages(),        group_stages(),  bucket_stages(),
+        auto_bucket_stages(), unwind_stages(),     lookup_stages(), graph_lookup_stages(),
+        facet_stages(),       union_stages(),      output_stages(), redact_stages(),
+        source_stages(),      window_stages(),     fill_stages(),   densify_stages()}) {
     for (const StageDefinition& definition : table) map.emplace(definition.name, &definition);
   }
   return map;
@@ -73,11 +75,13 @@ Result<bson::Element> only_member(ValueView stage) {
   if (!object) return mongo_error(14, "Each element of the 'pipeline' array must be an object");
   auto at = object->begin();
   if (at == object->end()) {
-    return mongo_error(40323, "A pipeline stage specification object must contain exactly one field.");
+    return mongo_error(40323,
+                       "A pipeline stage specification object must contain exactly one field.");
   }
   const bson::Element element = *at;
   if (++at != object->end()) {
-    return mongo_error(40323, "A pipeline stage specification object must contain exactly one field.");
+    return mongo_error(40323,
+                       "A pipeline stage specification object must contain exactly one field.");
   }
   return element;
 }
@@ -137,7 +141,8 @@ void bound_sorts(Stages& stages) {
       }
       std::int64_t limit;
       if (stages[j]->kind() == StageKind::kLimit &&
-          !__builtin_add_overflow(skipped, static_cast<const LimitStage*>(stages[j].get())->limit(), &limit)) {
+          !__builtin_add_overflow(skipped, static_cast<const LimitStage*>(stages[j].get())->limit(),
+                                  &limit)) {
         stages[i] = static_cast<const SortStage*>(stages[i].get())->limited(limit);
       }
       break;
@@ -157,7 +162,8 @@ const StageDefinition* find_stage(std::string_view name) {
   return found == map.end() ? nullptr : found->second;
 }
 
-Status append_stage(std::string_view name, ValueView spec, const StageCompiler& compiler, Stages& out) {
+Status append_stage(std::string_view name, ValueView spec, const StageCompiler& compiler,
+                    Stages& out) {
   return find_stage(name)->factory(bson::Element{name, spec}, compiler, out);
 }
 
@@ -181,7 +187,8 @@ Result<Pipeline> compile_sub_pipeline(ValueView stages, const StageCompiler& com
   return Pipeline::compile(stages.get_document(), compiler.context, std::move(options));
 }
 
-Result<Pipeline> Pipeline::compile(bson::View stages, const CommandContext& context, PipelineOptions options) {
+Result<Pipeline> Pipeline::compile(bson::View stages, const CommandContext& context,
+                                   PipelineOptions options) {
   Pipeline pipeline;
   pipeline.context_ = &context;
   const StageCompiler compiler{context, options};
@@ -191,7 +198,8 @@ Result<Pipeline> Pipeline::compile(bson::View stages, const CommandContext& cont
     RESTITCH_TRY(const bson::Element element, only_member(at->value));
     const StageDefinition* definition = find_stage(element.name);
     if (definition == nullptr) {
-      return mongo_error(40324, "Unrecognized pipeline stage name: '" + std::string(element.name) + "'");
+      return mongo_error(40324,
+                         "Unrecognized pipeline stage name: '" + std::string(element.name) + "'");
     }
     const bool is_last = ++at == end;
     RESTITCH_CHECK(check_use(*definition, options.use));
@@ -219,7 +227,8 @@ Result<Document> Pipeline::transform(bson::View document) const {
   RunContext context{nullptr, *context_, {}};
   Document out(document);
   for (const StagePtr& stage : stages_) {
-    RESTITCH_TRY(auto changed, static_cast<const DocumentStage&>(*stage).apply(std::move(out), context));
+    RESTITCH_TRY(auto changed,
+                 static_cast<const DocumentStage&>(*stage).apply(std::move(out), context));
     RESTITCH_ASSERT(changed.has_value());
     out = std::move(*changed);
   }
@@ -260,13 +269,16 @@ Pipeline::Pushdown Pipeline::take_pushdown() {
   return out;
 }
 
-bool Pipeline::starts_with_source() const { return !stages_.empty() && stages_.front()->is_source(); }
+bool Pipeline::starts_with_source() const {
+  return !stages_.empty() && stages_.front()->is_source();
+}
 
 bool Pipeline::writes() const { return !stages_.empty() && stages_.back()->is_writer(); }
 
 bool Pipeline::is_deterministic() const {
-  return std::all_of(stages_.begin(), stages_.end(),
-                     [](const StagePtr& stage) { return stage->is_deterministic() && !stage->is_writer(); });
+  return std::all_of(stages_.begin(), stages_.end(), [](const StagePtr& stage) {
+    return stage->is_deterministic() && !stage->is_writer();
+  });
 }
 
 }  // namespace restitch::query

@@ -24,43 +24,53 @@ class DocumentStream {
 };
 using DocumentStreamPtr = std::unique_ptr<DocumentStream>;
 
-struct MergeSpec {                        // $merge, validated
+struct MergeSpec {  // $merge, validated
   std::string database, collection;
   std::vector<std::string> on;
-  enum class WhenMatched : std::uint8_t { kMerge, kReplace, kKeepExisting, kFail, kPipeline } when_matched;
+  enum class WhenMatched : std::uint8_t {
+    kMerge,
+    kReplace,
+    kKeepExisting,
+    kFail,
+    kPipeline
+  } when_matched;
   enum class WhenNotMatched : std::uint8_t { kInsert, kDiscard, kFail } when_not_matched;
-  bson::Document pipeline;                // array, for kPipeline
-  bson::Document let;                     // values already evaluated per document are passed to merge()
+  bson::Document pipeline;  // array, for kPipeline
+  bson::Document let;       // values already evaluated per document are passed to merge()
 };
 
-// What stages need from the engine that runs the pipeline. All calls are made from the thread that pulls.
+// What stages need from the engine that runs the pipeline. All calls are made from the thread that
+// pulls.
 class PipelineEnvironment {
  public:
   virtual ~PipelineEnvironment() = default;
-  // Documents of a collection that match `filter` (an empty stream if there is no such collection; a view is
-  // resolved). Used by $lookup, $graphLookup, $unionWith.
+  // Documents of a collection that match `filter` (an empty stream if there is no such collection;
+  // a view is resolved). Used by $lookup, $graphLookup, $unionWith.
   virtual Result<DocumentStreamPtr> open(std::string_view database, std::string_view collection,
                                          bson::View filter) = 0;
-  // $out: replaces the collection's contents atomically with what was written between begin and commit.
-  virtual Status out(std::string_view database, std::string_view collection, DocumentStream& input) = 0;
+  // $out: replaces the collection's contents atomically with what was written between begin and
+  // commit.
+  virtual Status out(std::string_view database, std::string_view collection,
+                     DocumentStream& input) = 0;
   // $merge for one batch of documents with their evaluated `let` values.
   virtual Status merge(const MergeSpec& spec, bson::View document, bson::View let_values) = 0;
   // $collStats, $indexStats, $currentOp: one-off sources; error 40324-like if the engine has none.
-  virtual Result<std::vector<bson::Document>> statistics(std::string_view stage, bson::View spec) = 0;
+  virtual Result<std::vector<bson::Document>> statistics(std::string_view stage,
+                                                         bson::View spec) = 0;
 };
 
 enum class PipelineUse : std::uint8_t {
-  kAggregate,      // command
-  kSub,            // inside $lookup, $facet, $unionWith
-  kUpdate,         // pipeline-style update: $set, $unset, $project, $replaceWith and their synonyms only
-  kChangeStream,   // behind $changeStream: the stages of mongodb-engine §12
+  kAggregate,  // command
+  kSub,        // inside $lookup, $facet, $unionWith
+  kUpdate,  // pipeline-style update: $set, $unset, $project, $replaceWith and their synonyms only
+  kChangeStream,  // behind $changeStream: the stages of mongodb-engine §12
 };
 
 struct PipelineOptions {
   PipelineUse use = PipelineUse::kAggregate;
-  std::string database;              // names in $lookup etc. refer to it
-  std::string collection;            // "" for aggregate: 1
-  VariableScope scope;               // variables visible from outside (a sub-pipeline's `let`)
+  std::string database;    // names in $lookup etc. refer to it
+  std::string collection;  // "" for aggregate: 1
+  VariableScope scope;     // variables visible from outside (a sub-pipeline's `let`)
 };
 
 class Stage;
@@ -69,7 +79,8 @@ class Stage;
 class Pipeline {
  public:
   // `stages` is the array. `context` must outlive the pipeline.
-  static Result<Pipeline> compile(bson::View stages, const CommandContext& context, PipelineOptions options);
+  static Result<Pipeline> compile(bson::View stages, const CommandContext& context,
+                                  PipelineOptions options);
 
   // Runs over `input` (ignored by pipelines that start with $documents or a statistics stage).
   // `variables` are the values of options.scope; kept by value.
@@ -79,21 +90,23 @@ class Pipeline {
   // Single document through a pipeline of per-document stages (kUpdate).
   Result<bson::Document> transform(bson::View document) const;
 
-  // What an engine may serve from its indexes instead of a whole scan. The stages concerned are removed from the
-  // pipeline and must be honoured by the input that is passed to run().
+  // What an engine may serve from its indexes instead of a whole scan. The stages concerned are
+  // removed from the pipeline and must be honoured by the input that is passed to run().
   struct Pushdown {
     bson::Document filter;                    // {} if none
     bson::Document sort;                      // {} if none
     std::optional<std::int64_t> skip, limit;  // in the order: sort, skip, limit
-    bool count_only = false;                  // nothing of the documents is read (a leading $count / $group with constants)
+    bool count_only =
+        false;  // nothing of the documents is read (a leading $count / $group with constants)
   };
   Pushdown take_pushdown();
   // Only the filter of leading $match stages, for a source that knows nothing else.
   bson::Document take_filter();
 
-  bool starts_with_source() const;            // $documents, $collStats, …: no collection is scanned
-  bool is_deterministic() const;              // neither $sample nor a writing stage; the same input gives the same output
-  bool writes() const;                        // ends in $out or $merge
+  bool starts_with_source() const;  // $documents, $collStats, …: no collection is scanned
+  bool is_deterministic()
+      const;            // neither $sample nor a writing stage; the same input gives the same output
+  bool writes() const;  // ends in $out or $merge
   bool empty() const { return stages_.empty(); }
 
  private:

@@ -28,7 +28,8 @@ class ProjectStage final : public DocumentStage {
 
   bool lets_filter_pass(const std::set<std::string>& fields) const override {
     for (const std::string& field : fields) {
-      if (exposure_.inclusive ? !exposure_.kept.contains(field) : exposure_.touched.contains(field)) {
+      if (exposure_.inclusive ? !exposure_.kept.contains(field)
+                              : exposure_.touched.contains(field)) {
         return false;
       }
     }
@@ -63,8 +64,8 @@ Status make_project(const bson::Element& element, const StageCompiler& compiler,
   const auto spec = element.value.as_object();
   if (!spec) return mongo_error(15969, "$project specification must be an object");
   RESTITCH_TRY(Projection projection,
-               Projection::compile(*spec, ProjectionDialect::kAggregation, compiler.context, nullptr,
-                                   &compiler.options.scope));
+               Projection::compile(*spec, ProjectionDialect::kAggregation, compiler.context,
+                                   nullptr, &compiler.options.scope));
   Exposure exposure = exposure_of(*spec, projection.is_inclusive());
   out.push_back(std::make_shared<ProjectStage>(std::move(projection), std::move(exposure)));
   return {};
@@ -81,8 +82,8 @@ Result<std::vector<std::string>> unset_paths(ValueView spec) {
   for (const bson::Element& element : *array) {
     const auto path = element.value.as_string();
     if (!path) {
-      return mongo_error(31120,
-                         "$unset specification must be a string or an array containing only string values");
+      return mongo_error(
+          31120, "$unset specification must be a string or an array containing only string values");
     }
     paths.emplace_back(*path);
   }
@@ -98,9 +99,8 @@ Status make_unset(const bson::Element& element, const StageCompiler& compiler, S
   bson::Builder builder;
   for (const std::string& path : paths) builder.append(path, false);
   const Document spec = std::move(builder).finish();
-  auto projection =
-      Projection::compile(spec, ProjectionDialect::kAggregation, compiler.context, nullptr,
-                          &compiler.options.scope);
+  auto projection = Projection::compile(spec, ProjectionDialect::kAggregation, compiler.context,
+                                        nullptr, &compiler.options.scope);
   if (!projection) {
     const Error& error = projection.error();
     constexpr std::string_view kForeign = "Invalid $project";

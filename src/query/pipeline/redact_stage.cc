@@ -12,7 +12,8 @@ using bson::ValueView;
 // Decides on a document and on every document inside it.
 class Redactor {
  public:
-  Redactor(const Expression& expression, EvalContext& context) : expression_(expression), context_(context) {}
+  Redactor(const Expression& expression, EvalContext& context)
+      : expression_(expression), context_(context) {}
 
   // Nothing when the document is pruned.
   Result<std::optional<Document>> redact(bson::View document) {
@@ -23,8 +24,10 @@ class Redactor {
     if (text == "keep") return std::optional(Document(document));
     if (text == "prune") return std::optional<Document>();
     if (text != "descend") {
-      return mongo_error(17053, "$redact's expression should not return anything aside from the variables "
-                                "$$KEEP, $$DESCEND, and $$PRUNE, but returned " + bson::to_shell(answer));
+      return mongo_error(17053,
+                         "$redact's expression should not return anything aside from the variables "
+                         "$$KEEP, $$DESCEND, and $$PRUNE, but returned " +
+                             bson::to_shell(answer));
     }
     bson::Builder builder;
     for (const bson::Element& element : document) RESTITCH_CHECK(put(element, builder));

@@ -13,17 +13,19 @@ using bson::ValueView;
 // $replaceRoot and $replaceWith.
 class ReplaceRootStage final : public DocumentStage {
  public:
-  ReplaceRootStage(ExpressionPtr root, std::string what) : root_(std::move(root)), what_(std::move(what)) {}
+  ReplaceRootStage(ExpressionPtr root, std::string what)
+      : root_(std::move(root)), what_(std::move(what)) {}
 
   Result<std::optional<Document>> apply(Document document, RunContext& run) const override {
     EvalContext context = run.evaluation(document);
     Value storage;
     RESTITCH_TRY(const ValueView value, root_->peek(context, storage));
     if (const auto object = value.as_object()) return std::optional(Document(*object));
-    return mongo_error(40228, what_ + " expression must evaluate to an object, but resulting value was: " +
-                                  (value.is_missing() ? "MISSING" : bson::to_shell(value)) +
-                                  ". Type of resulting value: '" + type_name(value) +
-                                  "'. Input document: " + bson::to_shell(document.view()));
+    return mongo_error(40228,
+                       what_ + " expression must evaluate to an object, but resulting value was: " +
+                           (value.is_missing() ? "MISSING" : bson::to_shell(value)) +
+                           ". Type of resulting value: '" + type_name(value) +
+                           "'. Input document: " + bson::to_shell(document.view()));
   }
 
  private:
@@ -40,8 +42,9 @@ Status make_replace_root(const bson::Element& element, const StageCompiler& comp
   ExpressionPtr root;
   for (const bson::Element& argument : *spec) {
     if (argument.name != "newRoot") {
-      return mongo_error(40230, "unrecognized option to $replaceRoot stage: " + std::string(argument.name) +
-                                    ", only valid option is 'newRoot'.");
+      return mongo_error(
+          40230, "unrecognized option to $replaceRoot stage: " + std::string(argument.name) +
+                     ", only valid option is 'newRoot'.");
     }
     RESTITCH_TRY(root, compiler.expression(argument.value));
   }

@@ -59,9 +59,10 @@ class SortStream final : public DocumentStream {
     }
     memory_ += size_of(entry);
     if (memory_ > run_->command.memory_limit) {
-      return mongo_error(292, "Sort exceeded memory limit of " + std::to_string(run_->command.memory_limit) +
-                                  " bytes, but did not opt in to external sorting. Aborting operation. "
-                                  "Pass allowDiskUse:true to opt in.");
+      return mongo_error(
+          292, "Sort exceeded memory limit of " + std::to_string(run_->command.memory_limit) +
+                   " bytes, but did not opt in to external sorting. Aborting operation. "
+                   "Pass allowDiskUse:true to opt in.");
     }
     entries_.push_back(std::move(entry));
     if (limit_) std::push_heap(entries_.begin(), entries_.end());
@@ -69,7 +70,8 @@ class SortStream final : public DocumentStream {
   }
 
   static std::int64_t size_of(const Entry& entry) {
-    return static_cast<std::int64_t>(sizeof(Entry) + entry.key.size() + entry.document.bytes().size());
+    return static_cast<std::int64_t>(sizeof(Entry) + entry.key.size() +
+                                     entry.document.bytes().size());
   }
 
   DocumentStreamPtr input_;
@@ -91,26 +93,31 @@ Status make_sort(const bson::Element& element, const StageCompiler& compiler, St
 }
 
 // The groups of a value with their sizes, largest first.
-Status make_sort_by_count(const bson::Element& element, const StageCompiler& compiler, Stages& out) {
+Status make_sort_by_count(const bson::Element& element, const StageCompiler& compiler,
+                          Stages& out) {
   const bson::ValueView spec = element.value;
   if (const auto object = spec.as_object()) {
     if (object->empty() || object->begin()->name.substr(0, 1) != "$") {
-      return mongo_error(40147, "the sortByCount field must be defined as a $-prefixed path or an "
-                                "expression inside an object");
+      return mongo_error(40147,
+                         "the sortByCount field must be defined as a $-prefixed path or an "
+                         "expression inside an object");
     }
   } else if (const auto text = spec.as_string()) {
     if (text->substr(0, 1) != "$") {
-      return mongo_error(40148, "the sortByCount field must be defined as a $-prefixed path or an "
-                                "expression inside an object");
+      return mongo_error(40148,
+                         "the sortByCount field must be defined as a $-prefixed path or an "
+                         "expression inside an object");
     }
   } else {
-    return mongo_error(40149, "the sortByCount field must be specified as a string or as an object");
+    return mongo_error(40149,
+                       "the sortByCount field must be specified as a string or as an object");
   }
   bson::Builder group;
   group.append("_id", spec);
   group.open_object("count").append("$sum", std::int32_t{1}).close();
   RESTITCH_CHECK(append_stage("$group", bson::Value::of(std::move(group).finish()), compiler, out));
-  return append_stage("$sort", bson::Value::of(bson::make_document("count", std::int32_t{-1})), compiler, out);
+  return append_stage("$sort", bson::Value::of(bson::make_document("count", std::int32_t{-1})),
+                      compiler, out);
 }
 
 constexpr StageDefinition kStages[] = {{"$sort", make_sort}, {"$sortByCount", make_sort_by_count}};

@@ -25,9 +25,12 @@ class DocumentsStage final : public Stage {
     for (const bson::Element& element : *array) {
       const auto object = element.value.as_object();
       if (!object) {
-        return mongo_error(40228, "'replacement document' expression must evaluate to an object, but resulting "
-                                  "value was: " + bson::to_shell(element.value) +
-                                      ". Type of resulting value: '" + type_name(element.value) + "'");
+        return mongo_error(
+            40228,
+            "'replacement document' expression must evaluate to an object, but resulting "
+            "value was: " +
+                bson::to_shell(element.value) + ". Type of resulting value: '" +
+                type_name(element.value) + "'");
       }
       documents.emplace_back(*object);
     }
@@ -41,7 +44,8 @@ class DocumentsStage final : public Stage {
 
 class StatisticsStage final : public Stage {
  public:
-  StatisticsStage(std::string name, Document spec) : name_(std::move(name)), spec_(std::move(spec)) {}
+  StatisticsStage(std::string name, Document spec)
+      : name_(std::move(name)), spec_(std::move(spec)) {}
 
   Result<DocumentStreamPtr> open(DocumentStreamPtr, const RunPtr& run) const override {
     RESTITCH_TRY(auto documents, run->environment->statistics(name_, spec_));
@@ -77,16 +81,20 @@ Status make_statistics(const bson::Element& element, const StageCompiler& compil
     return mongo_error(9, name + " options must be specified in an object, but found: " +
                               type_name(element.value));
   }
-  if (name == "$currentOp" && (compiler.options.database != "admin" || !compiler.options.collection.empty())) {
-    return mongo_error(73, "$currentOp must be run against the 'admin' database with {aggregate: 1}");
+  if (name == "$currentOp" &&
+      (compiler.options.database != "admin" || !compiler.options.collection.empty())) {
+    return mongo_error(73,
+                       "$currentOp must be run against the 'admin' database with {aggregate: 1}");
   }
   out.push_back(std::make_shared<StatisticsStage>(name, Document(*spec)));
   return {};
 }
 
 Status refuse_search(const bson::Element&, const StageCompiler&, Stages&) {
-  return mongo_error(31082, "Using Atlas Search Database Commands and the $search aggregation stage requires "
-                            "additional configuration.");
+  return mongo_error(
+      31082,
+      "Using Atlas Search Database Commands and the $search aggregation stage requires "
+      "additional configuration.");
 }
 
 // The engine takes $changeStream off the front before it compiles the rest.

@@ -16,7 +16,7 @@ namespace restitch::query {
 
 // What the stages of one run share.
 struct RunContext {
-  PipelineEnvironment* environment;    // null in Pipeline::transform
+  PipelineEnvironment* environment;  // null in Pipeline::transform
   const CommandContext& command;
   std::vector<bson::Value> variables;  // by slot; those of the scope come first
 
@@ -35,7 +35,8 @@ class Stage {
 
   virtual Result<DocumentStreamPtr> open(DocumentStreamPtr input, const RunPtr& run) const = 0;
   virtual StageKind kind() const { return StageKind::kOther; }
-  // Whether a $match that reads only these top-level fields may run in front of this stage unnoticed.
+  // Whether a $match that reads only these top-level fields may run in front of this stage
+  // unnoticed.
   virtual bool lets_filter_pass(const std::set<std::string>&) const { return false; }
   // True when the contents of the input documents do not matter, only their number.
   virtual bool ignores_contents() const { return false; }
@@ -48,7 +49,8 @@ using StagePtr = std::shared_ptr<const Stage>;
 // A stage that turns one document into one or none.
 class DocumentStage : public Stage {
  public:
-  virtual Result<std::optional<bson::Document>> apply(bson::Document document, RunContext& run) const = 0;
+  virtual Result<std::optional<bson::Document>> apply(bson::Document document,
+                                                      RunContext& run) const = 0;
   Result<DocumentStreamPtr> open(DocumentStreamPtr input, const RunPtr& run) const final;
 };
 
@@ -64,7 +66,8 @@ struct StageCompiler {
 
 using Stages = std::vector<StagePtr>;
 // Appends the stages that one specification stands for; the element's name is the stage's.
-using StageFactory = Status (*)(const bson::Element& element, const StageCompiler& compiler, Stages& out);
+using StageFactory = Status (*)(const bson::Element& element, const StageCompiler& compiler,
+                                Stages& out);
 
 enum StageTrait : std::uint32_t {
   kFirstOnly = 1U << 0U,
@@ -101,6 +104,9 @@ StageTable union_stages();
 StageTable output_stages();
 StageTable redact_stages();
 StageTable source_stages();
+StageTable window_stages();
+StageTable fill_stages();
+StageTable densify_stages();
 
 // Documents in memory.
 class VectorStream final : public DocumentStream {
@@ -123,7 +129,8 @@ inline DocumentStreamPtr empty_stream() {
 // Reads a stream to its end, giving up at the command's deadline (50).
 class StreamReader {
  public:
-  StreamReader(DocumentStream& stream, const CommandContext& context) : stream_(stream), context_(context) {}
+  StreamReader(DocumentStream& stream, const CommandContext& context)
+      : stream_(stream), context_(context) {}
   Result<std::optional<bson::Document>> next() {
     constexpr std::uint32_t kInterval = 128;
     if (++count_ % kInterval == 0 && context_.expired()) {
@@ -139,10 +146,11 @@ class StreamReader {
 };
 
 // Appends the stages of an internally built specification.
-Status append_stage(std::string_view name, bson::ValueView spec, const StageCompiler& compiler, Stages& out);
+Status append_stage(std::string_view name, bson::ValueView spec, const StageCompiler& compiler,
+                    Stages& out);
 
-// Compiles the array of a sub-pipeline; stages with one of `refused` traits end in error `code`, "<stage> is not
-// allowed <where>".
+// Compiles the array of a sub-pipeline; stages with one of `refused` traits end in error `code`,
+// "<stage> is not allowed <where>".
 Result<Pipeline> compile_sub_pipeline(bson::ValueView stages, const StageCompiler& compiler,
                                       std::string_view collection, const VariableScope& scope,
                                       std::uint32_t refused, int code, const std::string& where);

@@ -13,8 +13,8 @@ using bson::ValueView;
 
 constexpr std::string_view kWhere = "within a $lookup's sub-pipeline";
 
-Result<Pipeline> compile_stages(bson::View stages, const StageCompiler& compiler, std::string_view collection,
-                                const VariableScope& scope) {
+Result<Pipeline> compile_stages(bson::View stages, const StageCompiler& compiler,
+                                std::string_view collection, const VariableScope& scope) {
   return compile_sub_pipeline(Value::array(stages), compiler, collection, scope, kNotInSub, 51047,
                               std::string(kWhere));
 }
@@ -35,7 +35,8 @@ bool is_plain_path(ValueView value) {
   return text && text->size() > 1 && text->front() == '$' && (*text)[1] != '$';
 }
 
-void collect_probes(ValueView expression, const ExpressionCompiler& compiler, std::vector<Probe>& out) {
+void collect_probes(ValueView expression, const ExpressionCompiler& compiler,
+                    std::vector<Probe>& out) {
   const auto object = expression.as_object();
   if (!object || object->empty()) return;
   const bson::Element call = *object->begin();
@@ -95,13 +96,15 @@ Result<CorrelatedPipeline> CorrelatedPipeline::compile(ValueView stages, ValueVi
     if (!prefix || !prefix->is_deterministic()) continue;
     out.uncorrelated_ = std::move(*prefix);
     out.prefix_filter_ = out.uncorrelated_.take_filter();
-    RESTITCH_TRY(out.rest_, compile_stages(part_of(array, length, total), compiler, collection, inner));
+    RESTITCH_TRY(out.rest_,
+                 compile_stages(part_of(array, length, total), compiler, collection, inner));
     out.has_prefix_ = true;
     break;
   }
   // An empty pipeline depends on nothing either.
   if (total == 0) out.has_prefix_ = true;
-  if (!out.has_prefix_) out.probes_ = find_probes(array, ExpressionCompiler{compiler.context, inner});
+  if (!out.has_prefix_)
+    out.probes_ = find_probes(array, ExpressionCompiler{compiler.context, inner});
   return out;
 }
 
@@ -113,17 +116,19 @@ Result<std::vector<Value>> CorrelatedPipeline::bind(bson::View document, RunCont
     RESTITCH_TRY(Value value, expression->evaluate(context));
     values.push_back(std::move(value));
   }
-  std::vector<Value> variables(run.variables.begin(),
-                               run.variables.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                           outer_variables_, run.variables.size())));
+  std::vector<Value> variables(
+      run.variables.begin(), run.variables.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                         outer_variables_, run.variables.size())));
   variables.resize(outer_variables_);
   for (Value& value : values) variables.push_back(std::move(value));
   return variables;
 }
 
-Result<DocumentStreamPtr> CorrelatedPipeline::open(const Pipeline& pipeline, std::string_view database,
-                                                   std::string_view collection, const Document& filter,
-                                                   const RunContext& run, std::vector<Value> variables) const {
+Result<DocumentStreamPtr> CorrelatedPipeline::open(const Pipeline& pipeline,
+                                                   std::string_view database,
+                                                   std::string_view collection,
+                                                   const Document& filter, const RunContext& run,
+                                                   std::vector<Value> variables) const {
   DocumentStreamPtr input;
   if (!pipeline.starts_with_source()) {
     RESTITCH_TRY(input, run.environment->open(database, collection, filter));
@@ -131,7 +136,8 @@ Result<DocumentStreamPtr> CorrelatedPipeline::open(const Pipeline& pipeline, std
   return pipeline.run(std::move(input), *run.environment, std::move(variables));
 }
 
-Result<Document> CorrelatedPipeline::probe_filter(const RunContext& run, std::vector<Value>& variables) const {
+Result<Document> CorrelatedPipeline::probe_filter(const RunContext& run,
+                                                  std::vector<Value>& variables) const {
   bson::Builder builder;
   builder.open_array("$and");
   bool is_empty = true;
@@ -147,8 +153,9 @@ Result<Document> CorrelatedPipeline::probe_filter(const RunContext& run, std::ve
   return is_empty ? Document() : std::move(builder).finish();
 }
 
-Status CorrelatedPipeline::fill(std::string_view database, std::string_view collection, const RunContext& run,
-                                const std::vector<Value>& variables, Cache& cache) const {
+Status CorrelatedPipeline::fill(std::string_view database, std::string_view collection,
+                                const RunContext& run, const std::vector<Value>& variables,
+                                Cache& cache) const {
   RESTITCH_TRY(const DocumentStreamPtr stream,
                open(uncorrelated_, database, collection, prefix_filter_, run, variables));
   StreamReader reader(*stream, run.command);
@@ -177,7 +184,8 @@ Result<DocumentStreamPtr> CorrelatedPipeline::run_over_collection(std::string_vi
     RESTITCH_CHECK(fill(database, collection, run, variables, cache));
   }
   if (cache.prefix) {
-    return rest_.run(std::make_unique<VectorStream>(*cache.prefix), *run.environment, std::move(variables));
+    return rest_.run(std::make_unique<VectorStream>(*cache.prefix), *run.environment,
+                     std::move(variables));
   }
   RESTITCH_TRY(const Document filter, probe_filter(run, variables));
   return open(whole_, database, collection, filter, run, std::move(variables));

@@ -8,8 +8,9 @@
 
 namespace restitch::query {
 
-// An equality in a leading {$match: {$expr: …}} between a field and something that depends on variables only. It narrows
-// what is read from the collection, so that an index may serve it; the $match itself stays.
+// An equality in a leading {$match: {$expr: …}} between a field and something that depends on
+// variables only. It narrows what is read from the collection, so that an index may serve it; the
+// $match itself stays.
 struct Probe {
   std::string field;
   ExpressionPtr value;
@@ -20,7 +21,8 @@ class CorrelatedPipeline {
  public:
   // `let` is an object or missing.
   static Result<CorrelatedPipeline> compile(bson::ValueView stages, bson::ValueView let,
-                                            const StageCompiler& compiler, std::string_view collection);
+                                            const StageCompiler& compiler,
+                                            std::string_view collection);
 
   // The values of all variables in scope for one outer document.
   Result<std::vector<bson::Value>> bind(bson::View document, RunContext& run) const;
@@ -37,24 +39,27 @@ class CorrelatedPipeline {
     bool is_too_large = false;
   };
   // Over the collection. The part that does not depend on the variables is evaluated once.
-  Result<DocumentStreamPtr> run_over_collection(std::string_view database, std::string_view collection,
-                                                const RunContext& run, std::vector<bson::Value> variables,
+  Result<DocumentStreamPtr> run_over_collection(std::string_view database,
+                                                std::string_view collection, const RunContext& run,
+                                                std::vector<bson::Value> variables,
                                                 Cache& cache) const;
 
  private:
   Result<DocumentStreamPtr> open(const Pipeline& pipeline, std::string_view database,
                                  std::string_view collection, const bson::Document& filter,
                                  const RunContext& run, std::vector<bson::Value> variables) const;
-  Result<bson::Document> probe_filter(const RunContext& run, std::vector<bson::Value>& variables) const;
+  Result<bson::Document> probe_filter(const RunContext& run,
+                                      std::vector<bson::Value>& variables) const;
   Status fill(std::string_view database, std::string_view collection, const RunContext& run,
               const std::vector<bson::Value>& variables, Cache& cache) const;
 
   std::vector<ExpressionPtr> let_;
   std::size_t outer_variables_ = 0;
   Pipeline whole_;
-  Pipeline uncorrelated_;  // the longest prefix without the variables; its leading filter is in `prefix_filter_`
+  Pipeline uncorrelated_;  // the longest prefix without the variables; its leading filter is in
+                           // `prefix_filter_`
   bson::Document prefix_filter_;
-  Pipeline rest_;          // what follows the prefix
+  Pipeline rest_;  // what follows the prefix
   bool has_prefix_ = false;
   std::vector<Probe> probes_;
 };

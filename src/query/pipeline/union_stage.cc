@@ -28,9 +28,11 @@ class UnionStream final : public DocumentStream {
       is_second_ = true;
       DocumentStreamPtr other;
       if (!spec_.pipeline.starts_with_source()) {
-        RESTITCH_TRY(other, run_->environment->open(spec_.database, spec_.collection, spec_.filter));
+        RESTITCH_TRY(other,
+                     run_->environment->open(spec_.database, spec_.collection, spec_.filter));
       }
-      RESTITCH_TRY(input_, spec_.pipeline.run(std::move(other), *run_->environment, run_->variables));
+      RESTITCH_TRY(input_,
+                   spec_.pipeline.run(std::move(other), *run_->environment, run_->variables));
     }
   }
 
@@ -67,23 +69,27 @@ Status make_union(const bson::Element& element, const StageCompiler& compiler, S
         stages = bson::Value(option.value);
       } else if (option.name == "coll" || option.name == "pipeline") {
         return mongo_error(14, "BSON field '$unionWith." + std::string(option.name) +
-                                   "' is the wrong type '" + type_name(option.value) + "', expected type '" +
+                                   "' is the wrong type '" + type_name(option.value) +
+                                   "', expected type '" +
                                    (option.name == "coll" ? "string" : "array") + "'");
       } else {
-        return mongo_error(40415, "BSON field '$unionWith." + std::string(option.name) +
-                                      "' is an unknown field.");
+        return mongo_error(
+            40415, "BSON field '$unionWith." + std::string(option.name) + "' is an unknown field.");
       }
     }
   } else {
-    return mongo_error(9, "the $unionWith stage specification must be an object or string, but found " +
-                              type_name(element.value));
+    return mongo_error(
+        9, "the $unionWith stage specification must be an object or string, but found " +
+               type_name(element.value));
   }
   RESTITCH_TRY(spec.pipeline,
-               compile_sub_pipeline(stages, compiler, spec.collection, compiler.options.scope, kNotInSub, 31441,
-                                    "within a $unionWith's sub-pipeline"));
+               compile_sub_pipeline(stages, compiler, spec.collection, compiler.options.scope,
+                                    kNotInSub, 31441, "within a $unionWith's sub-pipeline"));
   if (spec.collection.empty() && !spec.pipeline.starts_with_source()) {
-    return mongo_error(9, "$unionWith stage without explicit collection must have a pipeline with $documents "
-                          "as first stage");
+    return mongo_error(
+        9,
+        "$unionWith stage without explicit collection must have a pipeline with $documents "
+        "as first stage");
   }
   spec.filter = spec.pipeline.take_filter();
   out.push_back(std::make_shared<UnionStage>(std::move(spec)));

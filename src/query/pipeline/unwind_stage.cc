@@ -86,11 +86,12 @@ class UnwindStage final : public Stage {
 Status read_path(ValueView value, UnwindSpec& spec) {
   const auto path = value.as_string();
   if (!path) {
-    return mongo_error(28808, "expected a string as the path for $unwind stage, got " + type_name(value));
+    return mongo_error(28808,
+                       "expected a string as the path for $unwind stage, got " + type_name(value));
   }
   if (path->substr(0, 1) != "$") {
-    return mongo_error(28818, "path option to $unwind stage should be prefixed with a '$': " +
-                                  std::string(*path));
+    return mongo_error(
+        28818, "path option to $unwind stage should be prefixed with a '$': " + std::string(*path));
   }
   RESTITCH_CHECK(check_field_path(path->substr(1)));
   spec.path = split_path(path->substr(1));
@@ -102,8 +103,10 @@ Status read_option(const bson::Element& option, UnwindSpec& spec) {
   if (option.name == "preserveNullAndEmptyArrays") {
     const auto flag = option.value.as_bool();
     if (!flag) {
-      return mongo_error(28809, "expected a boolean for the preserveNullAndEmptyArrays option to $unwind "
-                                "stage, got " + type_name(option.value));
+      return mongo_error(28809,
+                         "expected a boolean for the preserveNullAndEmptyArrays option to $unwind "
+                         "stage, got " +
+                             type_name(option.value));
     }
     spec.preserves = *flag;
     return {};
@@ -113,12 +116,15 @@ Status read_option(const bson::Element& option, UnwindSpec& spec) {
   }
   const auto field = option.value.as_string();
   if (!field || field->empty()) {
-    return mongo_error(28810, "expected a non-empty string for the includeArrayIndex  option to $unwind "
-                              "stage, got " + type_name(option.value));
+    return mongo_error(28810,
+                       "expected a non-empty string for the includeArrayIndex  option to $unwind "
+                       "stage, got " +
+                           type_name(option.value));
   }
   if (field->front() == '$') {
-    return mongo_error(28822, "includeArrayIndex option to $unwind stage should not be prefixed with a '$': " +
-                                  std::string(*field));
+    return mongo_error(
+        28822, "includeArrayIndex option to $unwind stage should not be prefixed with a '$': " +
+                   std::string(*field));
   }
   RESTITCH_CHECK(check_field_path(*field));
   spec.index_path = split_path(*field);
@@ -133,8 +139,10 @@ Status make_unwind(const bson::Element& element, const StageCompiler&, Stages& o
     for (const bson::Element& option : *object) RESTITCH_CHECK(read_option(option, spec));
     if (spec.path.empty()) return mongo_error(28812, "no path specified to $unwind stage");
   } else {
-    return mongo_error(15981, "expected either a string or an object as specification for $unwind stage, "
-                              "got " + type_name(element.value));
+    return mongo_error(15981,
+                       "expected either a string or an object as specification for $unwind stage, "
+                       "got " +
+                           type_name(element.value));
   }
   out.push_back(std::make_shared<UnwindStage>(std::move(spec)));
   return {};

@@ -21,8 +21,8 @@ Error not_an_array(const std::string& element) {
 }
 
 Error path_must_exist(const std::string& path) {
-  return mongo_error(2, "The path '" + path +
-                            "' must exist in the document in order to apply array updates.");
+  return mongo_error(
+      2, "The path '" + path + "' must exist in the document in order to apply array updates.");
 }
 
 }  // namespace
@@ -53,8 +53,8 @@ Result<UpdateApplier::Steps> UpdateApplier::steps_below(const Nodes& nodes) cons
     for (const UpdateChild& child : node->children) add_step(steps, child.name, *child.node);
     if (node->positional == nullptr) continue;
     if (!matched_index_) {
-      return mongo_error(
-          2, "The positional operator did not find the match needed from the query.");
+      return mongo_error(2,
+                         "The positional operator did not find the match needed from the query.");
     }
     add_step(steps, std::to_string(*matched_index_), *node->positional);
   }
@@ -176,7 +176,8 @@ Status UpdateApplier::append_elements(Steps& steps, std::size_t count) {
     RESTITCH_TRY(const bson::Value value, build(step.nodes, step.name));
     if (value.is_missing()) continue;
     if (*index - count > kMaxPadding) {
-      return mongo_error(34, "can't backfill more than " + std::to_string(kMaxPadding) + " elements");
+      return mongo_error(34,
+                         "can't backfill more than " + std::to_string(kMaxPadding) + " elements");
     }
     while (count < *index) {
       out_.push(bson::Null{});
@@ -210,7 +211,8 @@ Result<std::vector<UpdateApplier::Nodes>> UpdateApplier::select(const Nodes& nod
   return selected;
 }
 
-// One selected element is logged by its own paths; of several, the one that changed as a whole, or the array.
+// One selected element is logged by its own paths; of several, the one that changed as a whole, or
+// the array.
 Status UpdateApplier::write_filtered(const Nodes& nodes, bson::View array) {
   RESTITCH_TRY(const std::vector<Nodes> selected, select(nodes, array));
   const auto count = std::count_if(selected.begin(), selected.end(),
@@ -225,8 +227,7 @@ Status UpdateApplier::write_filtered(const Nodes& nodes, bson::View array) {
       out_.push(element.value);
     } else {
       const std::size_t before = changes_;
-      RESTITCH_CHECK(
-          write_element(selected[position], std::to_string(position), element.value));
+      RESTITCH_CHECK(write_element(selected[position], std::to_string(position), element.value));
       if (changes_ != before) {
         ++changed_elements;
         changed_position = position;
@@ -304,7 +305,8 @@ Result<Change> UpdateApplier::modify(const UpdateNode& leaf, std::string_view na
   return change;
 }
 
-// Fails unless every modifier below tolerates that its path ends at `value`. Numbers do lead into an array.
+// Fails unless every modifier below tolerates that its path ends at `value`. Numbers do lead into
+// an array.
 Status UpdateApplier::check_traversable(const Nodes& nodes, std::string_view name,
                                         bson::ValueView value) const {
   for (const UpdateNode* node : nodes) {

@@ -87,7 +87,8 @@ class ArithmeticModifier final : public Modifier {
     if (either(bson::Type::kDecimal128)) {
       const bson::Decimal128 a = to_decimal(current);
       const bson::Decimal128 b = to_decimal(operand);
-      return bson::Value::of(is_increment_ ? bson::decimal_add(a, b) : bson::decimal_multiply(a, b));
+      return bson::Value::of(is_increment_ ? bson::decimal_add(a, b)
+                                           : bson::decimal_multiply(a, b));
     }
     if (either(bson::Type::kDouble)) {
       const double a = *current.as_double();
@@ -95,9 +96,9 @@ class ArithmeticModifier final : public Modifier {
       return bson::Value::of(is_increment_ ? a + b : a * b);
     }
     std::int64_t result = 0;
-    const bool overflow = is_increment_
-                              ? __builtin_add_overflow(to_int64(current), to_int64(operand), &result)
-                              : __builtin_mul_overflow(to_int64(current), to_int64(operand), &result);
+    const bool overflow =
+        is_increment_ ? __builtin_add_overflow(to_int64(current), to_int64(operand), &result)
+                      : __builtin_mul_overflow(to_int64(current), to_int64(operand), &result);
     if (overflow) return std::nullopt;
     return integer_result(result, !either(bson::Type::kInt64));
   }
@@ -185,8 +186,9 @@ Result<ModifierPtr> make_bit(const bson::Element& element) {
     steps.push_back(step);
   }
   if (steps.empty()) {
-    return mongo_error(2, "You must pass in at least one bitwise operation. The format is: {$bit: "
-                          "{field: {and/or/xor: #}}");
+    return mongo_error(2,
+                       "You must pass in at least one bitwise operation. The format is: {$bit: "
+                       "{field: {and/or/xor: #}}");
   }
   return ModifierPtr(std::make_unique<BitModifier>(std::move(steps)));
 }

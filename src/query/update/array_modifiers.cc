@@ -172,13 +172,14 @@ Result<std::vector<bson::Value>> read_set_values(bson::ValueView operand) {
   auto clause = object->begin();
   const auto each = clause->value.as_array();
   if (!each) {
-    return mongo_error(14, "The argument to $each in $addToSet must be an array but it was of type " +
-                               std::string(bson::alias_of(clause->value.type())));
+    return mongo_error(14,
+                       "The argument to $each in $addToSet must be an array but it was of type " +
+                           std::string(bson::alias_of(clause->value.type())));
   }
   for (const bson::Element& value : *each) values.emplace_back(value.value);
   if (++clause != object->end()) {
-    return mongo_error(2, "Found unexpected fields after $each in $addToSet: " +
-                              bson::to_shell(*object));
+    return mongo_error(
+        2, "Found unexpected fields after $each in $addToSet: " + bson::to_shell(*object));
   }
   return values;
 }

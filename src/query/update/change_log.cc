@@ -32,6 +32,53 @@ bson::Document ChangeLog::describe(bson::View post_image) const {
   return std::move(out).finish();
 }
 
+bson::Document ChangeLog::disambiguate() const {
+  bson::Builder out;
+  Components path;
+  append_ambiguous(path, out);
+  return std::move(out).finish();
+}
+
+void ChangeLog::append_ambiguous(Components& path, bson::Builder& out) const {
+  if (new_size_) append_if_ambiguous(path, out);
+  for (const auto* names : {&updated_, &inserted_, &removed_}) {
+    for (const std::string& name : *names) {
+      path.push_back({name, is_array_});
+      append_if_ambiguous(path, out);
+      path.pop_back();
+    }
+  }
+  for (const auto& [name, log] : children_) {
+    path.push_back({name, is_array_});
+    log->append_ambiguous(path, out);
+    path.pop_back();
+  }
+}
+
+void ChangeLog::append_if_ambiguous(const Components& path, bson::Builder& out) {
+  bool ambiguous = false;
+  std::string text;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const auto& [name, is_index] = path[i];
+    if (i != 0) text += '.';
+    text += name;
+    if (is_index) continue;
+    const bool is_number =
+        !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
+    ambiguous = ambiguous || name.find('.') != std::string_view::npos || (i != 0 && is_number);
+  }
+  if (!ambiguous) return;
+  out.open_array(text);
+  for (const auto& [name, is_index] : path) {
+    if (is_index) {
+      out.push(static_cast<std::int32_t>(array_index(name).value_or(0)));
+    } else {
+      out.push(name);
+    }
+  }
+  out.close();
+}
+
 void ChangeLog::append_updated(bson::View post, const std::string& prefix,
                                bson::Builder& out) const {
   if (is_array_) return append_elements(post, prefix, out);

@@ -12,8 +12,8 @@
 
 namespace restitch::query {
 
-// Which places an update changed, as a tree of objects and arrays; printed as the `updateDescription` of a change
-// event, with the values that the post-image has there.
+// Which places an update changed, as a tree of objects and arrays; printed as the
+// `updateDescription` of a change event, with the values that the post-image has there.
 class ChangeLog {
  public:
   explicit ChangeLog(bool is_array = false) : is_array_(is_array) {}
@@ -28,8 +28,20 @@ class ChangeLog {
 
   // {updatedFields, removedFields, truncatedArrays}
   bson::Document describe(bson::View post_image) const;
+  // For each described path that its dotted text does not tell apart (a field name holds a dot, or
+  // is a number and not the first component): the path's components, array indexes as int32.
+  bson::Document disambiguate() const;
 
  private:
+  // One step of a path, while the tree is walked.
+  struct Component {
+    std::string_view name;
+    bool is_index;
+  };
+  using Components = std::vector<Component>;
+
+  void append_ambiguous(Components& path, bson::Builder& out) const;
+  static void append_if_ambiguous(const Components& path, bson::Builder& out);
   void append_updated(bson::View post, const std::string& prefix, bson::Builder& out) const;
   void append_elements(bson::View post, const std::string& prefix, bson::Builder& out) const;
   void append_removed(const std::string& prefix, bson::Builder& out) const;

@@ -6,7 +6,8 @@
 namespace restitch::query {
 namespace {
 
-// Bytes that parts of a difference take, by which MongoDB decides between a difference and the whole value.
+// Bytes that parts of a difference take, by which MongoDB decides between a difference and the
+// whole value.
 constexpr std::size_t kObjectBytes = 5;
 constexpr std::size_t kDocumentPadding = 15;
 constexpr std::size_t kArrayBytes = 9;
@@ -14,7 +15,8 @@ constexpr std::size_t kResizeBytes = 7;
 constexpr std::size_t kEntryBytes = 2;  // type byte and terminator of the name
 constexpr std::size_t kSectionBytes = 8;
 constexpr std::size_t kDeletionBytes = 1;
-constexpr std::size_t kPrefixBytes = 1;  // letter before the name of a nested difference or an index
+constexpr std::size_t kPrefixBytes =
+    1;  // letter before the name of a nested difference or an index
 
 struct Difference {
   ChangeLog log;
@@ -28,7 +30,8 @@ bool same(const bson::ValueView a, const bson::ValueView b) {
   return a.type() == b.type() && a.raw() == b.raw();
 }
 
-// Difference of two containers of one kind; nothing for other values, or when it would not be smaller.
+// Difference of two containers of one kind; nothing for other values, or when it would not be
+// smaller.
 std::optional<Difference> diff_values(bson::ValueView before, bson::ValueView after) {
   if (before.type() != after.type()) return std::nullopt;
   if (before.type() == bson::Type::kObject) {
@@ -76,7 +79,8 @@ class ObjectDifference {
   bool has_removed_ = false;
 };
 
-// Both are read in step. A field that is not in its turn is taken as removed, and as added when it comes later.
+// Both are read in step. A field that is not in its turn is taken as removed, and as added when it
+// comes later.
 std::optional<Difference> diff_objects(bson::View before, bson::View after, std::size_t padding) {
   ObjectDifference difference(padding);
   std::set<std::string_view> out_of_turn;

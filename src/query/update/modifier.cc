@@ -9,8 +9,8 @@ namespace restitch::query {
 namespace {
 
 constexpr std::array<std::string_view, 15> kOperators = {
-    "$set",         "$unset", "$inc",  "$mul",      "$min", "$max",  "$rename", "$currentDate",
-    "$setOnInsert", "$push",  "$pull", "$addToSet", "$pop", "$bit",  "$pullAll"};
+    "$set",         "$unset", "$inc",  "$mul",      "$min", "$max", "$rename", "$currentDate",
+    "$setOnInsert", "$push",  "$pull", "$addToSet", "$pop", "$bit", "$pullAll"};
 
 class SetModifier final : public Modifier {
  public:
@@ -100,8 +100,9 @@ Result<ModifierPtr> make_current_date(const bson::Element& element) {
     type = option.value.as_string().value_or("");
   }
   if (type != "date" && type != "timestamp") {
-    return mongo_error(2, "The '$type' string field is required to be 'date' or 'timestamp': "
-                          "{$currentDate: {field : {$type: 'date'}}}");
+    return mongo_error(2,
+                       "The '$type' string field is required to be 'date' or 'timestamp': "
+                       "{$currentDate: {field : {$type: 'date'}}}");
   }
   return ModifierPtr(std::make_unique<CurrentDateModifier>(type == "timestamp"));
 }
@@ -135,8 +136,8 @@ Result<ModifierPtr> make_modifier(std::string_view operator_name, const bson::El
     return make_arithmetic(operator_name, element);
   }
   if (operator_name == "$min" || operator_name == "$max") {
-    return ModifierPtr(std::make_unique<BoundModifier>(operand, operator_name == "$min",
-                                                       context.comparator));
+    return ModifierPtr(
+        std::make_unique<BoundModifier>(operand, operator_name == "$min", context.comparator));
   }
   if (operator_name == "$currentDate") return make_current_date(element);
   if (operator_name == "$setOnInsert") {

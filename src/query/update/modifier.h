@@ -67,8 +67,8 @@ std::string document_id_text(bson::View document);
 // Levels of nesting inside a value: 0 for a scalar.
 int nesting_of(bson::ValueView value);
 
-// The modifier of one operator for one field. `element` is the operator's member: path and operand. $rename is not
-// among them. Errors are those of parsing.
+// The modifier of one operator for one field. `element` is the operator's member: path and operand.
+// $rename is not among them. Errors are those of parsing.
 Result<ModifierPtr> make_modifier(std::string_view operator_name, const bson::Element& element,
                                   const CommandContext& context);
 bool is_update_operator(std::string_view name);

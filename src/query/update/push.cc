@@ -33,7 +33,8 @@ bson::ValueView follow(bson::ValueView value, const std::vector<std::string>& pa
   return value;
 }
 
-std::string sort_key(const ElementSort& sort, bson::ValueView element, const Comparator& comparator) {
+std::string sort_key(const ElementSort& sort, bson::ValueView element,
+                     const Comparator& comparator) {
   std::string key;
   for (const ElementSort::Part& part : sort.parts) {
     const bson::ValueView value = follow(element, part.path);
@@ -56,10 +57,10 @@ class PushModifier final : public Modifier {
     if (exists) {
       const auto array = target.value.as_array();
       if (!array) {
-        return mongo_error(2, "The field '" + std::string(target.field) +
-                                  "' must be an array but is of type " +
-                                  std::string(bson::alias_of(target.value.type())) +
-                                  " in document {" + document_id_text(target.context.document) + "}");
+        return mongo_error(
+            2, "The field '" + std::string(target.field) + "' must be an array but is of type " +
+                   std::string(bson::alias_of(target.value.type())) + " in document {" +
+                   document_id_text(target.context.document) + "}");
       }
       for (const bson::Element& element : *array) elements.push_back(element.value);
     }
@@ -119,7 +120,8 @@ class PushModifier final : public Modifier {
   bool trim(std::vector<bson::ValueView>& elements) const {
     if (!slice) return false;
     const auto count = static_cast<std::int64_t>(elements.size());
-    const std::int64_t keep = *slice < 0 ? (*slice <= -count ? count : -*slice) : std::min(*slice, count);
+    const std::int64_t keep =
+        *slice < 0 ? (*slice <= -count ? count : -*slice) : std::min(*slice, count);
     if (keep == count) return false;
     if (*slice < 0) {
       elements.erase(elements.begin(), elements.end() - keep);
@@ -149,8 +151,9 @@ Result<ElementSort> read_sort(bson::ValueView value) {
   }
   const auto pattern = value.as_object();
   if (!pattern) {
-    return mongo_error(2, "The $sort is invalid: use 1/-1 to sort the whole element, or "
-                          "{field:1/-1} to sort embedded fields");
+    return mongo_error(2,
+                       "The $sort is invalid: use 1/-1 to sort the whole element, or "
+                       "{field:1/-1} to sort embedded fields");
   }
   if (pattern->empty()) {
     return mongo_error(2, "The $sort pattern is empty when it should be a set of fields.");

@@ -38,8 +38,8 @@ class RenameTarget final : public Modifier {
 Error array_on_path(std::string_view role, const std::string& path, std::string_view array,
                     bson::View document) {
   return mongo_error(2, "The " + std::string(role) + " field cannot be an array element, '" + path +
-                            "' in doc with " + document_id_text(document) + " has an array field called '" +
-                            std::string(array) + "'");
+                            "' in doc with " + document_id_text(document) +
+                            " has an array field called '" + std::string(array) + "'");
 }
 
 // Whether the source is there.
@@ -54,8 +54,8 @@ Result<bool> check_source(const Rename& rename, bson::View document) {
     }
     const auto index = array_index(component);
     if (value.type() != bson::Type::kArray || !index) {
-      return mongo_error(28, "cannot use the part (" + rename.from[i - 1] + " of " + rename.from_path +
-                                 ") to traverse the element ({" +
+      return mongo_error(28, "cannot use the part (" + rename.from[i - 1] + " of " +
+                                 rename.from_path + ") to traverse the element ({" +
                                  element_text(rename.from[i - 1], value) + "})");
     }
     if (array.empty()) array = rename.from[i - 1];

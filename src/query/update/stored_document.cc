@@ -31,13 +31,13 @@ Status check_id(bson::ValueView id) {
     case bson::Type::kArray:
     case bson::Type::kRegex:
     case bson::Type::kUndefined:
-      return mongo_error(53, "The '_id' value cannot be of type " +
-                                 std::string(bson::alias_of(id.type())));
+      return mongo_error(
+          53, "The '_id' value cannot be of type " + std::string(bson::alias_of(id.type())));
     case bson::Type::kObject: {
       std::string_view name;
       if (!has_dollar_name(id, &name)) return {};
-      return mongo_error(52, "_id fields may not contain '$'-prefixed fields: " + std::string(name) +
-                                 " is not valid for storage.");
+      return mongo_error(52, "_id fields may not contain '$'-prefixed fields: " +
+                                 std::string(name) + " is not valid for storage.");
     }
     default:
       return {};
@@ -47,8 +47,8 @@ Status check_id(bson::ValueView id) {
 Status check_depth(bson::View document) {
   const bson::ValueView value(bson::Type::kObject, document.data(), document.size());
   if (nesting_of(value) <= bson::kMaxDepth) return {};
-  return mongo_error(15, "Document exceeds maximum nesting depth of " +
-                             std::to_string(bson::kMaxDepth));
+  return mongo_error(
+      15, "Document exceeds maximum nesting depth of " + std::to_string(bson::kMaxDepth));
 }
 
 Status check_top_level_names(bson::View document) {
@@ -113,9 +113,9 @@ bson::Document with_id_first(bson::ValueView id, bson::View document,
 
 Result<bson::Document> prepare_for_insert(bson::View document, bson::Timestamp now) {
   if (document.size() > bson::kMaxDocumentBytes) {
-    return mongo_error(2, "object to insert too large. size in bytes: " +
-                              std::to_string(document.size()) + ", max size: " +
-                              std::to_string(bson::kMaxDocumentBytes));
+    return mongo_error(
+        2, "object to insert too large. size in bytes: " + std::to_string(document.size()) +
+               ", max size: " + std::to_string(bson::kMaxDocumentBytes));
   }
   RESTITCH_CHECK(check_depth(document));
   bson::ValueView id;

@@ -21,7 +21,9 @@ Status check_top_level_names(bson::View document);
 enum class TooLarge { kUpdate, kUpsert };
 Status check_size(bson::View document, TooLarge context);  // 17419, 17420
 
-// The document with this _id as its first field, and with `now` in place of top-level Timestamp(0, 0) values.
-bson::Document with_id_first(bson::ValueView id, bson::View document, std::optional<bson::Timestamp> now);
+// The document with this _id as its first field, and with `now` in place of top-level Timestamp(0,
+// 0) values.
+bson::Document with_id_first(bson::ValueView id, bson::View document,
+                             std::optional<bson::Timestamp> now);
 
 }  // namespace restitch::query

@@ -18,10 +18,11 @@ bson::Timestamp current_timestamp(const CommandContext& context) {
 }
 
 Error id_altered(bson::ValueView id) {
-  return mongo_error(66,
-                     "After applying the update, the (immutable) field '_id' was found to have been "
-                     "altered to " +
-                         element_text("_id", id));
+  return mongo_error(
+      66,
+      "After applying the update, the (immutable) field '_id' was found to have been "
+      "altered to " +
+          element_text("_id", id));
 }
 
 // The post-image must have the _id of the pre-image.
@@ -30,14 +31,24 @@ Status check_same_id(bson::View before, bson::View after) {
   if (old_id.is_missing()) return {};
   const bson::ValueView new_id = after["_id"];
   if (new_id.is_missing()) {
-    return mongo_error(66, "After applying the update, the '_id' (required and immutable) field was "
-                           "found to have been removed --" +
-                               bson::to_shell(before));
+    return mongo_error(66,
+                       "After applying the update, the '_id' (required and immutable) field was "
+                       "found to have been removed --" +
+                           bson::to_shell(before));
   }
   return bson::equal(old_id, new_id) ? Status() : Status(id_altered(new_id));
 }
 
-Updated unchanged(bson::View document) { return {bson::Document(document), false, {}, false}; }
+Updated unchanged(bson::View document) { return {bson::Document(document), false, {}, false, {}}; }
+
+Updated described(bson::Document result, const ChangeLog& log) {
+  Updated updated;
+  updated.description = log.describe(result);
+  updated.disambiguated_paths = log.disambiguate();
+  updated.document = std::move(result);
+  updated.modified = true;
+  return updated;
+}
 
 // An insertable document: _id first, made if there is none.
 Result<bson::Document> finish_upsert(bson::Document document) {
@@ -84,8 +95,7 @@ class OperatorsImpl final : public Update::Impl {
     if (!applier.changed()) return unchanged(document);
     RESTITCH_CHECK(check(document, result));
     RESTITCH_CHECK(check_size(result, TooLarge::kUpdate));
-    bson::Document description = applier.log().describe(result);
-    return Updated{std::move(result), true, std::move(description), false};
+    return described(std::move(result), applier.log());
   }
 
   Result<bson::Document> upsert(const Filter& filter) const override {
@@ -127,7 +137,7 @@ class ReplacementImpl final : public Update::Impl {
     if (replacement_.bytes() == document.bytes()) return unchanged(document);
     RESTITCH_TRY(bson::Document result, with_id(document["_id"]));
     RESTITCH_CHECK(check_size(result, TooLarge::kUpdate));
-    return Updated{std::move(result), true, {}, true};
+    return Updated{std::move(result), true, {}, true, {}};
   }
 
   Result<bson::Document> upsert(const Filter& filter) const override {
@@ -178,9 +188,8 @@ class PipelineImpl final : public Update::Impl {
     RESTITCH_CHECK(check_depth(result));
     RESTITCH_CHECK(check_size(result, TooLarge::kUpdate));
     const auto difference = diff_documents(document, result);
-    if (!difference) return Updated{std::move(result), true, {}, true};
-    bson::Document description = difference->describe(result);
-    return Updated{std::move(result), true, std::move(description), false};
+    if (!difference) return Updated{std::move(result), true, {}, true, {}};
+    return described(std::move(result), *difference);
   }
 
   Result<bson::Document> upsert(const Filter& filter) const override {

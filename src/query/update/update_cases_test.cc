@@ -65,6 +65,9 @@ class UpdateCase : public testing::TestWithParam<QueryCase> {
       for (const bson::Element& member : updated.description.view()) {
         if (!member.value.get_document().empty()) out.append(member.name, member.value);
       }
+      if (!updated.disambiguated_paths.empty()) {
+        out.append("disambiguatedPaths", updated.disambiguated_paths);
+      }
       out.close();
     }
   }
@@ -75,7 +78,8 @@ TEST_P(UpdateCase, holds) {
   CommandContext context;
   ASSERT_NO_FATAL_FAILURE(prepare_context(test, context));
   FilterOptions filter_options;
-  filter_options.allow_expr = !test["upsert"].as_bool().value_or(false) || test["allowExpr"].truthy();
+  filter_options.allow_expr =
+      !test["upsert"].as_bool().value_or(false) || test["allowExpr"].truthy();
   const auto filter = Filter::compile(test.object("filter"), context, filter_options);
   if (!filter) return expect_error(test, filter.error());
   UpdateOptions options;

@@ -25,17 +25,19 @@ Status check_path(std::string_view path, const std::vector<std::string>& compone
                                "' contains an empty field name, which is not allowed.");
   }
   if (components.front() == "$") {
-    return mongo_error(2, "Cannot have positional (i.e. '$') element in the first position in path '" +
-                              std::string(path) + "'");
+    return mongo_error(2,
+                       "Cannot have positional (i.e. '$') element in the first position in path '" +
+                           std::string(path) + "'");
   }
   if (filter_identifier(components.front())) {
-    return mongo_error(2, "Cannot have array filter identifier (i.e. '$[<id>]') element in the first "
-                          "position in path '" +
-                              std::string(path) + "'");
+    return mongo_error(2,
+                       "Cannot have array filter identifier (i.e. '$[<id>]') element in the first "
+                       "position in path '" +
+                           std::string(path) + "'");
   }
   if (std::count(components.begin(), components.end(), "$") > 1) {
-    return mongo_error(2, "Too many positional (i.e. '$') elements found in path '" +
-                              std::string(path) + "'");
+    return mongo_error(
+        2, "Too many positional (i.e. '$') elements found in path '" + std::string(path) + "'");
   }
   return {};
 }
@@ -99,8 +101,8 @@ class OperatorParser {
     const std::size_t common = std::min(rename.from.size(), rename.to.size());
     const auto common_end = rename.from.begin() + static_cast<std::ptrdiff_t>(common);
     if (std::equal(rename.from.begin(), common_end, rename.to.begin())) {
-      return mongo_error(2, "The source and target field for $rename must not be on the same path: " +
-                                text);
+      return mongo_error(
+          2, "The source and target field for $rename must not be on the same path: " + text);
     }
     RESTITCH_CHECK(add(rename.from_path, make_rename_source()));
     RESTITCH_CHECK(add(rename.to_path, make_rename_target(rename.from_path)));
@@ -108,7 +110,8 @@ class OperatorParser {
     return {};
   }
 
-  static Status check_path_names(std::string_view path, const std::vector<std::string>& components) {
+  static Status check_path_names(std::string_view path,
+                                 const std::vector<std::string>& components) {
     if (path.empty()) return mongo_error(56, "An empty update path is not valid.");
     if (std::find(components.begin(), components.end(), "") == components.end()) return {};
     return mongo_error(56, "The update path '" + std::string(path) +
@@ -119,8 +122,8 @@ class OperatorParser {
                                   const std::vector<std::string>& components) {
     for (const std::string& component : components) {
       if (component == "$" || filter_identifier(component)) {
-        return mongo_error(2, "The " + std::string(role) + " field for $rename may not be dynamic: " +
-                                  path);
+        return mongo_error(
+            2, "The " + std::string(role) + " field for $rename may not be dynamic: " + path);
       }
     }
     return {};
@@ -134,10 +137,10 @@ class OperatorParser {
     for (std::size_t i = 0; i < components.size(); ++i) {
       used += components[i].size() + (i == 0 ? 0 : 1);
       const bool is_last = i + 1 == components.size();
-      const Kind kind = is_last                                    ? Kind::kLeaf
+      const Kind kind = is_last                                ? Kind::kLeaf
                         : filter_identifier(components[i + 1]) ? Kind::kFilteredElements
-                                                                   : Kind::kFields;
-      RESTITCH_TRY(std::unique_ptr<UpdateNode>* slot, slot_for(*node, components[i], path));
+                                                               : Kind::kFields;
+      RESTITCH_TRY(std::unique_ptr<UpdateNode> * slot, slot_for(*node, components[i], path));
       if (*slot == nullptr) {
         *slot = std::make_unique<UpdateNode>();
         (*slot)->kind = kind;
@@ -217,8 +220,8 @@ Result<std::vector<ArrayFilter>> parse_array_filters(bson::View filters,
   for (const bson::Element& element : filters) {
     const auto query = element.value.as_object();
     if (!query) {
-      return mongo_error(14, "BSON field 'update.updates.arrayFilters." + std::string(element.name) +
-                                 "' is the wrong type '" +
+      return mongo_error(14, "BSON field 'update.updates.arrayFilters." +
+                                 std::string(element.name) + "' is the wrong type '" +
                                  std::string(bson::alias_of(element.value.type())) +
                                  "', expected type 'object'");
     }
@@ -226,8 +229,8 @@ Result<std::vector<ArrayFilter>> parse_array_filters(bson::View filters,
     RESTITCH_TRY(Filter filter, Filter::compile_array_filter(*query, context, &identifier));
     for (const ArrayFilter& other : parsed) {
       if (other.identifier == identifier) {
-        return mongo_error(9, "Found multiple array filters with the same top-level field name " +
-                                  identifier);
+        return mongo_error(
+            9, "Found multiple array filters with the same top-level field name " + identifier);
       }
     }
     parsed.push_back({std::move(identifier), std::move(filter), bson::Document(*query)});

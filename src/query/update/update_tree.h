@@ -59,7 +59,8 @@ struct OperatorUpdate {
 // Whether `a` comes before `b` in the order of application: numbers as numbers, all else as text.
 bool precedes(std::string_view a, std::string_view b);
 
-Result<std::vector<ArrayFilter>> parse_array_filters(bson::View filters, const CommandContext& context);
+Result<std::vector<ArrayFilter>> parse_array_filters(bson::View filters,
+                                                     const CommandContext& context);
 Result<OperatorUpdate> parse_operators(bson::View update, bson::View array_filters,
                                        const CommandContext& context);
 

@@ -13,11 +13,12 @@ using Equalities = std::map<std::string, bson::ValueView>;
 
 Status add_equality(const std::string& path, bson::ValueView value, Equalities& equalities) {
   if (path.substr(0, 4) == "_id.") {
-    return mongo_error(111, "field at '_id' must be exactly specified, field at sub-path '" + path +
-                                "'found");
+    return mongo_error(
+        111, "field at '_id' must be exactly specified, field at sub-path '" + path + "'found");
   }
   if (!equalities.emplace(path, value).second) {
-    return mongo_error(54, "cannot infer query fields to set, path '" + path + "' is matched twice");
+    return mongo_error(54,
+                       "cannot infer query fields to set, path '" + path + "' is matched twice");
   }
   return {};
 }
@@ -50,7 +51,8 @@ bool has_expression(const FilterNode& node) {
 
 Status check_prefixes(const Equalities& equalities) {
   for (const auto& [path, value] : equalities) {
-    for (std::size_t dot = path.find('.'); dot != std::string::npos; dot = path.find('.', dot + 1)) {
+    for (std::size_t dot = path.find('.'); dot != std::string::npos;
+         dot = path.find('.', dot + 1)) {
       const std::string prefix = path.substr(0, dot);
       if (equalities.count(prefix) == 0) continue;
       return mongo_error(54, "cannot infer query fields to set, both paths '" + path + "' and '" +
@@ -70,7 +72,8 @@ Result<Equalities> read_equalities(const Filter& filter) {
   return equalities;
 }
 
-// Writes the fields below `prefix` (with its dot). Paths of one object need not be neighbours in string order
+// Writes the fields below `prefix` (with its dot). Paths of one object need not be neighbours in
+// string order
 // ("a.b", "a-b.c", "a.d" are not), so each name gathers all paths that share it.
 void write_below(const Equalities& equalities, const std::string& prefix, bson::Builder& builder) {
   std::vector<std::string> written;

@@ -16,7 +16,7 @@ constexpr std::int64_t kDefaultBatch = 101;
 
 Status check_stages_in_transaction(View stages) {
   static constexpr std::string_view kForbidden[] = {
-      "$out",        "$merge",        "$changeStream",   "$collStats", "$currentOp",
+      "$out",        "$merge",        "$changeStream",   "$collStats",        "$currentOp",
       "$indexStats", "$listSessions", "$planCacheStats", "$listLocalSessions"};
   for (const bson::Element& element : stages) {
     const auto stage = element.value.as_object();
@@ -24,9 +24,10 @@ Status check_stages_in_transaction(View stages) {
     const std::string_view name = stage->begin()->name;
     for (const std::string_view forbidden : kForbidden) {
       if (name != forbidden) continue;
-      return mongo_error(code::kNotInTransaction,
-                         "Operation not permitted in transaction :: caused by :: Aggregation stage " +
-                             std::string(name) + " cannot run within a multi-document transaction.");
+      return mongo_error(
+          code::kNotInTransaction,
+          "Operation not permitted in transaction :: caused by :: Aggregation stage " +
+              std::string(name) + " cannot run within a multi-document transaction.");
     }
   }
   return {};
@@ -67,8 +68,8 @@ Result<Document> reply_of(Operation& operation, std::unique_ptr<PipelineStream> 
 }
 
 // Runs `stages` over a view in place of another command and gives the stream.
-Result<std::unique_ptr<PipelineStream>> stream_on_view(Operation& operation, const CollectionPtr& view,
-                                                       View stages) {
+Result<std::unique_ptr<PipelineStream>> stream_on_view(Operation& operation,
+                                                       const CollectionPtr& view, View stages) {
   auto context = std::make_unique<query::CommandContext>();
   RESTITCH_CHECK(operation.fill_context(*context, view.get()));
   PipelineRequest request;
@@ -106,6 +107,8 @@ Result<Document> run_aggregate(Operation& operation) {
   RESTITCH_TRY(const View stages, pipeline_of(operation));
   ++operation.services.queries;
   if (operation.in_transaction()) RESTITCH_CHECK(check_stages_in_transaction(stages));
+  RESTITCH_TRY(const bool explains, fields.boolean("explain"));
+  if (explains) return explain_pipeline(operation);
   if (!fields.has("cursor")) {
     return mongo_error(code::kFailedToParse,
                        "The 'cursor' option is required, except for aggregate with the explain "
@@ -127,13 +130,11 @@ Result<Document> run_aggregate(Operation& operation) {
   request.stages = stages;
   request.hint = fields["hint"];
   RESTITCH_TRY(request.bypasses_validation, fields.boolean("bypassDocumentValidation"));
-  RESTITCH_TRY(auto stream,
-               PipelineStream::make(operation.services, request, std::move(context)));
+  RESTITCH_TRY(auto stream, PipelineStream::make(operation.services, request, std::move(context)));
   if (stream->writes() && operation.tier == storage::ReadTier::kCacheOnly) {
     return Error(ErrorCode::kWouldBlock, "the pipeline writes");
   }
-  std::string reply_ns =
-      ns.collection.empty() ? ns.database + ".$cmd.aggregate" : ns.full();
+  std::string reply_ns = ns.collection.empty() ? ns.database + ".$cmd.aggregate" : ns.full();
   return reply_of(operation, std::move(stream), std::move(reply_ns),
                   batch_size.value_or(kDefaultBatch));
 }
@@ -217,9 +218,7 @@ std::span<const CommandSpec> read_commands() {
        .flags = kInTransaction,
        .read = run_kill_cursors,
        .fields = "cursors"},
-      {.name = "count",
-       .read = run_count,
-       .fields = "query limit skip hint collation fields"},
+      {.name = "count", .read = run_count, .fields = "query limit skip hint collation fields"},
       {.name = "distinct",
        .flags = kInTransaction,
        .read = run_distinct,

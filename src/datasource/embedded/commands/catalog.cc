@@ -1,7 +1,7 @@
+#include "datasource/embedded/catalog.h"
 #include "base/encoding.h"
 #include "bson/compare.h"
 #include "bson/extended_json.h"
-#include "datasource/embedded/catalog.h"
 #include "datasource/embedded/collection_options.h"
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/commands/reads.h"
@@ -43,8 +43,7 @@ Result<Document> create(Operation& operation) {
     if (!existing->is_view()) shown.append_binary("uuid", 4, existing->uuid);
     shown.append_all(existing->options);
     return mongo_error(code::kNamespaceExists,
-                       "namespace " + ns.full() +
-                           " already exists, but with different options: " +
+                       "namespace " + ns.full() + " already exists, but with different options: " +
                            bson::to_shell(std::move(shown).finish().view()));
   }
   const auto collation = options["collation"].as_object();
@@ -54,8 +53,7 @@ Result<Document> create(Operation& operation) {
 
 Result<Document> drop(Operation& operation) {
   RESTITCH_TRY(const Namespace ns, operation.target_namespace());
-  const CollectionPtr collection =
-      operation.services.catalog->find(ns.database, ns.collection);
+  const CollectionPtr collection = operation.services.catalog->find(ns.database, ns.collection);
   if (!collection) return Document();
   RESTITCH_CHECK(operation.services.catalog->drop(collection));
   operation.services.cursors.kill_of_collection(collection->ident);
@@ -106,10 +104,9 @@ Result<Document> rename_collection(Operation& operation) {
   const CollectionPtr target = catalog.find(to.database, to.collection);
   const bson::ValueView drop_target = fields["dropTarget"];
   if (target) {
-    const bool may_drop =
-        drop_target.type() == bson::Type::kBinary
-            ? drop_target.get_binary().bytes == target->uuid
-            : drop_target.truthy();
+    const bool may_drop = drop_target.type() == bson::Type::kBinary
+                              ? drop_target.get_binary().bytes == target->uuid
+                              : drop_target.truthy();
     if (!may_drop) return mongo_error(code::kNamespaceExists, "target namespace exists");
     if (target->is_view()) {
       return mongo_error(code::kNamespaceExists, "a view already exists: " + to.full());
@@ -176,7 +173,8 @@ Result<Document> list_databases(Operation& operation) {
   const CatalogStatePtr state = operation.services.catalog->state();
   std::vector<std::string> names = state->databases();
   for (const char* internal : {"admin", "config", "local"}) {
-    if (std::find(names.begin(), names.end(), internal) == names.end()) names.emplace_back(internal);
+    if (std::find(names.begin(), names.end(), internal) == names.end())
+      names.emplace_back(internal);
   }
   std::sort(names.begin(), names.end());
   std::int64_t total = 0;
@@ -220,8 +218,8 @@ Document with_options(View options, View changes) {
 Result<IndexPtr> modified_index(const Collection& collection, View request) {
   if (const auto name = request["name"].as_string()) {
     if (IndexPtr index = collection.find_index(*name)) return index;
-    return mongo_error(code::kIndexNotFound,
-                       "cannot find index " + std::string(*name) + " for ns " + collection.full_name);
+    return mongo_error(code::kIndexNotFound, "cannot find index " + std::string(*name) +
+                                                 " for ns " + collection.full_name);
   }
   const auto key = request["keyPattern"].as_object();
   if (!key) {
@@ -275,16 +273,14 @@ Status modify_index(Operation& operation, const CollectionPtr& collection, View 
   }
   Builder changed;
   changed.append("index", request);
-  return operation.services.catalog->modify_index(collection, index->name,
-                                                  std::move(spec).finish(),
+  return operation.services.catalog->modify_index(collection, index->name, std::move(spec).finish(),
                                                   std::move(changed).finish());
 }
 
 Result<Document> coll_mod(Operation& operation) {
   RESTITCH_TRY(const Namespace ns, operation.target_namespace());
   const Fields fields = operation.fields();
-  const CollectionPtr collection =
-      operation.services.catalog->find(ns.database, ns.collection);
+  const CollectionPtr collection = operation.services.catalog->find(ns.database, ns.collection);
   if (!collection) {
     return mongo_error(code::kNamespaceNotFound, "ns does not exist: " + ns.full());
   }
@@ -304,7 +300,8 @@ Result<Document> coll_mod(Operation& operation) {
     changes.append(name, fields[name]);
   }
   if (fields.has("cappedSize")) {
-    changes.append("size", static_cast<std::int32_t>(fields["cappedSize"].as_integer().value_or(0)));
+    changes.append("size",
+                   static_cast<std::int32_t>(fields["cappedSize"].as_integer().value_or(0)));
   }
   if (fields.has("cappedMax")) {
     changes.append("max", static_cast<std::int32_t>(fields["cappedMax"].as_integer().value_or(0)));

@@ -50,9 +50,8 @@ class DeleteCommand final : public BatchWriteCommand {
     RESTITCH_TRY(const Collection* collection, pin_collection());
     if (!statement_) {
       statement_ = std::make_unique<DeleteStatement>();
-      RESTITCH_CHECK(statement_->target.compile(operation_, collection,
-                                                fields["q"].get_document(), fields["collation"],
-                                                true));
+      RESTITCH_CHECK(statement_->target.compile(operation_, collection, fields["q"].get_document(),
+                                                fields["collation"], true));
       statement_->target.set_hint(fields["hint"]);
     }
     if (collection == nullptr) return Step::kFinished;
@@ -76,9 +75,9 @@ class DeleteCommand final : public BatchWriteCommand {
     const bson::ValueView limit = fields["limit"];
     if (!limit.is_number()) return fields.wrong_type("limit", "[long, int, decimal, double");
     if (limit.as_integer() != 0 && limit.as_integer() != 1) {
-      return mongo_error(code::kFailedToParse,
-                         "The limit field in delete objects must be 0 or 1. Got " +
-                             bson::to_shell(limit));
+      return mongo_error(
+          code::kFailedToParse,
+          "The limit field in delete objects must be 0 or 1. Got " + bson::to_shell(limit));
     }
     for (const bson::Element& element : statement) {
       if (element.name != "q" && element.name != "limit" && element.name != "collation" &&

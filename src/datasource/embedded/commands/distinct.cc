@@ -18,8 +18,8 @@ using bson::Value;
 using bson::ValueView;
 using bson::View;
 
-// Calls `give` for every value that the path leads to: arrays are entered at every step, by elements and by position,
-// and the last array is unwound once.
+// Calls `give` for every value that the path leads to: arrays are entered at every step, by
+// elements and by position, and the last array is unwound once.
 template <typename Give>
 void each_value(ValueView value, const std::vector<std::string>& path, std::size_t at,
                 const Give& give) {

@@ -11,7 +11,8 @@
 
 namespace restitch::datasource::embedded {
 
-// The different values at a path over many documents, in order of appearance (spec: mongodb-engine §5, distinct).
+// The different values at a path over many documents, in order of appearance (spec: mongodb-engine
+// §5, distinct).
 class DistinctValues {
  public:
   DistinctValues(std::string_view key, const query::Comparator& comparator);
@@ -26,11 +27,15 @@ class DistinctValues {
  private:
   struct Hash {
     const query::Comparator* comparator;
-    std::size_t operator()(const bson::Value& value) const { return comparator->hash(value.view()); }
+    std::size_t operator()(const bson::Value& value) const {
+      return comparator->hash(value.view());
+    }
   };
   struct Equal {
     const query::Comparator* comparator;
-    bool operator()(const bson::Value& a, const bson::Value& b) const { return comparator->equal(a.view(), b.view()); }
+    bool operator()(const bson::Value& a, const bson::Value& b) const {
+      return comparator->equal(a.view(), b.view());
+    }
   };
 
   std::vector<std::string> path_;

@@ -26,7 +26,8 @@ bool is_plain_field(std::string_view name) {
          name == "$readPreference" || name == "readConcern";
 }
 
-// The short path of find {_id: value}: no filter, plan or cursor is made. Nothing when the command is another.
+// The short path of find {_id: value}: no filter, plan or cursor is made. Nothing when the command
+// is another.
 Result<std::optional<Document>> find_by_id(Operation& operation, const CollectionPtr& collection,
                                            std::string_view ns) {
   if (operation.in_transaction() || collection->is_view() || collection->collation) {
@@ -53,8 +54,10 @@ Result<std::optional<Document>> find_by_id(Operation& operation, const Collectio
     case bson::Type::kInt32:
     case bson::Type::kInt64:
     case bson::Type::kBinary:
-    case bson::Type::kDate: break;
-    default: return std::optional<Document>();
+    case bson::Type::kDate:
+      break;
+    default:
+      return std::optional<Document>();
   }
   const Index& index = collection->id_index();
   std::string key;
@@ -87,9 +90,8 @@ Status check_tailable(const Fields& fields, const Collection* collection) {
                        "Cannot set 'awaitData' without also setting 'tailable'");
   }
   if (is_tailable && collection != nullptr && !collection->is_capped) {
-    return mongo_error(code::kBadValue,
-                       "error processing query: ns=" + collection->full_name +
-                           " tailable cursor requested on non capped collection");
+    return mongo_error(code::kBadValue, "error processing query: ns=" + collection->full_name +
+                                            " tailable cursor requested on non capped collection");
   }
   if (is_tailable) {
     return mongo_error(code::kNotImplemented, "tailable cursors are not available");

@@ -30,9 +30,7 @@ class FindAndModifyCommand final : public WriteCommand {
     RESTITCH_TRY(bypasses_validation_, fields.boolean("bypassDocumentValidation"));
     RESTITCH_TRY(array_filters_, fields.array("arrayFilters"));
     const bool has_update = fields.has("update");
-    const auto clash = [](const char* text) {
-      return mongo_error(code::kFailedToParse, text);
-    };
+    const auto clash = [](const char* text) { return mongo_error(code::kFailedToParse, text); };
     if (is_remove_) {
       if (has_update) return clash("Cannot specify both an update and remove=true");
       if (is_upsert_) return clash("Cannot specify both upsert=true and remove=true ");
@@ -95,7 +93,8 @@ class FindAndModifyCommand final : public WriteCommand {
 
   Status compile(const Collection* collection) {
     const Fields fields = operation_.fields();
-    RESTITCH_CHECK(target_.compile(operation_, collection, query_, fields["collation"], !is_upsert_));
+    RESTITCH_CHECK(
+        target_.compile(operation_, collection, query_, fields["collation"], !is_upsert_));
     RESTITCH_CHECK(target_.set_sort(sort_));
     target_.set_hint(fields["hint"]);
     if (!is_remove_) {
@@ -135,8 +134,7 @@ class FindAndModifyCommand final : public WriteCommand {
   }
 
   Status update(const Collection& collection, const TargetQuery::Target& target) {
-    RESTITCH_TRY(const query::Updated updated,
-                 update_->apply(target.document(), target.details));
+    RESTITCH_TRY(const query::Updated updated, update_->apply(target.document(), target.details));
     const View shown = returns_new_ ? updated.document.view() : target.document();
     RESTITCH_TRY(const Document value, projected(shown, &target.details));
     RESTITCH_CHECK(writer(collection).update(target.record, target.document(), updated));
@@ -200,16 +198,19 @@ class FindAndModifyCommand final : public WriteCommand {
   Result<Step> replay(View done) {
     const std::string_view kind = done["kind"].as_string().value_or("");
     if (kind == "remove" && !is_remove_) {
-      return mongo_error(40606, "findAndModify retry request is not compatible with the write in "
-                                "the oplog of type delete");
+      return mongo_error(40606,
+                         "findAndModify retry request is not compatible with the write in "
+                         "the oplog of type delete");
     }
     if (kind == "upsert" && !is_upsert_) {
-      return mongo_error(40608, "findAndModify retry request is not compatible with the write in "
-                                "the oplog of type insert");
+      return mongo_error(40608,
+                         "findAndModify retry request is not compatible with the write in "
+                         "the oplog of type insert");
     }
     if (kind.empty() || (is_remove_ && kind != "remove")) {
-      return mongo_error(40609, "findAndModify retry request is not compatible with the write in "
-                                "the oplog");
+      return mongo_error(40609,
+                         "findAndModify retry request is not compatible with the write in "
+                         "the oplog");
     }
     if (kind == "update" && returns_new_ != done["new"].truthy()) {
       return mongo_error(returns_new_ ? 40611 : 40612,

@@ -11,7 +11,8 @@ using bson::Builder;
 using bson::Document;
 using bson::View;
 
-// Whether this command may use the cursor: namespace, session and transaction must be those it was opened in.
+// Whether this command may use the cursor: namespace, session and transaction must be those it was
+// opened in.
 Status check_owner(const Operation& operation, const ClientCursor& cursor, std::string_view ns) {
   if (cursor.ns != ns) {
     return mongo_error(code::kUnauthorized, "Requested getMore on namespace '" + std::string(ns) +
@@ -29,8 +30,8 @@ Status check_owner(const Operation& operation, const ClientCursor& cursor, std::
                                   ", which was created in session, without an lsid");
   }
   if (cursor.session != session.id) {
-    return mongo_error(50738, "Cannot run getMore on cursor " + id +
-                                  ", which was created in another session");
+    return mongo_error(
+        50738, "Cannot run getMore on cursor " + id + ", which was created in another session");
   }
   const auto number = session.in_transaction() ? session.txn_number : std::nullopt;
   if (!cursor.txn_number && number) {
@@ -42,8 +43,8 @@ Status check_owner(const Operation& operation, const ClientCursor& cursor, std::
                                   ", which was created in a transaction, without a txnNumber");
   }
   if (cursor.txn_number != number) {
-    return mongo_error(50741, "Cannot run getMore on cursor " + id +
-                                  ", which was created in another transaction");
+    return mongo_error(
+        50741, "Cannot run getMore on cursor " + id + ", which was created in another transaction");
   }
   return {};
 }

@@ -31,7 +31,8 @@ Result<std::vector<View>> index_specs(const Operation& operation) {
   return specs;
 }
 
-// Indexes in a transaction: only those that are there already, or on a collection that is new or empty.
+// Indexes in a transaction: only those that are there already, or on a collection that is new or
+// empty.
 Status check_in_transaction(const Operation& operation, const Namespace& ns,
                             const std::vector<View>& specs) {
   if (!operation.in_transaction()) return {};
@@ -39,10 +40,10 @@ Status check_in_transaction(const Operation& operation, const Namespace& ns,
   if (!collection) return {};
   for (const View spec : specs) {
     RESTITCH_TRY(const IndexRequest request, parse_index_request(spec, View()));
-    const bool is_there = std::any_of(
-        collection->indexes.begin(), collection->indexes.end(), [&](const IndexPtr& index) {
-          return bson::equal(index->spec.view(), request.spec.view());
-        });
+    const bool is_there = std::any_of(collection->indexes.begin(), collection->indexes.end(),
+                                      [&](const IndexPtr& index) {
+                                        return bson::equal(index->spec.view(), request.spec.view());
+                                      });
     if (!is_there && collection->counters->count.load() > 0) {
       return mongo_error(code::kNotInTransaction,
                          "Cannot create new indexes on existing collection " + ns.full() +
@@ -84,7 +85,8 @@ Result<Document> run_list_indexes(Operation& operation) {
     return mongo_error(code::kViewError, "Namespace " + ns.full() + " is a view, not a collection");
   }
   RESTITCH_TRY(const View options, operation.fields().object("cursor"));
-  RESTITCH_TRY(const auto batch_size, Fields(options, "listIndexes.cursor").non_negative("batchSize"));
+  RESTITCH_TRY(const auto batch_size,
+               Fields(options, "listIndexes.cursor").non_negative("batchSize"));
   std::vector<Document> specs;
   for (const IndexPtr& index : collection->indexes) {
     if (!index->is_building) specs.push_back(index->spec);

@@ -18,9 +18,11 @@ Result<ParsedFind> parse_find(Operation& operation);
 
 // Gives an error of execution the prefix that its command has in MongoDB.
 Error with_prefix(Error error, std::string_view prefix);
-inline constexpr std::string_view kFindPrefix = "Executor error during find command :: caused by :: ";
+inline constexpr std::string_view kFindPrefix =
+    "Executor error during find command :: caused by :: ";
 inline constexpr std::string_view kGetMorePrefix = "Executor error during getMore :: caused by :: ";
-inline constexpr std::string_view kAggregatePrefix = "PlanExecutor error during aggregation :: caused by :: ";
+inline constexpr std::string_view kAggregatePrefix =
+    "PlanExecutor error during aggregation :: caused by :: ";
 
 // A cursor to be opened by a command of this operation.
 std::unique_ptr<ClientCursor> make_cursor(const Operation& operation, std::string ns,
@@ -34,6 +36,9 @@ Result<bson::Document> run_kill_cursors(Operation& operation);
 Result<bson::Document> run_count(Operation& operation);
 Result<bson::Document> run_distinct(Operation& operation);
 Result<bson::Document> run_aggregate(Operation& operation);
+
+// aggregate with `explain: true`.
+Result<bson::Document> explain_pipeline(Operation& operation);
 
 // Aggregates over a view in place of a find, count or distinct on it.
 Result<bson::Document> run_find_on_view(Operation& operation, const CollectionPtr& view);

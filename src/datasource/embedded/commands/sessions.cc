@@ -1,5 +1,5 @@
-#include "datasource/embedded/command_table.h"
 #include "datasource/embedded/catalog.h"
+#include "datasource/embedded/command_table.h"
 #include "datasource/embedded/commit.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/services.h"
@@ -69,8 +69,8 @@ Result<Document> refresh_sessions(Operation& operation) {
 
 Status check_ending(const Operation& operation) {
   if (!operation.in_transaction()) {
-    return mongo_error(code::kCommandFailed, std::string(operation.spec->name) +
-                                                 " must be run within a transaction");
+    return mongo_error(code::kCommandFailed,
+                       std::string(operation.spec->name) + " must be run within a transaction");
   }
   return {};
 }

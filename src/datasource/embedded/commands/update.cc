@@ -13,7 +13,7 @@ using bson::Value;
 using bson::View;
 
 constexpr std::size_t kInlineStatements = 64;
-constexpr std::size_t kInlineTargets = 128;   // documents changed on the caller's thread
+constexpr std::size_t kInlineTargets = 128;  // documents changed on the caller's thread
 
 // One element of `updates`, compiled.
 struct UpdateStatement {
@@ -28,8 +28,15 @@ struct UpdateStatement {
   std::size_t at = 0;
 };
 
-constexpr std::string_view kStatementFields[] = {"q", "u", "c", "multi", "upsert", "collation",
-                                                 "arrayFilters", "hint", "sampleId",
+constexpr std::string_view kStatementFields[] = {"q",
+                                                 "u",
+                                                 "c",
+                                                 "multi",
+                                                 "upsert",
+                                                 "collation",
+                                                 "arrayFilters",
+                                                 "hint",
+                                                 "sampleId",
                                                  "upsertSupplied"};
 
 class UpdateCommand final : public BatchWriteCommand {
@@ -62,8 +69,7 @@ class UpdateCommand final : public BatchWriteCommand {
     if (collection == nullptr) {
       return statement_->is_upsert ? Step::kCreateCollection : Step::kFinished;
     }
-    return statement_->is_multi ? update_many(*collection, index)
-                                : update_one(*collection, index);
+    return statement_->is_multi ? update_many(*collection, index) : update_one(*collection, index);
   }
 
   void end_statement() override { statement_.reset(); }
@@ -105,15 +111,14 @@ class UpdateCommand final : public BatchWriteCommand {
                          "Cannot use (or request) retryable writes with multi=true");
     }
     RESTITCH_TRY(const View query, fields.required_object("q"));
-    RESTITCH_CHECK(made.target.compile(operation_, collection, query, fields["collation"],
-                                       !made.is_upsert));
+    RESTITCH_CHECK(
+        made.target.compile(operation_, collection, query, fields["collation"], !made.is_upsert));
     made.target.set_hint(fields["hint"]);
     query::UpdateOptions options;
     options.multi = made.is_multi;
     RESTITCH_TRY(options.array_filters, fields.array("arrayFilters"));
     RESTITCH_TRY(options.constants, fields.object("c"));
-    RESTITCH_TRY(made.update,
-                 query::Update::compile(fields["u"], made.target.context(), options));
+    RESTITCH_TRY(made.update, query::Update::compile(fields["u"], made.target.context(), options));
     return {};
   }
 

@@ -4,6 +4,7 @@
 
 const MAX_FRAME_BYTES = 34 * 1024 * 1024;
 const FIRST_BUFFER_BYTES = 64 * 1024;
+const RAW = -1;
 
 // Cuts a byte stream into frames. `onFrame(bytes, start)`: the frame begins at `start` of `bytes`, which stay as they
 // are afterwards.
@@ -60,8 +61,8 @@ function frameLength(bytes, at) {
   return length;
 }
 
-// The members of the document at `start`: numbers, texts and booleans as they are, everything else as {type, at}: its
-// BSON type and where its value begins.
+// The members of the document at `start`: numbers, texts and booleans as they are, everything else and always `value` as
+// {type, at}: its BSON type and where its value begins.
 function readFields(bytes, start) {
   const fields = {};
   let at = start + 4;
@@ -70,7 +71,7 @@ function readFields(bytes, start) {
     const begin = at;
     while (bytes[at] !== 0) ++at;
     const name = bytes.latin1Slice(begin, at++);
-    switch (type) {
+    switch (name === 'value' ? RAW : type) {
       case 0x02: {
         const length = bytes.readInt32LE(at);
         fields[name] = bytes.utf8Slice(at + 4, at + 3 + length);
@@ -96,7 +97,9 @@ function readFields(bytes, start) {
 
 function valueSize(type, bytes, at) {
   switch (type) {
-    case 0x01: case 0x09: case 0x11: return 8;
+    case 0x01: case 0x09: case 0x11: case 0x12: return 8;
+    case 0x08: return 1;
+    case 0x10: return 4;
     case 0x03: case 0x04: case 0x0f: return bytes.readInt32LE(at);
     case 0x05: return bytes.readInt32LE(at) + 5;
     case 0x06: case 0x0a: case 0x7f: case 0xff: return 0;
@@ -106,7 +109,7 @@ function valueSize(type, bytes, at) {
       return bytes.indexOf(0, first + 1) + 1 - at;
     }
     case 0x0c: return bytes.readInt32LE(at) + 16;
-    case 0x0d: case 0x0e: return bytes.readInt32LE(at) + 4;
+    case 0x02: case 0x0d: case 0x0e: return bytes.readInt32LE(at) + 4;
     case 0x13: return 16;
     default: throw new Error(`unknown BSON type ${type}`);
   }

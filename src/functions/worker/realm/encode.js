@@ -110,7 +110,7 @@ module.exports = function createEncoder(host, farDates) {
     const origin = memory.recall(members, key, n, isResult);
     let kind;
     if (origin !== undefined) {
-      if (origin.kind === INT64) return int64Parts(key, origin.low, origin.high);
+      if (origin.kind === INT64 && !Number.isSafeInteger(n)) return int64Parts(key, origin.low, origin.high);
       kind = origin.kind;
     } else {
       kind = defaultKind(n);

@@ -1,0 +1,86 @@
+#include "datasource/embedded/cluster.h"
+
+#include "base/log.h"
+#include "datasource/embedded/dispatcher.h"
+#include "datasource/embedded/maintenance.h"
+#include "datasource/embedded/services.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+
+constexpr std::size_t kSchemaThreads = 4;
+constexpr std::size_t kSchemaQueue = 10'000;
+
+class ClusterImpl final : public Cluster {
+ public:
+  ClusterImpl(const ClusterOptions& options, std::unique_ptr<storage::Engine> engine,
+              runtime::BlockingPool& pool) {
+    services_.engine = std::move(engine);
+    services_.catalog = std::make_unique<Catalog>(*services_.engine);
+    services_.pool = &pool;
+    services_.schema_pool = std::make_unique<runtime::BlockingPool>(kSchemaThreads, kSchemaQueue);
+    services_.directory = options.directory;
+  }
+
+  ~ClusterImpl() override {
+    if (const Status closed = close(); !closed) {
+      RESTITCH_LOG(kError, kSource, 5106, "Closing the embedded cluster failed",
+                   {"error", closed.error().message()});
+    }
+  }
+
+  Status start() {
+    RESTITCH_CHECK(services_.catalog->load());
+    maintenance_ = std::make_unique<Maintenance>(services_);
+    return {};
+  }
+
+  Task<bson::Document> run(std::string_view database, bson::Document command,
+                           Deadline deadline) override {
+    return dispatch(services_, std::string(database), std::move(command), deadline);
+  }
+
+  Kind kind() const override { return Kind::kCluster; }
+  bool has_transactions() const override { return true; }
+
+  ClusterStatistics statistics() const override {
+    ClusterStatistics statistics;
+    statistics.storage = services_.engine->statistics();
+    statistics.open_cursors = services_.cursors.size();
+    statistics.open_transactions = services_.sessions.open_transactions();
+    statistics.inline_reads = services_.inline_reads.load();
+    statistics.pooled_reads = services_.pooled_reads.load();
+    return statistics;
+  }
+
+  Status close() override {
+    if (services_.is_closing.exchange(true)) return {};
+    if (maintenance_) maintenance_->stop();
+    services_.schema_pool->stop();
+    services_.cursors.kill_all();
+    services_.sessions.kill(nullptr);
+    const Status saved = services_.catalog->save_counters();
+    RESTITCH_CHECK(services_.engine->close());
+    return saved;
+  }
+
+ private:
+  Services services_;
+  std::unique_ptr<Maintenance> maintenance_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Cluster>> Cluster::open(const ClusterOptions& options,
+                                               runtime::BlockingPool& pool) {
+  storage::EngineOptions engine_options;
+  engine_options.directory = options.directory;
+  engine_options.block_cache_bytes = options.block_cache_bytes;
+  RESTITCH_TRY(auto engine, storage::Engine::open(std::move(engine_options)));
+  auto cluster = std::make_unique<ClusterImpl>(options, std::move(engine), pool);
+  RESTITCH_CHECK(cluster->start());
+  return std::unique_ptr<Cluster>(std::move(cluster));
+}
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,311 @@
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "datasource/embedded/catalog.h"
+#include "datasource/embedded/command_table.h"
+#include "datasource/embedded/error_names.h"
+#include "datasource/embedded/services.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+
+using bson::Builder;
+using bson::Document;
+using bson::View;
+
+constexpr const char* kVersion = "7.0.14";
+constexpr const char* kSetName = "restitch";
+constexpr const char* kAddress = "localhost:27017";
+
+void append_optime(Builder& builder, const char* name, bson::Timestamp time) {
+  builder.open_object(name).append("ts", time).append("t", std::int64_t{1}).close();
+}
+
+Document hello_reply(Operation& operation, const char* primary_field) {
+  Builder reply;
+  if (operation.command["helloOk"].truthy()) reply.append("helloOk", true);
+  reply.open_array("hosts").push(kAddress).close();
+  reply.append("setName", kSetName).append("setVersion", std::int32_t{1});
+  reply.append(primary_field, true).append("secondary", false);
+  reply.append("primary", kAddress).append("me", kAddress);
+  reply.append("electionId", *bson::ObjectId::from_hex("7fffffff0000000000000001"));
+  const bson::Timestamp last = operation.services.engine->last_committed();
+  reply.open_object("lastWrite");
+  append_optime(reply, "opTime", last);
+  reply.append("lastWriteDate", bson::Date{static_cast<std::int64_t>(last.seconds) * 1000});
+  append_optime(reply, "majorityOpTime", last);
+  reply.append("majorityWriteDate", bson::Date{static_cast<std::int64_t>(last.seconds) * 1000});
+  reply.close();
+  reply.append("maxBsonObjectSize", std::int32_t{16777216});
+  reply.append("maxMessageSizeBytes", std::int32_t{48000000});
+  reply.append("maxWriteBatchSize", std::int32_t{100000});
+  reply.append("localTime", wall_clock());
+  reply.append("logicalSessionTimeoutMinutes", std::int32_t{30});
+  reply.append("connectionId", std::int32_t{1});
+  reply.append("minWireVersion", std::int32_t{0}).append("maxWireVersion", std::int32_t{21});
+  reply.append("readOnly", false);
+  return std::move(reply).finish();
+}
+
+Result<Document> hello(Operation& operation) { return hello_reply(operation, "isWritablePrimary"); }
+Result<Document> is_master(Operation& operation) { return hello_reply(operation, "ismaster"); }
+Result<Document> nothing(Operation&) { return Document(); }
+
+Result<Document> build_info(Operation&) {
+  Builder reply;
+  reply.append("version", kVersion).append("gitVersion", "restitch");
+  reply.open_array("modules").close();
+  reply.append("allocator", "system").append("javascriptEngine", "none");
+  reply.append("sysInfo", "deprecated");
+  reply.open_array("versionArray");
+  reply.push(std::int32_t{7}).push(std::int32_t{0}).push(std::int32_t{14}).push(std::int32_t{0});
+  reply.close();
+  reply.open_object("openssl").close();
+  reply.open_object("buildEnvironment").close();
+  reply.append("bits", std::int32_t{64}).append("debug", false);
+  reply.append("maxBsonObjectSize", std::int32_t{16777216});
+  reply.open_array("storageEngines").push("rocksdb").close();
+  reply.open_object("restitch").append("version", "0.1.0").close();
+  return std::move(reply).finish();
+}
+
+Result<Document> connection_status(Operation& operation) {
+  Builder reply;
+  reply.open_object("authInfo");
+  reply.open_array("authenticatedUsers").close();
+  reply.open_array("authenticatedUserRoles").close();
+  if (operation.command["showPrivileges"].truthy()) {
+    reply.open_array("authenticatedUserPrivileges").close();
+  }
+  reply.close();
+  return std::move(reply).finish();
+}
+
+Result<Document> whats_my_uri(Operation&) { return bson::make_document("you", "127.0.0.1:0"); }
+
+Result<Document> server_status(Operation& operation) {
+  const Services& services = operation.services;
+  const auto uptime = std::chrono::steady_clock::now() - services.started;
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count();
+  char host[256] = "localhost";
+  static_cast<void>(gethostname(host, sizeof host - 1));
+  Builder reply;
+  reply.append("host", host).append("version", kVersion).append("process", "mongod");
+  reply.append("pid", static_cast<std::int64_t>(getpid()));
+  reply.append("uptime", static_cast<double>(millis) / 1000.0);
+  reply.append("uptimeMillis", static_cast<std::int64_t>(millis));
+  reply.append("localTime", wall_clock());
+  reply.open_object("connections");
+  reply.append("current", std::int32_t{0}).append("available", std::int32_t{0});
+  reply.append("totalCreated", std::int32_t{0});
+  reply.close();
+  reply.open_object("network");
+  reply.append("bytesIn", std::int64_t{0}).append("bytesOut", std::int64_t{0});
+  reply.append("numRequests", static_cast<std::int64_t>(services.commands.load()));
+  reply.close();
+  reply.open_object("opcounters");
+  const auto counter = [&](const char* name, const std::atomic<std::uint64_t>& value) {
+    reply.append(name, static_cast<std::int64_t>(value.load()));
+  };
+  counter("insert", services.inserts);
+  counter("query", services.queries);
+  counter("update", services.updates);
+  counter("delete", services.deletes);
+  counter("getmore", services.get_mores);
+  counter("command", services.commands);
+  reply.close();
+  reply.open_object("mem").append("bits", std::int32_t{64}).append("supported", true).close();
+  reply.open_object("metrics").open_object("cursor").open_object("open");
+  reply.append("total", static_cast<std::int64_t>(services.cursors.size()));
+  reply.close().close().close();
+  reply.open_object("repl");
+  reply.append("setName", kSetName).append("isWritablePrimary", true).append("secondary", false);
+  reply.open_array("hosts").push(kAddress).close();
+  reply.close();
+  reply.open_object("storageEngine");
+  reply.append("name", "rocksdb").append("supportsCommittedReads", true).append("persistent", true);
+  reply.close();
+  reply.open_object("transactions");
+  reply.append("currentOpen", static_cast<std::int64_t>(services.sessions.open_transactions()));
+  reply.close();
+  reply.open_object("logicalSessionRecordCache");
+  reply.append("activeSessionsCount", static_cast<std::int32_t>(services.sessions.size()));
+  reply.close();
+  return std::move(reply).finish();
+}
+
+void append_parameter(Builder& reply, std::string_view name) {
+  if (name == "featureCompatibilityVersion") {
+    reply.open_object(name).append("version", "7.0").close();
+  } else if (name == "requireApiVersion") {
+    reply.append(name, false);
+  } else if (name == "authenticationMechanisms") {
+    reply.open_array(name).push("SCRAM-SHA-1").push("SCRAM-SHA-256").close();
+  } else if (name == "enableTestCommands") {
+    reply.append(name, false);
+  } else if (name == "transactionLifetimeLimitSeconds") {
+    reply.append(name, static_cast<std::int32_t>(kTransactionLifetime.count()));
+  } else if (name == "cursorTimeoutMillis") {
+    reply.append(name, std::int64_t{600000});
+  }
+}
+
+constexpr std::string_view kParameters[] = {
+    "authenticationMechanisms",    "cursorTimeoutMillis", "enableTestCommands",
+    "featureCompatibilityVersion", "requireApiVersion",   "transactionLifetimeLimitSeconds"};
+
+Result<Document> get_parameter(Operation& operation) {
+  const auto all = operation.target().as_object();
+  const bool wants_all =
+      operation.target().as_string() == "*" || (all && (*all)["allParameters"].truthy());
+  Builder reply;
+  bool found = wants_all;
+  for (const std::string_view name : kParameters) {
+    if (!wants_all && !operation.command.view().contains(name)) continue;
+    append_parameter(reply, name);
+    found = true;
+  }
+  if (!found) return mongo_error(code::kInvalidOptions, "no option found to get");
+  return std::move(reply).finish();
+}
+
+Result<Document> host_info(Operation&) {
+  utsname names{};
+  static_cast<void>(uname(&names));
+  Builder reply;
+  reply.open_object("system");
+  reply.append("currentTime", wall_clock());
+  reply.append("hostname", names.nodename).append("cpuAddrSize", std::int32_t{64});
+  reply.append("memSizeMB", static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) *
+                                sysconf(_SC_PAGE_SIZE) / (1 << 20));
+  reply.append("numCores", static_cast<std::int32_t>(std::thread::hardware_concurrency()));
+  reply.append("cpuArch", names.machine).append("numaEnabled", false);
+  reply.close();
+  reply.open_object("os");
+  reply.append("type", names.sysname)
+      .append("name", names.sysname)
+      .append("version", names.release);
+  reply.close();
+  reply.open_object("extra").close();
+  return std::move(reply).finish();
+}
+
+Result<Document> get_log(Operation& operation) {
+  const auto name = operation.target().as_string();
+  if (!name) return operation.fields().wrong_type("getLog", "string");
+  Builder reply;
+  if (*name == "*") {
+    reply.open_array("names").push("global").push("startupWarnings").close();
+  } else if (*name == "global" || *name == "startupWarnings") {
+    reply.append("totalLinesWritten", std::int32_t{0});
+    reply.open_array("log").close();
+  } else {
+    return mongo_error(96, "No log named '" + std::string(*name) + "'");
+  }
+  return std::move(reply).finish();
+}
+
+Result<Document> command_line(Operation&) {
+  Builder reply;
+  reply.open_array("argv").push("restitch").close();
+  reply.open_object("parsed").close();
+  return std::move(reply).finish();
+}
+
+Result<Document> list_commands(Operation&) {
+  Builder reply;
+  reply.open_object("commands");
+  for (const auto family :
+       {read_commands(), write_commands(), index_commands(), catalog_commands(), session_commands(),
+        diagnostic_commands(), statistics_commands(), explain_commands()}) {
+    for (const CommandSpec& spec : family) {
+      reply.open_object(spec.name);
+      reply.append("help", "").append("requiresAuth", !spec.has(kNoSession));
+      reply.append("secondaryOk", spec.write == nullptr).append("adminOnly", spec.has(kAdminOnly));
+      reply.close();
+    }
+  }
+  reply.close();
+  return std::move(reply).finish();
+}
+
+Result<Document> replica_status(Operation& operation) {
+  const bson::Timestamp last = operation.services.engine->last_committed();
+  Builder reply;
+  reply.append("set", kSetName).append("date", wall_clock()).append("myState", std::int32_t{1});
+  reply.append("term", std::int64_t{1});
+  reply.open_array("members").push_object();
+  reply.append("_id", std::int32_t{0}).append("name", kAddress).append("health", 1.0);
+  reply.append("state", std::int32_t{1}).append("stateStr", "PRIMARY").append("self", true);
+  append_optime(reply, "optime", last);
+  reply.close().close();
+  return std::move(reply).finish();
+}
+
+Result<Document> replica_config(Operation&) {
+  Builder reply;
+  reply.open_object("config");
+  reply.append("_id", kSetName).append("version", std::int32_t{1}).append("term", std::int32_t{1});
+  reply.open_array("members").push_object();
+  reply.append("_id", std::int32_t{0}).append("host", kAddress).append("priority", 1.0);
+  reply.append("votes", std::int32_t{1});
+  reply.close().close();
+  reply.close();
+  return std::move(reply).finish();
+}
+
+Result<Document> free_monitoring(Operation&) { return bson::make_document("state", "disabled"); }
+
+Result<Document> current_operations(Operation&) {
+  Builder reply;
+  reply.open_array("inprog").close();
+  return std::move(reply).finish();
+}
+
+Result<Document> kill_operation(Operation& operation) {
+  if (!operation.command["op"].is_number()) return operation.fields().missing("op");
+  return bson::make_document("info", "attempting to kill op");
+}
+
+}  // namespace
+
+std::span<const CommandSpec> diagnostic_commands() {
+  static const CommandSpec kCommands[] = {
+      {.name = "hello", .flags = kIgnoresUnknownFields | kNoSession, .read = hello},
+      {.name = "isMaster",
+       .alias = "ismaster",
+       .flags = kIgnoresUnknownFields | kNoSession,
+       .read = is_master},
+      {.name = "ping", .flags = kNoSession, .read = nothing},
+      {.name = "buildInfo", .alias = "buildinfo", .flags = kNoSession, .read = build_info},
+      {.name = "connectionStatus",
+       .flags = kNoSession,
+       .read = connection_status,
+       .fields = "showPrivileges"},
+      {.name = "whatsmyuri", .flags = kNoSession, .read = whats_my_uri},
+      {.name = "serverStatus", .flags = kIgnoresUnknownFields, .read = server_status},
+      {.name = "getParameter", .flags = kAdminOnly | kIgnoresUnknownFields, .read = get_parameter},
+      {.name = "hostInfo", .read = host_info},
+      {.name = "getLog", .flags = kAdminOnly, .read = get_log},
+      {.name = "getCmdLineOpts", .flags = kAdminOnly, .read = command_line},
+      {.name = "listCommands", .read = list_commands},
+      {.name = "features", .read = nothing, .fields = "oidReset"},
+      {.name = "replSetGetStatus",
+       .flags = kAdminOnly | kIgnoresUnknownFields,
+       .read = replica_status},
+      {.name = "replSetGetConfig",
+       .flags = kAdminOnly | kIgnoresUnknownFields,
+       .read = replica_config},
+      {.name = "getFreeMonitoringStatus", .flags = kAdminOnly, .read = free_monitoring},
+      {.name = "currentOp",
+       .flags = kAdminOnly | kIgnoresUnknownFields,
+       .read = current_operations},
+      {.name = "killOp", .flags = kAdminOnly, .read = kill_operation, .fields = "op"},
+  };
+  return kCommands;
+}
+
+}  // namespace restitch::datasource::embedded

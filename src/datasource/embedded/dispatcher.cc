@@ -1,0 +1,225 @@
+#include "datasource/embedded/dispatcher.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <cstring>
+
+#include "datasource/embedded/command_table.h"
+#include "datasource/embedded/commit.h"
+#include "datasource/embedded/error_names.h"
+#include "datasource/embedded/internal_command.h"
+#include "datasource/embedded/request_options.h"
+#include "datasource/embedded/schema_changes.h"
+#include "datasource/embedded/write_command.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+
+using bson::Document;
+using bson::View;
+
+// Documents and keys a command may look at on its caller's thread: about a millisecond.
+constexpr std::int64_t kInlineWork = 500;
+
+bool is_would_block(const Error& error) { return error.code() == ErrorCode::kWouldBlock; }
+
+asio::awaitable<void> pause_for(std::chrono::microseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+Error write_conflict() {
+  return Error(ErrorCode::kWriteConflict, code::kWriteConflict,
+               "Caused by :: Write conflict during plan execution and yielding is disabled. :: "
+               "Please retry your operation or multi-document transaction.");
+}
+
+// Adds `ok: 1` (and a write concern error) to a reply without copying it.
+Document finished(Document reply, View write_concern_error) {
+  bson::Builder tail;
+  if (!write_concern_error.empty()) tail.append("writeConcernError", write_concern_error);
+  tail.append("ok", 1.0);
+  const Document extra = std::move(tail).finish();
+  std::string bytes = std::move(reply).into_bytes();
+  bytes.pop_back();
+  bytes.append(extra.bytes().substr(4));
+  const auto size = static_cast<std::uint32_t>(bytes.size());
+  std::memcpy(bytes.data(), &size, sizeof size);
+  return Document::from_bytes(std::move(bytes));
+}
+
+asio::awaitable<Result<Document>> run_read(Operation& operation) {
+  if (!operation.spec->has(kOnPool)) {
+    operation.tier = storage::ReadTier::kCacheOnly;
+    operation.budget.left = kInlineWork;
+    Result<Document> reply = operation.spec->read(operation);
+    if (reply || !is_would_block(reply.error())) {
+      ++operation.services.inline_reads;
+      co_return reply;
+    }
+  }
+  operation.tier = storage::ReadTier::kAll;
+  operation.error_extra = Document();
+  operation.refresh_snapshot();
+  ++operation.services.pooled_reads;
+  Operation* borrowed = &operation;
+  const auto work = [borrowed]() { return borrowed->spec->read(*borrowed); };
+  auto reply = co_await operation.services.pool->run(work);
+  co_return reply;
+}
+
+asio::awaitable<Status> commit_own_unit(Operation& operation) {
+  std::unique_ptr<WriteUnit> unit = operation.take_own_unit();
+  operation.refresh_snapshot();
+  if (!unit || !unit->has_writes()) co_return Status();
+  auto committed =
+      co_await commit_unit(*operation.services.engine, std::move(unit), operation.durability);
+  if (committed) co_return Status();
+  if (operation.session) {
+    // What the session remembers of this command was not stored.
+    operation.session->is_loaded = false;
+    operation.session->executed.clear();
+    operation.session->txn_number = -1;
+  }
+  co_return std::move(committed).error();
+}
+
+asio::awaitable<Result<WriteCommand::Step>> take_step(Operation& operation, WriteCommand& command,
+                                                      bool& on_pool) {
+  if (!on_pool) {
+    operation.tier = storage::ReadTier::kCacheOnly;
+    operation.budget.left = kInlineWork;
+    Result<WriteCommand::Step> step = command.step();
+    if (step || !is_would_block(step.error())) co_return step;
+    on_pool = true;
+  }
+  operation.tier = storage::ReadTier::kAll;
+  WriteCommand* borrowed = &command;
+  const auto work = [borrowed]() { return borrowed->step(); };
+  auto step = co_await operation.services.pool->run(work);
+  co_return step;
+}
+
+asio::awaitable<Result<Document>> run_write(Operation& operation) {
+  using Step = WriteCommand::Step;
+  RESTITCH_CO_TRY(std::unique_ptr<WriteCommand> command, operation.spec->write(operation));
+  bool on_pool = command->is_large();
+  int conflicts = 0;
+  for (;;) {
+    auto step = co_await take_step(operation, *command, on_pool);
+    if (!step) co_return std::move(step).error();
+    if (*step == Step::kConflict && operation.in_transaction()) co_return write_conflict();
+    if (!operation.in_transaction()) {
+      RESTITCH_CO_CHECK(co_await commit_own_unit(operation));
+    }
+    switch (*step) {
+      case Step::kFinished:
+        co_return command->reply();
+      case Step::kCommit:
+        conflicts = 0;
+        break;
+      case Step::kConflict: {
+        RESTITCH_CO_CHECK(operation.check_deadline());
+        co_await pause_for(conflict_pause(conflicts++));
+        break;
+      }
+      case Step::kCreateCollection: {
+        Services* services = &operation.services;
+        const Namespace* ns = &command->ns();
+        const auto work = [services, ns]() { return ensure_collection(*services, *ns); };
+        RESTITCH_CO_CHECK(co_await services->schema_pool->run(work));
+        break;
+      }
+    }
+  }
+}
+
+// Waits until no other command holds the session.
+asio::awaitable<Status> hold_session(Operation& operation) {
+  for (int attempt = 0;; ++attempt) {
+    auto taken = operation.services.sessions.take(operation.session_request.id);
+    if (!taken) co_return std::move(taken).error();
+    if (*taken) {
+      operation.session = std::move(*taken);
+      co_return Status();
+    }
+    RESTITCH_CO_CHECK(operation.check_deadline());
+    co_await pause_for(conflict_pause(attempt));
+  }
+}
+
+asio::awaitable<Result<Document>> run_entered(Operation& operation) {
+  RESTITCH_CO_CHECK(read_execution_options(operation));
+  Result<Document> reply = Document();
+  if (operation.spec->read != nullptr) {
+    reply = co_await run_read(operation);
+  } else if (operation.spec->write != nullptr) {
+    reply = co_await run_write(operation);
+  } else {
+    reply = co_await operation.spec->async(operation);
+  }
+  co_return reply;
+}
+
+asio::awaitable<Result<Document>> run_operation(Operation& operation) {
+  RESTITCH_CO_CHECK(read_generic_options(operation));
+  if (operation.session_request.txn_number) {
+    RESTITCH_CO_CHECK(co_await hold_session(operation));
+    RESTITCH_CO_CHECK(enter_session(operation));
+  }
+  auto reply = co_await run_entered(operation);
+  if (operation.in_transaction() && operation.session &&
+      operation.session->state == TransactionState::kInProgress &&
+      (!reply || operation.must_abort_transaction)) {
+    operation.services.cursors.kill_of_transaction(operation.session->id,
+                                                   operation.session->txn_number);
+    operation.session->abort();
+  }
+  co_return reply;
+}
+
+Document failure(const Operation& operation, const Error& error) {
+  LabelContext labels;
+  labels.in_transaction = operation.in_transaction();
+  labels.is_end_of_transaction = operation.spec != nullptr && operation.spec->has(kEndsTransaction);
+  labels.is_retryable_write = operation.session_request.is_retryable_write();
+  if (error.code() == ErrorCode::kWriteConflict && error.mongo_code() == 0) {
+    return error_reply(write_conflict(), operation.error_extra, labels);
+  }
+  return error_reply(error, operation.error_extra, labels);
+}
+
+// Failures that are no reply of the command.
+bool is_of_the_source(const Error& error) {
+  return error.code() == ErrorCode::kTooManyRequests || error.code() == ErrorCode::kClosing ||
+         error.code() == ErrorCode::kSourceUnavailable;
+}
+
+}  // namespace
+
+Task<Document> dispatch(Services& services, std::string database, Document command,
+                        Deadline deadline) {
+  if (services.is_closing.load()) {
+    co_return Error(ErrorCode::kClosing, "the embedded cluster is closing");
+  }
+  ++services.commands;
+  Operation operation(services);
+  operation.database = std::move(database);
+  operation.command = std::move(command);
+  operation.deadline = deadline;
+  const std::string_view name =
+      operation.command.empty() ? std::string_view() : operation.command.view().begin()->name;
+  operation.spec = find_command(name);
+  if (operation.spec == nullptr) {
+    co_return failure(operation, mongo_error(code::kCommandNotFound,
+                                             "no such command: '" + std::string(name) + "'"));
+  }
+  auto reply = co_await run_operation(operation);
+  if (reply) co_return finished(std::move(*reply), operation.write_concern_error);
+  if (is_of_the_source(reply.error())) co_return std::move(reply).error();
+  co_return failure(operation, reply.error());
+}
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,70 @@
+#include "datasource/embedded/maintenance.h"
+
+#include "base/log.h"
+#include "datasource/embedded/internal_command.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+constexpr std::chrono::seconds kTick{1};
+constexpr int kCounterTicks = 5;
+constexpr int kExpiryTicks = 60;
+}  // namespace
+
+Maintenance::Maintenance(Services& services) : services_(services), thread_([this]() { run(); }) {}
+
+void Maintenance::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Maintenance::run() {
+  for (int tick = 1;; ++tick) {
+    {
+      std::unique_lock lock(mutex_);
+      if (wake_.wait_for(lock, kTick, [this]() { return is_stopping_; })) return;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    services_.cursors.expire(now);
+    services_.sessions.expire(now);
+    if (tick % kCounterTicks == 0) {
+      if (Status saved = services_.catalog->save_counters(); !saved) {
+        RESTITCH_LOG(kWarning, kSource, 5104, "Storing collection counters failed",
+                     {"error", saved.error().message()});
+      }
+    }
+    if (tick % kExpiryTicks == 0) delete_expired(services_, wall_clock());
+  }
+}
+
+std::int64_t delete_expired(Services& services, bson::Date now) {
+  std::int64_t deleted = 0;
+  const CatalogStatePtr state = services.catalog->state();
+  for (const auto& [name, collection] : state->collections) {
+    for (const IndexPtr& index : collection->indexes) {
+      if (!index->expire_after_seconds || index->is_building) continue;
+      bson::Builder command;
+      command.append("delete", collection->ns.collection);
+      command.open_array("deletes").push_object();
+      command.open_object("q").open_object(index->fields.front().path);
+      command.append("$lte", bson::Date{now.millis - *index->expire_after_seconds * 1000});
+      command.close().close();
+      command.append("limit", std::int32_t{0});
+      command.close().close();
+      auto reply = run_internal(services, collection->ns.database, std::move(command).finish());
+      if (reply) {
+        deleted += (*reply)["n"].as_integer().value_or(0);
+      } else {
+        RESTITCH_LOG(kWarning, kSource, 5105, "Deleting expired documents failed",
+                     {"namespace", name}, {"error", reply.error().message()});
+      }
+    }
+  }
+  return deleted;
+}
+
+}  // namespace restitch::datasource::embedded

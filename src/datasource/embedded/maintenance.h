@@ -1,0 +1,35 @@
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "datasource/embedded/services.h"
+
+namespace restitch::datasource::embedded {
+
+// One thread for what happens by itself: time limits of cursors and transactions, counters to the
+// disk, expiry of documents by TTL indexes.
+class Maintenance {
+ public:
+  explicit Maintenance(Services& services);
+  ~Maintenance() { stop(); }
+  Maintenance(const Maintenance&) = delete;
+  Maintenance& operator=(const Maintenance&) = delete;
+
+  void stop();
+
+ private:
+  void run();
+
+  Services& services_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool is_stopping_ = false;
+  std::thread thread_;
+};
+
+// Deletes the documents that TTL indexes have expired by `now`. Returns how many.
+std::int64_t delete_expired(Services& services, bson::Date now);
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,304 @@
+#include "datasource/embedded/request_options.h"
+
+#include "bson/extended_json.h"
+#include "datasource/embedded/command_table.h"
+#include "datasource/embedded/error_names.h"
+#include "datasource/embedded/services.h"
+
+namespace restitch::datasource::embedded {
+
+namespace {
+
+using bson::Builder;
+using bson::ValueView;
+using bson::View;
+
+constexpr std::int64_t kMaxTimeLimit = 2147483647;
+
+Error invalid(std::string text) { return mongo_error(code::kInvalidOptions, std::move(text)); }
+
+Status read_max_time(Operation& operation) {
+  const ValueView value = operation.command["maxTimeMS"];
+  if (value.is_nullish()) return {};
+  const bool is_aggregate = operation.spec->name == "aggregate";
+  if (!value.is_number()) {
+    if (is_aggregate)
+      return operation.fields().wrong_type("maxTimeMS", "[long, int, decimal, double");
+    return mongo_error(code::kBadValue, "maxTimeMS must be a number");
+  }
+  const auto millis = value.as_integer();
+  if (!millis) return mongo_error(code::kBadValue, "maxTimeMS has non-integral value");
+  if (is_aggregate && *millis < 0) {
+    return mongo_error(51024, "BSON field 'maxTimeMS' value must be >= 0, actual value '" +
+                                  std::to_string(*millis) + "'");
+  }
+  if (*millis < 0 || *millis > kMaxTimeLimit) {
+    return mongo_error(code::kBadValue, std::to_string(*millis) +
+                                            " value for maxTimeMS is out of range [0, 2147483647]");
+  }
+  if (*millis == 0) return {};
+  operation.deadline = std::min(
+      operation.deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(*millis));
+  return {};
+}
+
+Status read_read_concern(Operation& operation) {
+  RESTITCH_TRY(const View concern, operation.fields().object("readConcern"));
+  if (concern.empty()) return {};
+  const ValueView level_value = concern["level"];
+  const auto level = level_value.as_string();
+  if (!level_value.is_missing() && !level) {
+    return Fields(concern, "readConcern").wrong_type("level", "string");
+  }
+  if (level && *level != "local" && *level != "available" && *level != "majority" &&
+      *level != "linearizable" && *level != "snapshot") {
+    return mongo_error(code::kBadValue,
+                       "Enumeration value '" + std::string(*level) +
+                           "' for field 'readConcern.level' is not a valid value.");
+  }
+  const bool is_snapshot = level == "snapshot";
+  if (concern.contains("atClusterTime")) {
+    if (!is_snapshot) return invalid("atClusterTime requires readConcern level snapshot");
+    return mongo_error(239, "reads at a past cluster time are not available");
+  }
+  if (operation.in_transaction()) {
+    if (!operation.session_request.starts_transaction) {
+      return invalid("Only the first command in a transaction may specify a readConcern");
+    }
+    if (level && *level != "local" && *level != "majority" && *level != "snapshot") {
+      return invalid(
+          "The readConcern level must be either 'local' (default), 'majority' or "
+          "'snapshot' in order to run in a transaction");
+    }
+    return {};
+  }
+  if (is_snapshot && operation.spec->name != "find" && operation.spec->name != "aggregate" &&
+      operation.spec->name != "distinct") {
+    return invalid("Command " + std::string(operation.spec->name) +
+                   " does not support { readConcern: { level: \"snapshot\" } }");
+  }
+  return {};
+}
+
+void note_write_concern_error(Operation& operation, int number, const char* text, View concern) {
+  Builder builder;
+  builder.append("code", std::int32_t{number});
+  builder.append("codeName", error_name(number));
+  builder.append("errmsg", text);
+  builder.open_object("errInfo").open_object("writeConcern");
+  builder.append("w", concern["w"]);
+  builder.append("wtimeout",
+                 static_cast<std::int32_t>(concern["wtimeout"].as_integer().value_or(0)));
+  builder.append("provenance", "clientSupplied");
+  builder.close().close();
+  operation.write_concern_error = std::move(builder).finish();
+}
+
+Status read_write_concern(Operation& operation) {
+  RESTITCH_TRY(const View concern, operation.fields().object("writeConcern"));
+  if (concern.empty()) return {};
+  if (operation.in_transaction() && !operation.spec->has(kEndsTransaction)) {
+    return invalid("writeConcern is not allowed within a multi-statement transaction");
+  }
+  const ValueView w = concern["w"];
+  const ValueView j = concern["j"];
+  if (!j.is_nullish() && !j.as_bool() && !j.is_number()) {
+    return mongo_error(code::kFailedToParse, "j must be numeric or a boolean value");
+  }
+  if (const ValueView timeout = concern["wtimeout"];
+      !timeout.is_nullish() && !timeout.is_number()) {
+    return mongo_error(code::kFailedToParse, "wtimeout must be a number");
+  }
+  const bool is_journaled = j.truthy();
+  if (w.is_number()) {
+    const auto count = w.as_integer();
+    constexpr std::int64_t kMaxMembers = 50;
+    if (!count || *count < 0 || *count > kMaxMembers) {
+      return mongo_error(code::kFailedToParse,
+                         "w has to be a non-negative number and not greater than 50");
+    }
+    operation.durability =
+        is_journaled ? storage::Durability::kJournaled : storage::Durability::kBuffered;
+    if (*count > 1) {
+      note_write_concern_error(operation, code::kUnsatisfiableWriteConcern,
+                               "Not enough data-bearing nodes", concern);
+    }
+    return {};
+  }
+  if (const auto mode = w.as_string()) {
+    if (*mode != "majority") {
+      note_write_concern_error(operation, code::kUnknownWriteConcern,
+                               "No write concern mode found in replica set configuration", concern);
+    }
+    return {};
+  }
+  if (!w.is_nullish()) {
+    return mongo_error(code::kFailedToParse, "w has to be a number, string, or object");
+  }
+  return {};
+}
+
+Status read_api_version(const Operation& operation) {
+  const ValueView version = operation.command["apiVersion"];
+  if (version.is_missing()) {
+    if (operation.command.view().contains("apiStrict") ||
+        operation.command.view().contains("apiDeprecationErrors")) {
+      return mongo_error(322,
+                         "Provided apiStrict and/or apiDeprecationErrors without passing "
+                         "apiVersion");
+    }
+    return {};
+  }
+  if (version.as_string() != "1") {
+    return mongo_error(322, "API version must be \"1\"");
+  }
+  return {};
+}
+
+Status check_session_use(const Operation& operation) {
+  const SessionRequest& session = operation.session_request;
+  const CommandSpec& spec = *operation.spec;
+  if (spec.has(kNoSession)) {
+    if (session.in_transaction()) {
+      return mongo_error(code::kNotInTransaction, "This command is not supported in transactions");
+    }
+    if (session.txn_number) {
+      return mongo_error(50889, "It is illegal to provide a txnNumber for this command");
+    }
+    return {};
+  }
+  if (session.is_retryable_write() && !spec.has(kRetryableWrite)) {
+    return mongo_error(50768,
+                       "txnNumber may only be provided for multi-document transactions and "
+                       "retryable write commands. autocommit:false was not provided, and " +
+                           std::string(spec.name) + " is not a retryable write command.");
+  }
+  if (!session.in_transaction()) return {};
+  const bool may_start = !spec.has(kEndsTransaction) && spec.name != "killCursors";
+  if (!spec.has(kInTransaction) || (session.starts_transaction && !may_start)) {
+    return mongo_error(code::kNotInTransaction, "Cannot run '" + std::string(spec.name) +
+                                                    "' in a multi-document transaction.");
+  }
+  return {};
+}
+
+std::string number_text(std::int64_t number) { return std::to_string(number); }
+
+std::string session_text(const SessionRequest& request) {
+  return bson::to_shell(request.lsid.view());
+}
+
+void start_transaction(Operation& operation, Session& session, std::int64_t number) {
+  session.abort();
+  session.executed.clear();
+  session.txn_number = number;
+  session.state = TransactionState::kInProgress;
+  session.started = std::chrono::steady_clock::now();
+  session.unit = std::make_unique<WriteUnit>(
+      operation.services.engine->begin(storage::Transaction::Mode::kSnapshot));
+  session.unit->set_origin({operation.session_request.lsid, number});
+}
+
+Status enter_transaction(Operation& operation, Session& session, std::int64_t number) {
+  const SessionRequest& request = operation.session_request;
+  if (number < session.txn_number) {
+    return mongo_error(
+        code::kTransactionTooOld,
+        "Cannot start transaction with { txnNumber: " + number_text(number) + " } on session " +
+            session_text(request) + " because a newer transaction with txnNumber " +
+            number_text(session.txn_number) + " has already started on this session.");
+  }
+  if (request.starts_transaction) {
+    if (number == session.txn_number) {
+      return mongo_error(code::kConflictingOperation,
+                         "Only servers in a sharded cluster can start a new transaction at the "
+                         "active transaction number");
+    }
+    operation.services.cursors.kill_of_transaction(session.id, session.txn_number);
+    start_transaction(operation, session, number);
+    return {};
+  }
+  if (number != session.txn_number || session.state == TransactionState::kNone ||
+      session.state == TransactionState::kRetryableWrites) {
+    return mongo_error(code::kNoSuchTransaction,
+                       "Given transaction number " + number_text(number) +
+                           " does not match any in-progress transactions. The active transaction "
+                           "number is " +
+                           number_text(session.txn_number));
+  }
+  if (session.state == TransactionState::kInProgress &&
+      std::chrono::steady_clock::now() - session.started > kTransactionLifetime) {
+    session.abort();
+  }
+  if (session.state == TransactionState::kAborted) {
+    return mongo_error(code::kNoSuchTransaction, "Transaction with { txnNumber: " +
+                                                     number_text(number) + " } has been aborted.");
+  }
+  if (session.state == TransactionState::kCommitted &&
+      operation.spec->name != "commitTransaction") {
+    return mongo_error(
+        code::kTransactionCommitted,
+        "Transaction with { txnNumber: " + number_text(number) + " } has been committed.");
+  }
+  return {};
+}
+
+Status enter_retryable_write(Operation& operation, Session& session, std::int64_t number) {
+  const bool is_of_transaction = session.state != TransactionState::kRetryableWrites &&
+                                 session.state != TransactionState::kNone;
+  if (number < session.txn_number) {
+    return mongo_error(
+        code::kTransactionTooOld,
+        "Retryable write with txnNumber " + number_text(number) + " is prohibited on session " +
+            session_text(operation.session_request) + " because a newer " +
+            (is_of_transaction ? "transaction" : "retryable write") + " with txnNumber " +
+            number_text(session.txn_number) + " has already started on this session.");
+  }
+  if (number == session.txn_number) {
+    if (!is_of_transaction) return {};
+    return mongo_error(217,
+                       "Cannot retry a retryable write that has been converted into a "
+                       "transaction");
+  }
+  session.abort();
+  session.executed.clear();
+  session.txn_number = number;
+  session.state = TransactionState::kRetryableWrites;
+  return {};
+}
+
+}  // namespace
+
+Status read_generic_options(Operation& operation) {
+  const CommandSpec& spec = *operation.spec;
+  RESTITCH_CHECK(check_database_name(operation.database));
+  if (spec.has(kAdminOnly) && operation.database != "admin") {
+    return mongo_error(code::kUnauthorized,
+                       std::string(spec.name) + " may only be run against the admin database.");
+  }
+  RESTITCH_TRY(operation.session_request, SessionRequest::parse(operation.command));
+  RESTITCH_CHECK(read_api_version(operation));
+  RESTITCH_CHECK(check_session_use(operation));
+  RESTITCH_CHECK(read_write_concern(operation));
+  RESTITCH_CHECK(read_read_concern(operation));
+  return {};
+}
+
+Status read_execution_options(Operation& operation) {
+  RESTITCH_CHECK(check_known_fields(*operation.spec, operation.command));
+  return read_max_time(operation);
+}
+
+Status enter_session(Operation& operation) {
+  Session& session = *operation.session.get();
+  if (!session.is_loaded) {
+    RESTITCH_TRY(const auto row, operation.services.engine->snapshot()->session_row(session.id));
+    if (row) read_session_row(session, *row);
+    session.is_loaded = true;
+  }
+  const std::int64_t number = *operation.session_request.txn_number;
+  return operation.in_transaction() ? enter_transaction(operation, session, number)
+                                    : enter_retryable_write(operation, session, number);
+}
+
+}  // namespace restitch::datasource::embedded

@@ -1,0 +1,179 @@
+#include "rules/data_access.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <utility>
+
+#include "bson/extended_json.h"
+#include "rules/testing/case_reader.h"
+#include "rules/testing/memory_source.h"
+
+namespace restitch::rules {
+namespace {
+
+bson::Document json(const char* text) { return bson::parse_json_document(text).value(); }
+
+constexpr const char* kNamespace = "shop.items";
+
+class DataAccessTest : public ::testing::Test {
+ protected:
+  void deploy(const char* roles, bool has_transactions = true) {
+    source_ = std::make_shared<testing::MemorySource>(has_transactions);
+    app::Findings findings;
+    auto rules = RuleSet::compile(testing::read_config(json(roles)), findings);
+    ASSERT_NE(rules, nullptr);
+    access_ = DataAccess::create(std::move(rules), {{"mongodb-atlas", source_}}, {});
+    source_->put(kNamespace, json(R"({"_id":1,"owner":"u1","n":1})"));
+    source_->put(kNamespace, json(R"({"_id":2,"owner":"u1","n":2})"));
+  }
+
+  static Operation operation(Action action, const char* argument) {
+    std::string title;
+    bson::Builder builder;
+    builder.append("database", "shop").append("collection", "items").append_all(json(argument));
+    const bson::Document whole = std::move(builder).finish();
+    return parse_client_operation(action, "mongodb-atlas", whole, &title).value();
+  }
+
+  Result<bson::Value> run(Operation what, TransactionHandle transaction = nullptr) {
+    const EvaluationContext context = request_.context();
+    return testing::wait_for(access_->run_as_user(std::move(what), context, datasource::kNoDeadline,
+                                                  std::move(transaction)));
+  }
+
+  std::string stored(std::size_t index) {
+    return bson::to_json(source_->documents(kNamespace).at(index), bson::JsonMode::kRelaxed);
+  }
+
+  // Replaces the first document once, just before the rules write.
+  void interfere(const char* document) {
+    source_->before_command = [this, document](const std::string& name) {
+      if (name == "update" && !std::exchange(has_interfered_, true)) replace_first(document);
+    };
+  }
+
+  void replace_first(const char* document) {
+    bson::Builder command;
+    command.append("update", "items").open_array("updates").push_object();
+    command.append("q", json(R"({"_id":1})")).append("u", json(document)).close().close();
+    auto reply = testing::wait_for(
+        source_->run("shop", std::move(command).finish(), datasource::kNoDeadline));
+    ASSERT_TRUE(reply);
+  }
+
+  bool has_interfered_ = false;
+  std::shared_ptr<testing::MemorySource> source_;
+  std::shared_ptr<DataAccess> access_;
+  testing::CaseRequest request_{json(R"({"user":{"id":"u1"}})")};
+};
+
+constexpr const char* kGuarded =
+    R"({"roles":[{"name":"r","apply_when":{},"read":true,"write":{"%%prevRoot.owner":"%%user.id"}}]})";
+
+TEST_F(DataAccessTest, lost_race_is_decided_again_in_a_transaction) {
+  deploy(kGuarded);
+  interfere(R"({"owner":"u1","n":10})");
+  const auto result =
+      run(operation(Action::kUpdateOne, R"({"query":{"_id":1},"update":{"$inc":{"n":1}}})"));
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(stored(0), R"({"_id":1,"owner":"u1","n":11})");
+}
+
+TEST_F(DataAccessTest, permission_lost_in_a_race_is_refused) {
+  deploy(kGuarded);
+  interfere(R"({"owner":"u2","n":10})");
+  const auto result =
+      run(operation(Action::kUpdateOne, R"({"query":{"_id":1},"update":{"$inc":{"n":1}}})"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(stored(0), R"({"_id":1,"owner":"u2","n":10})");
+}
+
+TEST_F(DataAccessTest, lost_race_is_decided_again_without_transactions) {
+  deploy(kGuarded, false);
+  interfere(R"({"owner":"u1","n":10})");
+  const auto result =
+      run(operation(Action::kUpdateOne, R"({"query":{"_id":1},"update":{"$inc":{"n":1}}})"));
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(stored(0), R"({"_id":1,"owner":"u1","n":11})");
+}
+
+TEST_F(DataAccessTest, permission_lost_in_a_race_is_refused_without_transactions) {
+  deploy(kGuarded, false);
+  interfere(R"({"owner":"u2","n":10})");
+  const auto result =
+      run(operation(Action::kUpdateOne, R"({"query":{"_id":1},"update":{"$inc":{"n":1}}})"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(stored(0), R"({"_id":1,"owner":"u2","n":10})");
+}
+
+TEST_F(DataAccessTest, statements_of_a_transaction_are_checked_and_stay_inside) {
+  deploy(kGuarded);
+  auto transaction = access_->begin_transaction("mongodb-atlas").value();
+  ASSERT_TRUE(run(operation(Action::kUpdateMany, R"({"update":{"$inc":{"n":5}}})"), transaction));
+  const auto inside = run(operation(Action::kCount, R"({"query":{"n":{"$gt":5}}})"), transaction);
+  ASSERT_TRUE(inside) << inside.error().message();
+  EXPECT_EQ(inside->view().get_int64(), 2);
+  EXPECT_EQ(stored(0), R"({"_id":1,"owner":"u1","n":1})");
+  const auto denied =
+      run(operation(Action::kInsertOne, R"({"document":{"_id":3,"owner":"u1"}})"), transaction);
+  ASSERT_FALSE(denied);
+  EXPECT_EQ(denied.error().message(), "insert not permitted");
+  ASSERT_TRUE(testing::wait_for(transaction->commit()));
+  EXPECT_EQ(stored(0), R"({"_id":1,"owner":"u1","n":6})");
+  EXPECT_EQ(stored(1), R"({"_id":2,"owner":"u1","n":7})");
+}
+
+TEST_F(DataAccessTest, aborted_transaction_leaves_nothing) {
+  deploy(kGuarded);
+  auto transaction = access_->begin_transaction("mongodb-atlas").value();
+  ASSERT_TRUE(run(operation(Action::kDeleteMany, "{}"), transaction));
+  ASSERT_TRUE(testing::wait_for(transaction->abort()));
+  EXPECT_EQ(source_->documents(kNamespace).size(), 2U);
+}
+
+TEST_F(DataAccessTest, transactions_need_a_source_that_has_them) {
+  deploy(kGuarded, false);
+  EXPECT_FALSE(access_->begin_transaction("mongodb-atlas"));
+}
+
+TEST_F(DataAccessTest, unknown_source_is_an_unknown_service) {
+  deploy(kGuarded);
+  Operation what = operation(Action::kFind, "{}");
+  what.source = "other";
+  const auto result = run(std::move(what));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kServiceNotFound);
+  EXPECT_EQ(result.error().message(), "service not found: 'other'");
+  EXPECT_FALSE(access_->has_source("other"));
+}
+
+class DownSource : public testing::MemorySource {
+ public:
+  Task<bson::Document> run(std::string_view, bson::Document, datasource::Deadline) override {
+    co_return Error(ErrorCode::kSourceUnavailable, "connection to 10.0.0.1 refused");
+  }
+};
+
+TEST_F(DataAccessTest, unreachable_source_is_named_and_nothing_else) {
+  deploy(kGuarded);
+  app::Findings findings;
+  auto rules = RuleSet::compile(testing::read_config(json(kGuarded)), findings);
+  access_ =
+      DataAccess::create(std::move(rules), {{"mongodb-atlas", std::make_shared<DownSource>()}}, {});
+  const auto result = run(operation(Action::kFind, "{}"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kSourceUnavailable);
+  EXPECT_EQ(result.error().message(), "data source 'mongodb-atlas' is not available");
+}
+
+TEST_F(DataAccessTest, an_update_is_stored_as_an_update_and_a_replacement_as_one) {
+  deploy(kGuarded);
+  ASSERT_TRUE(run(operation(Action::kUpdateOne, R"({"query":{"_id":1},"update":{"owner":"u1"}})")));
+  EXPECT_EQ(stored(0), R"({"_id":1,"owner":"u1"})");
+}
+
+}  // namespace
+}  // namespace restitch::rules
