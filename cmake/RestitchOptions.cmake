@@ -12,7 +12,8 @@ target_compile_definitions(restitch_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # False positives of g++ 12 in coroutines and in std::variant at -O2.
   target_compile_options(restitch_options INTERFACE
-    -Wno-maybe-uninitialized -Wno-restrict -Wno-mismatched-new-delete -Wno-dangling-pointer)
+    -Wno-maybe-uninitialized -Wno-restrict -Wno-mismatched-new-delete -Wno-dangling-pointer
+    -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")

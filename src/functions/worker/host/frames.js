@@ -109,7 +109,7 @@ function valueSize(type, bytes, at) {
       return bytes.indexOf(0, first + 1) + 1 - at;
     }
     case 0x0c: return bytes.readInt32LE(at) + 16;
-    case 0x02: case 0x0d: case 0x0e: return bytes.readInt32LE(at) + 4;
+    case 0x02: case 0x02: case 0x0d: case 0x0e: return bytes.readInt32LE(at) + 4;
     case 0x13: return 16;
     default: throw new Error(`unknown BSON type ${type}`);
   }

@@ -13,6 +13,7 @@ const { HIDDEN, Snapshot } = require('./integrity.js');
 const { LEVELS } = require('./source.js');
 
 const REALM_FOLDER = path.join(__dirname, '..', 'realm');
+const WORKER_FOLDER = path.join(__dirname, '..') + path.sep;
 const BSON_FILE = require.resolve('bson');
 const MAX_FREE_REALMS = 16;
 
@@ -81,6 +82,7 @@ function loadRealmModule(context, name) {
 function hostFor(app, writer, onChange) {
   return {
     Buffer, URL, crypto, http, https, process, writer, sink: writer, onChange, levels: LEVELS, globals: shared,
+    isOwnFrame: (line) => line.includes(WORKER_FOLDER) || /\(?node:internal\//.test(line),
     isDate: types.isDate, isRegExp: types.isRegExp, fastGlobalNames: app.fastGlobals,
     timers: { setTimeout, clearTimeout, setImmediate, clearImmediate, setInterval, clearInterval },
     isBuiltin: (name) => app.builtins.isBuiltin(name),

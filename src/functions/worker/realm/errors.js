@@ -59,9 +59,11 @@ function textOf(thrown, stringify) {
   }
 }
 
-function stackOf(thrown) {
+// The stack without the worker's own frames, which `isOwn(line)` tells.
+function stackOf(thrown, isOwn) {
   try {
-    return isErrorObject(thrown) && typeof thrown.stack === 'string' ? thrown.stack : '';
+    if (!isErrorObject(thrown) || typeof thrown.stack !== 'string') return '';
+    return thrown.stack.split('\n').filter((line) => !isOwn(line)).join('\n');
   } catch {
     return '';
   }

@@ -254,7 +254,7 @@ class Realm {
     writer.int64('id', request.id);
     writer.string('message', message.slice(0, this.app.limits.maxErrorLength));
     writer.string('kind', kind);
-    writer.string('stack', stackOf(thrown).slice(0, this.app.limits.maxErrorLength));
+    writer.string('stack', stackOf(thrown, this.host.isOwnFrame).slice(0, this.app.limits.maxErrorLength));
     this.#writeLogs(writer, request);
     writer.end(frame);
   }
