@@ -40,12 +40,13 @@ ChangeLog::ChangeLog(const Database& database, std::int64_t max_age_seconds, std
 }
 
 void ChangeLog::set_up(rocksdb::WriteBatch& batch, const Database& database, keys::Ticks start) {
-  (void)batch.Put(database.family(Family::kMeta), keys::kTrimmedRow, keys::ChangeKey(start, 0).view());
+  (void)batch.Put(database.family(Family::kMeta), keys::kTrimmedRow,
+                  keys::ChangeKey(start, 0).view());
 }
 
 Result<keys::Ticks> ChangeLog::last_stored(const Database& database) {
-  const std::unique_ptr<rocksdb::Iterator> iterator(
-      database.db()->NewIterator(database.newest(ReadTier::kAll), database.family(Family::kChanges)));
+  const std::unique_ptr<rocksdb::Iterator> iterator(database.db()->NewIterator(
+      database.newest(ReadTier::kAll), database.family(Family::kChanges)));
   iterator->SeekToLast();
   RESTITCH_CHECK(checked(iterator->status()));
   RESTITCH_TRY(const std::optional<std::string> trimmed, database.meta_row(keys::kTrimmedRow));
@@ -60,12 +61,15 @@ Status ChangeLog::load() {
   trimmed_ = position_of(*trimmed);
 
   segments_.clear();
-  const std::unique_ptr<rocksdb::Iterator> rows(
-      database_.db()->NewIterator(database_.newest(ReadTier::kAll), database_.family(Family::kMeta)));
-  for (rows->Seek(keys::kSegmentRows); rows->Valid() && rows->key().starts_with(keys::kSegmentRows); rows->Next()) {
-    if (rows->key().size() != keys::kSegmentRows.size() + 8 || rows->value().size() != 16) return damaged();
+  const std::unique_ptr<rocksdb::Iterator> rows(database_.db()->NewIterator(
+      database_.newest(ReadTier::kAll), database_.family(Family::kMeta)));
+  for (rows->Seek(keys::kSegmentRows); rows->Valid() && rows->key().starts_with(keys::kSegmentRows);
+       rows->Next()) {
+    if (rows->key().size() != keys::kSegmentRows.size() + 8 || rows->value().size() != 16)
+      return damaged();
     segments_.push_back({keys::load_be64(rows->key().data() + keys::kSegmentRows.size()),
-                         keys::load_be64(rows->value().data()), keys::load_be64(rows->value().data() + 8)});
+                         keys::load_be64(rows->value().data()),
+                         keys::load_be64(rows->value().data() + 8)});
     bytes_ += segments_.back().bytes;
   }
   RESTITCH_CHECK(checked(rows->status()));
@@ -91,7 +95,8 @@ Status ChangeLog::count_open_segment() {
   return {};
 }
 
-void ChangeLog::stage(rocksdb::WriteBatch& batch, keys::Ticks ticks, const std::vector<Change>& changes) {
+void ChangeLog::stage(rocksdb::WriteBatch& batch, keys::Ticks ticks,
+                      const std::vector<Change>& changes) {
   std::uint32_t index = 0;
   for (const Change& change : changes) {
     const keys::ChangeKey key(ticks, index++);
@@ -122,7 +127,8 @@ void ChangeLog::end_group(rocksdb::WriteBatch& batch) {
   char value[16];
   keys::store_be64(value, staged_.last);
   keys::store_be64(value + 8, open.bytes + staged_.bytes);
-  (void)batch.Put(database_.family(Family::kMeta), segment_key(open.first != 0 ? open.first : staged_.first),
+  (void)batch.Put(database_.family(Family::kMeta),
+                  segment_key(open.first != 0 ? open.first : staged_.first),
                   rocksdb::Slice(value, sizeof(value)));
 }
 
@@ -151,7 +157,8 @@ Result<std::vector<ChangeLogEntry>> ChangeLog::read(const Snapshot& snapshot, Ch
   if (iterator->Valid() && iterator->key() == rocksdb::Slice(start.view())) iterator->Next();
   for (; iterator->Valid() && entries.size() < limit; iterator->Next()) {
     std::string_view value = iterator->value().ToStringView();
-    if (iterator->key().size() != kChangeKeyBytes || value.empty() || !is_document(value.substr(1))) return damaged();
+    if (iterator->key().size() != kChangeKeyBytes || value.empty() || !is_document(value.substr(1)))
+      return damaged();
     const ChangePosition position = position_of(iterator->key().ToStringView());
     ChangeLogEntry& entry = entries.emplace_back();
     entry.cluster_time = keys::time_of(position.ticks);
@@ -171,7 +178,8 @@ Result<std::vector<ChangeLogEntry>> ChangeLog::read(const Snapshot& snapshot, Ch
   const std::lock_guard lock(mutex_);
   if (after.ticks != 0 && after < trimmed_) {
     return mongo_error(kMongoHistoryLost,
-                       "Resume of change stream was not possible, as the resume point may no longer be in the oplog.");
+                       "Resume of change stream was not possible, as the resume point may no "
+                       "longer be in the oplog.");
   }
   return entries;
 }
@@ -200,8 +208,8 @@ keys::Ticks ChangeLog::trim_end_by_size() const {
 
 // The last change before `ticks`, or the first one at or behind it.
 Result<std::optional<ChangePosition>> ChangeLog::neighbour(keys::Ticks ticks, bool before) const {
-  const std::unique_ptr<rocksdb::Iterator> iterator(
-      database_.db()->NewIterator(database_.newest(ReadTier::kAll), database_.family(Family::kChanges)));
+  const std::unique_ptr<rocksdb::Iterator> iterator(database_.db()->NewIterator(
+      database_.newest(ReadTier::kAll), database_.family(Family::kChanges)));
   const keys::ChangeKey key(ticks, 0);
   if (before) {
     iterator->SeekForPrev(key.view());

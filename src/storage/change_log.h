@@ -20,9 +20,9 @@ struct ChangePosition {
   auto operator<=>(const ChangePosition&) const = default;
 };
 
-// The change log with its pre-images: rows written by the commit thread, read behind a position, and trimmed by age
-// and size. Sizes are kept by segments, stretches of about 1/64 of the allowed bytes; a row is written when one is
-// full, so that opening counts the last one only.
+// The change log with its pre-images: rows written by the commit thread, read behind a position,
+// and trimmed by age and size. Sizes are kept by segments, stretches of about 1/64 of the allowed
+// bytes; a row is written when one is full, so that opening counts the last one only.
 class ChangeLog {
  public:
   ChangeLog(const Database& database, std::int64_t max_age_seconds, std::int64_t max_bytes);
@@ -34,18 +34,21 @@ class ChangeLog {
   // Time of the last change that was ever written, trimmed or not.
   static Result<keys::Ticks> last_stored(const Database& database);
 
-  // Commit thread: adds a commit's rows to the group; end_group() before and written() after the group's write.
+  // Commit thread: adds a commit's rows to the group; end_group() before and written() after the
+  // group's write.
   void stage(rocksdb::WriteBatch& batch, keys::Ticks ticks, const std::vector<Change>& changes);
   void end_group(rocksdb::WriteBatch& batch);
   void written(bool succeeded);
 
-  // Changes strictly behind `after`. mongo code 286 when some of them are trimmed already, unless `after` is zero.
-  Result<std::vector<ChangeLogEntry>> read(const Snapshot& snapshot, ChangePosition after, std::size_t limit) const;
+  // Changes strictly behind `after`. mongo code 286 when some of them are trimmed already, unless
+  // `after` is zero.
+  Result<std::vector<ChangeLogEntry>> read(const Snapshot& snapshot, ChangePosition after,
+                                           std::size_t limit) const;
   keys::Ticks oldest() const;
   bool is_over_size() const;
 
-  // Removes what is too old or too much: adds the deletions to `batch`. False when there is nothing to do. Between
-  // plan and write, readers already treat the changes as gone.
+  // Removes what is too old or too much: adds the deletions to `batch`. False when there is nothing
+  // to do. Between plan and write, readers already treat the changes as gone.
   Result<bool> plan_trim(rocksdb::WriteBatch& batch, std::uint32_t now);
   // After the deletions are written: drops whole files.
   void drop_files();

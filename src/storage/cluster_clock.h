@@ -8,13 +8,14 @@
 
 namespace restitch::storage {
 
-// Gives out cluster times: seconds of the wall clock with a counter, always above every earlier one, also when the
-// wall clock goes back.
+// Gives out cluster times: seconds of the wall clock with a counter, always above every earlier
+// one, also when the wall clock goes back.
 class ClusterClock {
  public:
   using Seconds = std::function<std::uint32_t()>;
 
-  ClusterClock(Seconds wall, keys::Ticks last) : wall_(std::move(wall)), last_(last), visible_(last) {}
+  ClusterClock(Seconds wall, keys::Ticks last)
+      : wall_(std::move(wall)), last_(last), visible_(last) {}
 
   // Commit thread only.
   keys::Ticks next() {

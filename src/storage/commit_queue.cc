@@ -20,9 +20,11 @@ constexpr auto kSyncInterval = std::chrono::milliseconds(100);
 // Copies the records of one batch to the end of another.
 class BatchAppender final : public rocksdb::WriteBatch::Handler {
  public:
-  BatchAppender(const Database& database, rocksdb::WriteBatch& target) : database_(database), target_(target) {}
+  BatchAppender(const Database& database, rocksdb::WriteBatch& target)
+      : database_(database), target_(target) {}
 
-  rocksdb::Status PutCF(std::uint32_t family, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+  rocksdb::Status PutCF(std::uint32_t family, const rocksdb::Slice& key,
+                        const rocksdb::Slice& value) override {
     return target_.Put(database_.family_of_number(family), key, value);
   }
   rocksdb::Status DeleteCF(std::uint32_t family, const rocksdb::Slice& key) override {
@@ -54,7 +56,8 @@ void CommitQueue::push(std::unique_ptr<TransactionImpl> transaction, Durability 
   enqueue(std::move(item));
 }
 
-void CommitQueue::push_internal(std::unique_ptr<rocksdb::WriteBatch> batch, std::function<void(Status)> done) {
+void CommitQueue::push_internal(std::unique_ptr<rocksdb::WriteBatch> batch,
+                                std::function<void(Status)> done) {
   Item item;
   item.bytes = batch->GetDataSize();
   item.internal = std::move(batch);
@@ -65,7 +68,8 @@ void CommitQueue::push_internal(std::unique_ptr<rocksdb::WriteBatch> batch, std:
 Status CommitQueue::write_internal(std::unique_ptr<rocksdb::WriteBatch> batch) {
   RESTITCH_DASSERT(std::this_thread::get_id() != thread_.get_id());
   std::promise<Status> promise;
-  push_internal(std::move(batch), [&promise](Status status) { promise.set_value(std::move(status)); });
+  push_internal(std::move(batch),
+                [&promise](Status status) { promise.set_value(std::move(status)); });
   return promise.get_future().get();
 }
 
@@ -81,7 +85,8 @@ void CommitQueue::enqueue(Item item) {
     }
     if (stopping_) {
       item.refusal = Error(ErrorCode::kClosing, "the storage is closing");
-    } else if (waiting_.size() >= kMaxWaitingItems || waiting_bytes_ + item.bytes > kMaxWaitingBytes) {
+    } else if (waiting_.size() >= kMaxWaitingItems ||
+               waiting_bytes_ + item.bytes > kMaxWaitingBytes) {
       item.refusal = Error(ErrorCode::kTooManyRequests, "too many writes are waiting for the disk");
     }
     if (item.refusal) {
@@ -130,7 +135,8 @@ bool CommitQueue::wait_for_group(std::vector<Item>& group) {
 
 void CommitQueue::take_group(std::vector<Item>& group) {
   std::size_t bytes = 0;
-  while (!waiting_.empty() && group.size() < kMaxGroupItems && (bytes == 0 || bytes < kMaxGroupBytes)) {
+  while (!waiting_.empty() && group.size() < kMaxGroupItems &&
+         (bytes == 0 || bytes < kMaxGroupBytes)) {
     bytes += waiting_.front().bytes;
     waiting_bytes_ -= waiting_.front().bytes;
     group.push_back(std::move(waiting_.front()));
@@ -143,7 +149,8 @@ void CommitQueue::process(std::vector<Item>& group) {
   Status written = write(group, last);
   if (written) {
     const keys::Ticks visible = last != 0 ? last : parts_.clock.visible();
-    parts_.publisher.publish(std::make_shared<const Snapshot>(parts_.database, keys::time_of(visible)));
+    parts_.publisher.publish(
+        std::make_shared<const Snapshot>(parts_.database, keys::time_of(visible)));
     parts_.clock.set_visible(visible);
   }
   // Locks go only after the writes are visible, and before anybody is told.
@@ -165,7 +172,8 @@ void CommitQueue::refuse_without_space(std::vector<Item>& group) {
   if (parts_.writer.has_space(bytes)) return;
   for (Item& item : group) {
     if (item.transaction == nullptr) continue;
-    item.refusal = Error(ErrorCode::kIo, "the disk is full: writes are refused until space is free");
+    item.refusal =
+        Error(ErrorCode::kIo, "the disk is full: writes are refused until space is free");
   }
 }
 
@@ -178,7 +186,8 @@ Status CommitQueue::write(std::vector<Item>& group, keys::Ticks& last) {
   bool last_has_changes = true;
   for (Item& item : group) {
     if (item.refusal) continue;
-    rocksdb::WriteBatch& own = item.internal != nullptr ? *item.internal : item.transaction->batch();
+    rocksdb::WriteBatch& own =
+        item.internal != nullptr ? *item.internal : item.transaction->batch();
     if (batch == nullptr) {
       batch = &own;
     } else {
@@ -195,7 +204,8 @@ Status CommitQueue::write(std::vector<Item>& group, keys::Ticks& last) {
   if (!last_has_changes) {
     char value[8];
     keys::store_be64(value, last);
-    (void)batch->Put(database.family(Family::kMeta), keys::kClockRow, rocksdb::Slice(value, sizeof(value)));
+    (void)batch->Put(database.family(Family::kMeta), keys::kClockRow,
+                     rocksdb::Slice(value, sizeof(value)));
   }
   parts_.change_log.end_group(*batch);
   parts_.idents.stage(*batch, database);

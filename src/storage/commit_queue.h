@@ -20,9 +20,10 @@
 
 namespace restitch::storage {
 
-// One thread that commits in groups. It takes everything that waits, gives each transaction the next cluster time,
-// writes data, change log and session rows of all of them as one batch with one sync, publishes the new snapshot, and
-// only then acknowledges. So order of cluster times = order of writing = order of visibility, without holes.
+// One thread that commits in groups. It takes everything that waits, gives each transaction the
+// next cluster time, writes data, change log and session rows of all of them as one batch with one
+// sync, publishes the new snapshot, and only then acknowledges. So order of cluster times = order
+// of writing = order of visibility, without holes.
 class CommitQueue {
  public:
   struct Parts {
@@ -39,8 +40,10 @@ class CommitQueue {
   CommitQueue(const CommitQueue&) = delete;
   CommitQueue& operator=(const CommitQueue&) = delete;
 
-  void push(std::unique_ptr<TransactionImpl> transaction, Durability durability, Engine::CommitCallback done);
-  // A write of the engine itself, in order with the commits but without a cluster time, always synced.
+  void push(std::unique_ptr<TransactionImpl> transaction, Durability durability,
+            Engine::CommitCallback done);
+  // A write of the engine itself, in order with the commits but without a cluster time, always
+  // synced.
   void push_internal(std::unique_ptr<rocksdb::WriteBatch> batch, std::function<void(Status)> done);
   // The same, waiting for it. Not on the commit thread.
   Status write_internal(std::unique_ptr<rocksdb::WriteBatch> batch);
@@ -87,7 +90,8 @@ class CommitQueue {
   std::function<void(bson::Timestamp)> listener_;
   std::atomic<std::uint64_t> commits_{0}, groups_{0};
   // When the oldest unsynced write must be synced; used by the commit thread only.
-  std::chrono::steady_clock::time_point sync_deadline_ = std::chrono::steady_clock::time_point::max();
+  std::chrono::steady_clock::time_point sync_deadline_ =
+      std::chrono::steady_clock::time_point::max();
   std::thread thread_;
 };
 

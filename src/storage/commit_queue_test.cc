@@ -30,7 +30,8 @@ void on_threads(int count, F work) {
   for (auto& thread : threads) thread.join();
 }
 
-TEST_F(CommitQueueTest, every_commit_is_acknowledged_once_in_order_of_growing_time_and_already_visible) {
+TEST_F(CommitQueueTest,
+       every_commit_is_acknowledged_once_in_order_of_growing_time_and_already_visible) {
   open();
   constexpr int kThreads = 8;
   constexpr int kCommits = 100;
@@ -38,7 +39,8 @@ TEST_F(CommitQueueTest, every_commit_is_acknowledged_once_in_order_of_growing_ti
   std::vector<keys::Ticks> order;
   std::vector<keys::Ticks> heard;
   std::atomic<int> invisible{0};
-  engine_->set_commit_listener([&](bson::Timestamp time) { heard.push_back(keys::ticks_of(time)); });
+  engine_->set_commit_listener(
+      [&](bson::Timestamp time) { heard.push_back(keys::ticks_of(time)); });
   std::atomic<int> outstanding{kThreads * kCommits};
   std::promise<void> finished;
   on_threads(kThreads, [&](int thread) {
@@ -47,7 +49,8 @@ TEST_F(CommitQueueTest, every_commit_is_acknowledged_once_in_order_of_growing_ti
       const RecordId id = engine_->allocate_record_id(kPeople);
       ok(transaction->put_record(kPeople, id, doc(thread)));
       transaction->add_change({doc(static_cast<std::int32_t>(id)), std::nullopt});
-      engine_->commit(std::move(transaction), i % 3 == 0 ? Durability::kBuffered : Durability::kJournaled,
+      engine_->commit(std::move(transaction),
+                      i % 3 == 0 ? Durability::kBuffered : Durability::kJournaled,
                       [&, id](Result<Committed> result) {
                         ASSERT_TRUE(result.has_value());
                         if (!read(*engine_->snapshot(), kPeople, id)) ++invisible;
@@ -68,7 +71,8 @@ TEST_F(CommitQueueTest, every_commit_is_acknowledged_once_in_order_of_growing_ti
 
   const auto changes = *engine_->changes_after({}, 0, 10000);
   ASSERT_EQ(changes.size(), order.size());
-  for (std::size_t i = 0; i < changes.size(); ++i) EXPECT_EQ(keys::ticks_of(changes[i].cluster_time), order[i]);
+  for (std::size_t i = 0; i < changes.size(); ++i)
+    EXPECT_EQ(keys::ticks_of(changes[i].cluster_time), order[i]);
   const EngineStatistics statistics = engine_->statistics();
   EXPECT_EQ(statistics.commits, order.size());
   EXPECT_LT(statistics.commit_groups, statistics.commits);
@@ -99,7 +103,8 @@ void count_up(EngineImpl& engine, Mode mode) {
         continue;
       }
       ASSERT_TRUE(*locked);
-      const std::int32_t value = value_of(bson::View(reinterpret_cast<const std::uint8_t*>(bytes.data())));
+      const std::int32_t value =
+          value_of(bson::View(reinterpret_cast<const std::uint8_t*>(bytes.data())));
       ok(transaction->put_record(kPeople, id, doc(value + 1)));
       committed(engine, std::move(transaction));
       ++i;
@@ -241,7 +246,8 @@ TEST_F(CommitQueueTest, buffered_commits_are_synced_soon_without_another_commit)
   ok(transaction->put_record(kPeople, 1, doc(1)));
   committed(*engine_, std::move(transaction), Durability::kBuffered);
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (engine_->statistics().syncs == 0 && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  while (engine_->statistics().syncs == 0 && std::chrono::steady_clock::now() < give_up)
+    std::this_thread::yield();
   EXPECT_EQ(engine_->statistics().syncs, 1U);
 }
 

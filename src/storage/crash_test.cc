@@ -12,8 +12,9 @@
 
 #include "storage/test_support.h"
 
-// Kills a process of concurrent writers at a random moment. What it acknowledged (lines on a pipe, outside the
-// database) must be there afterwards, and each transaction must be there as a whole or not at all.
+// Kills a process of concurrent writers at a random moment. What it acknowledged (lines on a pipe,
+// outside the database) must be there afterwards, and each transaction must be there as a whole or
+// not at all.
 namespace restitch::storage::test {
 namespace {
 
@@ -30,9 +31,12 @@ std::string key_of(RecordId id) {
   return key;
 }
 
-// One transaction: a record with its two index entries, its change and its session row, and an older one deleted.
-void write_one(Engine& engine, int pipe, int writer, std::optional<RecordId>& victim, Durability durability) {
-  auto transaction = engine.begin(writer % 2 == 0 ? Transaction::Mode::kLatest : Transaction::Mode::kSnapshot);
+// One transaction: a record with its two index entries, its change and its session row, and an
+// older one deleted.
+void write_one(Engine& engine, int pipe, int writer, std::optional<RecordId>& victim,
+               Durability durability) {
+  auto transaction =
+      engine.begin(writer % 2 == 0 ? Transaction::Mode::kLatest : Transaction::Mode::kSnapshot);
   const RecordId id = engine.allocate_record_id(kOrders);
   ok(transaction->put_record(kOrders, id, doc(writer)));
   ok(transaction->put_entry(kById, key_of(id), "", id));
@@ -45,9 +49,11 @@ void write_one(Engine& engine, int pipe, int writer, std::optional<RecordId>& vi
     line += " -" + std::to_string(*victim);
   }
   bson::Builder change;
-  change.append("v", static_cast<std::int32_t>(id)).append("deleted", static_cast<std::int64_t>(victim.value_or(0)));
+  change.append("v", static_cast<std::int32_t>(id))
+      .append("deleted", static_cast<std::int64_t>(victim.value_or(0)));
   transaction->add_change({std::move(change).finish(), std::nullopt});
-  transaction->put_session_row("writer" + std::to_string(writer), doc(static_cast<std::int32_t>(id)));
+  transaction->put_session_row("writer" + std::to_string(writer),
+                               doc(static_cast<std::int32_t>(id)));
   line += "\n";
   if (!commit(engine, std::move(transaction), durability)) std::abort();
   if (::write(pipe, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::abort();
@@ -69,7 +75,8 @@ TEST(StorageCrash, DISABLED_writer_process) {
     threads.emplace_back([&, writer] {
       std::optional<RecordId> victim;
       for (int i = 0;; ++i) {
-        write_one(*engine, pipe, writer, victim, i % 4 == 3 ? Durability::kBuffered : Durability::kJournaled);
+        write_one(*engine, pipe, writer, victim,
+                  i % 4 == 3 ? Durability::kBuffered : Durability::kJournaled);
       }
     });
   }
@@ -91,7 +98,9 @@ std::string run_until_killed(const std::string& directory, std::chrono::millisec
   std::string disabled = "--gtest_also_run_disabled_tests";
   char* arguments[] = {program.data(), filter.data(), disabled.data(), nullptr};
   pid_t child = 0;
-  EXPECT_EQ(::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments, environment_pointers.data()), 0);
+  EXPECT_EQ(::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments,
+                          environment_pointers.data()),
+            0);
   ::close(ends[1]);
 
   // The life begins with the first acknowledgement.

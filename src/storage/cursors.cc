@@ -11,15 +11,16 @@ Error damaged(std::string_view what) {
 
 class RecordCursorImpl final : public RecordCursor {
  public:
-  RecordCursorImpl(const ScanSource& source, std::shared_ptr<const void> keep_alive, std::string lower,
-                   std::string upper, bool forward, ReadTier tier)
+  RecordCursorImpl(const ScanSource& source, std::shared_ptr<const void> keep_alive,
+                   std::string lower, std::string upper, bool forward, ReadTier tier)
       : keep_alive_(std::move(keep_alive)),
         scan_(source, Family::kRecords, std::move(lower), std::move(upper), forward, tier) {}
 
   Result<bool> next() override {
     Result<bool> found = scan_.next();
     if (!found || !*found) return found;
-    if (scan_.key().size() != keys::kIdentBytes + keys::kRecordIdBytes) return damaged("record key");
+    if (scan_.key().size() != keys::kIdentBytes + keys::kRecordIdBytes)
+      return damaged("record key");
     if (!is_document(scan_.value())) return damaged("record");
     id_ = keys::record_of(scan_.key());
     return true;
@@ -38,8 +39,8 @@ class RecordCursorImpl final : public RecordCursor {
 
 class IndexCursorImpl final : public IndexCursor {
  public:
-  IndexCursorImpl(const ScanSource& source, std::shared_ptr<const void> keep_alive, IndexRef index, std::string lower,
-                  std::string upper, bool forward, ReadTier tier)
+  IndexCursorImpl(const ScanSource& source, std::shared_ptr<const void> keep_alive, IndexRef index,
+                  std::string lower, std::string upper, bool forward, ReadTier tier)
       : keep_alive_(std::move(keep_alive)),
         index_(index),
         scan_(source, Family::kIndexes, std::move(lower), std::move(upper), forward, tier) {}
@@ -67,8 +68,9 @@ class IndexCursorImpl final : public IndexCursor {
   void set_tier(ReadTier tier) override { scan_.set_tier(tier); }
 
  private:
-  // Backward, entries with exactly the sought key lie above it, because their record ids follow the key. When the
-  // entry found so is above the key, the key was only the beginning of others', and nothing equals it.
+  // Backward, entries with exactly the sought key lie above it, because their record ids follow the
+  // key. When the entry found so is above the key, the key was only the beginning of others', and
+  // nothing equals it.
   Result<bool> finish_backward_seek() {
     std::string target = keys::ident_prefix(index_.id);
     target.append(target_);
@@ -119,23 +121,27 @@ bool is_document(std::string_view bytes) {
   return bson::View(reinterpret_cast<const std::uint8_t*>(bytes.data())).size() == bytes.size();
 }
 
-std::unique_ptr<RecordCursor> make_record_cursor(const ScanSource& source, std::shared_ptr<const void> keep_alive,
-                                                 CollectionId collection, bool forward, ReadTier tier,
-                                                 std::optional<RecordId> from) {
+std::unique_ptr<RecordCursor> make_record_cursor(const ScanSource& source,
+                                                 std::shared_ptr<const void> keep_alive,
+                                                 CollectionId collection, bool forward,
+                                                 ReadTier tier, std::optional<RecordId> from) {
   std::string lower = keys::ident_prefix(collection);
   std::string upper = keys::ident_end(collection);
   if (from && forward) lower = keys::RecordKey(collection, *from).view();
   if (from && !forward) upper = std::string(keys::RecordKey(collection, *from).view()) + '\0';
-  return std::make_unique<RecordCursorImpl>(source, std::move(keep_alive), std::move(lower), std::move(upper), forward,
-                                            tier);
+  return std::make_unique<RecordCursorImpl>(source, std::move(keep_alive), std::move(lower),
+                                            std::move(upper), forward, tier);
 }
 
-std::unique_ptr<IndexCursor> make_index_cursor(const ScanSource& source, std::shared_ptr<const void> keep_alive,
-                                               IndexRef index, const KeyRange& range, bool forward, ReadTier tier) {
+std::unique_ptr<IndexCursor> make_index_cursor(const ScanSource& source,
+                                               std::shared_ptr<const void> keep_alive,
+                                               IndexRef index, const KeyRange& range, bool forward,
+                                               ReadTier tier) {
   std::string lower = keys::ident_prefix(index.id) + range.start;
-  std::string upper = range.end.empty() ? keys::ident_end(index.id) : keys::ident_prefix(index.id) + range.end;
-  return std::make_unique<IndexCursorImpl>(source, std::move(keep_alive), index, std::move(lower), std::move(upper),
-                                           forward, tier);
+  std::string upper =
+      range.end.empty() ? keys::ident_end(index.id) : keys::ident_prefix(index.id) + range.end;
+  return std::make_unique<IndexCursorImpl>(source, std::move(keep_alive), index, std::move(lower),
+                                           std::move(upper), forward, tier);
 }
 
 }  // namespace restitch::storage

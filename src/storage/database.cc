@@ -28,20 +28,23 @@ namespace fs = std::filesystem;
 
 constexpr int kFormatVersion = 1;
 constexpr std::string_view kFormatFile = "RESTITCH-FORMAT";
-constexpr std::array<const char*, kFamilies> kFamilyNames = {"default", "cat", "rec", "idx", "oplog", "img", "ses"};
+constexpr std::array<const char*, kFamilies> kFamilyNames = {"default", "cat", "rec", "idx",
+                                                             "oplog",   "img", "ses"};
 
-// Notes and logs errors of flushes and compactions, which no caller sees. RocksDB's own attempts to recover are
-// switched off: the maintenance thread makes them (LogWriter::repair).
+// Notes and logs errors of flushes and compactions, which no caller sees. RocksDB's own attempts to
+// recover are switched off: the maintenance thread makes them (LogWriter::repair).
 class ErrorListener final : public rocksdb::EventListener {
  public:
-  explicit ErrorListener(std::shared_ptr<std::atomic<bool>> has_failed) : has_failed_(std::move(has_failed)) {}
+  explicit ErrorListener(std::shared_ptr<std::atomic<bool>> has_failed)
+      : has_failed_(std::move(has_failed)) {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
     has_failed_->store(true);
     log::write(log::Severity::kError, log::Component::kStorage, 3101, "Storage background error",
                {{"error", status->ToString()}});
   }
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* recovers_by_itself) override {
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* recovers_by_itself) override {
     *recovers_by_itself = false;
   }
 
@@ -65,7 +68,8 @@ rocksdb::DBOptions database_options(const EngineOptions& options, rocksdb::Env* 
   result.create_missing_column_families = true;
   result.paranoid_checks = true;
   result.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  result.max_background_jobs = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 8U));
+  result.max_background_jobs =
+      static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 8U));
   // Families that are seldom written would keep old write-ahead logs alive.
   result.max_total_wal_size = 6 * options.write_buffer_bytes;
   // Deleting files is left to background threads: readers run on threads that must not wait.
@@ -81,7 +85,8 @@ rocksdb::DBOptions database_options(const EngineOptions& options, rocksdb::Env* 
   return result;
 }
 
-rocksdb::BlockBasedTableOptions table_options(std::shared_ptr<rocksdb::Cache> cache, std::size_t block_bytes) {
+rocksdb::BlockBasedTableOptions table_options(std::shared_ptr<rocksdb::Cache> cache,
+                                              std::size_t block_bytes) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = std::move(cache);
   table.block_size = block_bytes;
@@ -103,10 +108,12 @@ rocksdb::ColumnFamilyOptions family_options(Family family, const EngineOptions& 
   result.compression =
       first_supported({rocksdb::kLZ4Compression, rocksdb::kSnappyCompression, rocksdb::kZSTD});
   result.bottommost_compression = first_supported({rocksdb::kZSTD, rocksdb::kLZ4Compression});
-  result.write_buffer_size = is_data || is_log ? options.write_buffer_bytes
-                                               : std::max<std::size_t>(options.write_buffer_bytes / 4, 1U << 20U);
+  result.write_buffer_size = is_data || is_log
+                                 ? options.write_buffer_bytes
+                                 : std::max<std::size_t>(options.write_buffer_bytes / 4, 1U << 20U);
   // Flushed memtables are kept only where snapshots are validated against them.
-  result.max_write_buffer_size_to_maintain = is_data ? static_cast<std::int64_t>(options.write_buffer_bytes) : 1;
+  result.max_write_buffer_size_to_maintain =
+      is_data ? static_cast<std::int64_t>(options.write_buffer_bytes) : 1;
   if (is_data) {
     result.prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(keys::kIdentBytes));
     result.memtable_prefix_bloom_size_ratio = 0.02;
@@ -126,8 +133,8 @@ Status sync_directory(const std::string& directory) {
   return {};
 }
 
-// The format is a file of its own, because RocksDB refuses to open a database with unknown column families before a
-// row could be read.
+// The format is a file of its own, because RocksDB refuses to open a database with unknown column
+// families before a row could be read.
 Status check_format(const std::string& directory) {
   const fs::path file = fs::path(directory) / kFormatFile;
   std::error_code failure;
@@ -147,14 +154,16 @@ Status check_format(const std::string& directory) {
     return Error(ErrorCode::kCorrupt, "the format file of " + directory + " is damaged");
   }
   if (version > kFormatVersion) {
-    return Error(ErrorCode::kUnsupported, "the data in " + directory + " was written by a newer version (format " +
+    return Error(ErrorCode::kUnsupported, "the data in " + directory +
+                                              " was written by a newer version (format " +
                                               std::to_string(version) + ", this version knows " +
                                               std::to_string(kFormatVersion) + ")");
   }
   return {};
 }
 
-// RocksDB's own error for a taken lock cannot be told from other I/O errors, so it is looked at first.
+// RocksDB's own error for a taken lock cannot be told from other I/O errors, so it is looked at
+// first.
 Status check_lock(const std::string& directory, rocksdb::Env* env) {
   const std::string file = directory + "/LOCK";
   rocksdb::FileLock* lock = nullptr;
@@ -172,11 +181,13 @@ Status write_format_file(const std::string& directory) {
   const std::string text = std::to_string(kFormatVersion) + "\n";
   const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return Error(ErrorCode::kIo, "cannot write into the data directory " + directory);
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
+  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       ::fsync(fd) == 0;
   ::close(fd);
   std::error_code failure;
   if (written) fs::rename(fresh, file, failure);
-  if (!written || failure) return Error(ErrorCode::kIo, "cannot write into the data directory " + directory);
+  if (!written || failure)
+    return Error(ErrorCode::kIo, "cannot write into the data directory " + directory);
   return sync_directory(directory);
 }
 
@@ -184,7 +195,8 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
   std::error_code failure;
   fs::create_directories(options.directory, failure);
   if (failure) {
-    return Error(ErrorCode::kIo, "cannot create the data directory " + options.directory + ": " + failure.message());
+    return Error(ErrorCode::kIo, "cannot create the data directory " + options.directory + ": " +
+                                     failure.message());
   }
   RESTITCH_CHECK(check_format(options.directory));
   RESTITCH_CHECK(check_lock(options.directory, env));
@@ -192,7 +204,8 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
   const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, -1, false, 0.5);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
   for (std::size_t i = 0; i < kFamilies; ++i) {
-    descriptors.emplace_back(kFamilyNames[i], family_options(static_cast<Family>(i), options, cache));
+    descriptors.emplace_back(kFamilyNames[i],
+                             family_options(static_cast<Family>(i), options, cache));
   }
   rocksdb::TransactionDBOptions transaction_options;
   transaction_options.write_policy = rocksdb::TxnDBWritePolicy::WRITE_COMMITTED;
@@ -203,7 +216,8 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
   rocksdb::TransactionDB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status = rocksdb::TransactionDB::Open(
-      database_options(options, env, result->background_failure_), transaction_options, options.directory, descriptors, &handles, &opened);
+      database_options(options, env, result->background_failure_), transaction_options,
+      options.directory, descriptors, &handles, &opened);
   if (!status.ok()) return error_of(status).with_context("opening " + options.directory);
   result->transactions_.reset(opened);
   result->base_ = opened->GetBaseDB();

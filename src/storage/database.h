@@ -14,19 +14,28 @@
 
 namespace restitch::storage {
 
-enum class Family : std::uint8_t { kMeta, kCatalog, kRecords, kIndexes, kChanges, kImages, kSessions, kCount };
+enum class Family : std::uint8_t {
+  kMeta,
+  kCatalog,
+  kRecords,
+  kIndexes,
+  kChanges,
+  kImages,
+  kSessions,
+  kCount
+};
 
 inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kCount);
 
 // Writes the format file into a database directory.
 Status write_format_file(const std::string& directory);
 
-// The open RocksDB database and its column families. Shared by everything that reads it (snapshots, transactions,
-// cursors), so that it closes when the last of them is gone.
+// The open RocksDB database and its column families. Shared by everything that reads it (snapshots,
+// transactions, cursors), so that it closes when the last of them is gone.
 class Database {
  public:
-  // kUnsupported: a newer format. kIo: in use by another process, or the disk failed. kInvalidArgument: the directory
-  // holds another program's database.
+  // kUnsupported: a newer format. kIo: in use by another process, or the disk failed.
+  // kInvalidArgument: the directory holds another program's database.
   static Result<std::shared_ptr<Database>> open(const EngineOptions& options, rocksdb::Env* env);
   ~Database();
   Database(const Database&) = delete;
@@ -34,10 +43,14 @@ class Database {
 
   rocksdb::DB* db() const { return base_; }
   rocksdb::TransactionDB* transactions() const { return transactions_.get(); }
-  rocksdb::ColumnFamilyHandle* family(Family family) const { return handles_[static_cast<std::size_t>(family)]; }
+  rocksdb::ColumnFamilyHandle* family(Family family) const {
+    return handles_[static_cast<std::size_t>(family)];
+  }
   // Of RocksDB's own number, as batches name it; null if there is none.
   rocksdb::ColumnFamilyHandle* family_of_number(std::uint32_t number) const;
-  std::vector<rocksdb::ColumnFamilyHandle*> families() const { return {handles_.begin(), handles_.end()}; }
+  std::vector<rocksdb::ColumnFamilyHandle*> families() const {
+    return {handles_.begin(), handles_.end()};
+  }
 
   // Reads of the newest committed state.
   const rocksdb::ReadOptions& newest(ReadTier tier) const {
@@ -61,7 +74,8 @@ class Database {
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   rocksdb::ReadOptions newest_all_;
   rocksdb::ReadOptions newest_cached_;
-  std::shared_ptr<std::atomic<bool>> background_failure_ = std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<std::atomic<bool>> background_failure_ =
+      std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace restitch::storage

@@ -31,14 +31,17 @@ class FaultyFile final : public rocksdb::FSWritableFileOwnerWrapper {
     return rocksdb::IOStatus::NoSpace("no space left on device");
   }
   rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
-                           const rocksdb::DataVerificationInfo&, rocksdb::IODebugContext* context) override {
+                           const rocksdb::DataVerificationInfo&,
+                           rocksdb::IODebugContext* context) override {
     return Append(data, options, context);
   }
-  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* context) override {
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options,
+                         rocksdb::IODebugContext* context) override {
     if (fault_->sync_fails) return rocksdb::IOStatus::IOError("sync failed");
     return target()->Sync(options, context);
   }
-  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* context) override {
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options,
+                          rocksdb::IODebugContext* context) override {
     if (fault_->sync_fails) return rocksdb::IOStatus::IOError("sync failed");
     return target()->Fsync(options, context);
   }
@@ -107,7 +110,8 @@ class DiskFaultTest : public ::testing::Test {
   int copies_ = 0;
 };
 
-TEST_F(DiskFaultTest, on_a_full_disk_commits_fail_reads_go_on_and_writing_resumes_when_space_returns) {
+TEST_F(DiskFaultTest,
+       on_a_full_disk_commits_fail_reads_go_on_and_writing_resumes_when_space_returns) {
   ASSERT_TRUE(try_put(1).has_value());
   fault_->is_full = true;
   Result<Committed> refused = try_put(2);
@@ -143,7 +147,8 @@ TEST_F(DiskFaultTest, commits_after_a_torn_log_record_survive_a_kill) {
   EXPECT_EQ(rows_after_kill(), ids({1, 3, 4, 10, 12, 13}));
 }
 
-TEST_F(DiskFaultTest, commits_are_refused_before_the_disk_is_full_and_own_writes_of_the_engine_go_on) {
+TEST_F(DiskFaultTest,
+       commits_are_refused_before_the_disk_is_full_and_own_writes_of_the_engine_go_on) {
   ASSERT_TRUE(try_put(1).has_value());
   fault_->free_bytes = 1U << 20U;
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
@@ -153,7 +158,8 @@ TEST_F(DiskFaultTest, commits_are_refused_before_the_disk_is_full_and_own_writes
   EXPECT_EQ(refused.error().code(), ErrorCode::kIo);
   EXPECT_NE(refused.error().message().find("full"), std::string::npos);
   engine_->reclaim_collection(kPeople);
-  while (!scan(*engine_->snapshot(), kPeople).empty() && std::chrono::steady_clock::now() < give_up) {
+  while (!scan(*engine_->snapshot(), kPeople).empty() &&
+         std::chrono::steady_clock::now() < give_up) {
     std::this_thread::yield();
   }
   EXPECT_TRUE(scan(*engine_->snapshot(), kPeople).empty());

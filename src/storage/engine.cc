@@ -34,7 +34,8 @@ Result<keys::Ticks> last_cluster_time(const Database& database, std::uint32_t no
   keys::store_be64(value, start + 1);
   rocksdb::WriteBatch batch;
   ChangeLog::set_up(batch, database, start);
-  (void)batch.Put(database.family(Family::kMeta), keys::kClockRow, rocksdb::Slice(value, sizeof(value)));
+  (void)batch.Put(database.family(Family::kMeta), keys::kClockRow,
+                  rocksdb::Slice(value, sizeof(value)));
   rocksdb::WriteOptions options;
   options.sync = true;
   RESTITCH_CHECK(checked(database.db()->Write(options, &batch)));
@@ -48,17 +49,20 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
   return engine;
 }
 
-Result<std::unique_ptr<EngineImpl>> EngineImpl::open(const EngineOptions& options, EngineEnvironment environment) {
+Result<std::unique_ptr<EngineImpl>> EngineImpl::open(const EngineOptions& options,
+                                                     EngineEnvironment environment) {
   RESTITCH_TRY(std::shared_ptr<Database> database, Database::open(options, environment.env));
-  ClusterClock::Seconds wall = environment.wall_seconds ? std::move(environment.wall_seconds) : system_seconds;
+  ClusterClock::Seconds wall =
+      environment.wall_seconds ? std::move(environment.wall_seconds) : system_seconds;
   RESTITCH_TRY(const keys::Ticks last, last_cluster_time(*database, wall()));
-  std::unique_ptr<EngineImpl> engine(new EngineImpl(options, std::move(database), std::move(wall), last));
+  std::unique_ptr<EngineImpl> engine(
+      new EngineImpl(options, std::move(database), std::move(wall), last));
   RESTITCH_CHECK(engine->start(environment.has_maintenance_thread));
   return engine;
 }
 
-EngineImpl::EngineImpl(const EngineOptions& options, std::shared_ptr<Database> database, ClusterClock::Seconds wall,
-                       keys::Ticks last)
+EngineImpl::EngineImpl(const EngineOptions& options, std::shared_ptr<Database> database,
+                       ClusterClock::Seconds wall, keys::Ticks last)
     : database_(std::move(database)),
       change_log_(*database_, options.change_log_max_age_seconds, options.change_log_max_bytes),
       clock_(std::move(wall), last),
@@ -83,8 +87,8 @@ Status EngineImpl::start(bool with_maintenance_thread) {
 
 EngineImpl::~EngineImpl() {
   if (Status closed = close(); !closed) {
-    log::write(log::Severity::kError, log::Component::kStorage, 3108, "Storage did not close cleanly",
-               {{"error", closed.error().message()}});
+    log::write(log::Severity::kError, log::Component::kStorage, 3108,
+               "Storage did not close cleanly", {{"error", closed.error().message()}});
   }
 }
 
@@ -92,34 +96,45 @@ std::unique_ptr<Transaction> EngineImpl::begin(Transaction::Mode mode) {
   return std::make_unique<TransactionImpl>(workspaces_, mode, last_committed());
 }
 
-void EngineImpl::commit(std::unique_ptr<Transaction> transaction, Durability durability, CommitCallback done) {
-  queue_->push(std::unique_ptr<TransactionImpl>(static_cast<TransactionImpl*>(transaction.release())), durability,
-               std::move(done));
+void EngineImpl::commit(std::unique_ptr<Transaction> transaction, Durability durability,
+                        CommitCallback done) {
+  queue_->push(
+      std::unique_ptr<TransactionImpl>(static_cast<TransactionImpl*>(transaction.release())),
+      durability, std::move(done));
 }
 
 Result<std::vector<std::pair<std::string, bson::Document>>> EngineImpl::catalog_rows() const {
   std::vector<std::pair<std::string, bson::Document>> rows;
-  const std::unique_ptr<rocksdb::Iterator> iterator(
-      database_->db()->NewIterator(database_->newest(ReadTier::kAll), database_->family(Family::kCatalog)));
+  const std::unique_ptr<rocksdb::Iterator> iterator(database_->db()->NewIterator(
+      database_->newest(ReadTier::kAll), database_->family(Family::kCatalog)));
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
-    if (!is_document(iterator->value().ToStringView())) return Error(ErrorCode::kCorrupt, "the catalog is damaged");
-    rows.emplace_back(iterator->key().ToString(), bson::Document::from_bytes(iterator->value().ToString()));
+    if (!is_document(iterator->value().ToStringView()))
+      return Error(ErrorCode::kCorrupt, "the catalog is damaged");
+    rows.emplace_back(iterator->key().ToString(),
+                      bson::Document::from_bytes(iterator->value().ToString()));
   }
   RESTITCH_CHECK(checked(iterator->status()));
   return rows;
 }
 
-void EngineImpl::reclaim_collection(CollectionId collection) { reclaimer_->begin(Family::kRecords, collection); }
+void EngineImpl::reclaim_collection(CollectionId collection) {
+  reclaimer_->begin(Family::kRecords, collection);
+}
 void EngineImpl::reclaim_index(IndexId index) { reclaimer_->begin(Family::kIndexes, index); }
 
-Result<std::vector<CollectionId>> EngineImpl::stored_collections() const { return idents_in(Family::kRecords); }
-Result<std::vector<IndexId>> EngineImpl::stored_indexes() const { return idents_in(Family::kIndexes); }
+Result<std::vector<CollectionId>> EngineImpl::stored_collections() const {
+  return idents_in(Family::kRecords);
+}
+Result<std::vector<IndexId>> EngineImpl::stored_indexes() const {
+  return idents_in(Family::kIndexes);
+}
 
 // One seek an ident.
 Result<std::vector<std::uint32_t>> EngineImpl::idents_in(Family family) const {
   rocksdb::ReadOptions options = database_->newest(ReadTier::kAll);
   options.total_order_seek = true;
-  const std::unique_ptr<rocksdb::Iterator> iterator(database_->db()->NewIterator(options, database_->family(family)));
+  const std::unique_ptr<rocksdb::Iterator> iterator(
+      database_->db()->NewIterator(options, database_->family(family)));
   std::vector<std::uint32_t> idents;
   for (iterator->SeekToFirst(); iterator->Valid();) {
     idents.push_back(keys::load_be32(iterator->key().data()));
@@ -129,13 +144,15 @@ Result<std::vector<std::uint32_t>> EngineImpl::idents_in(Family family) const {
   return idents;
 }
 
-Result<std::vector<ChangeLogEntry>> EngineImpl::changes_after(bson::Timestamp after, std::uint32_t index,
+Result<std::vector<ChangeLogEntry>> EngineImpl::changes_after(bson::Timestamp after,
+                                                              std::uint32_t index,
                                                               std::size_t limit) const {
   const std::shared_ptr<const Snapshot> snapshot = publisher_.current();
   RESTITCH_TRY(std::vector<ChangeLogEntry> entries,
                change_log_.read(*snapshot, {keys::ticks_of(after), index}, limit));
   // Nobody is shown a change that a power failure could take back.
-  if (!entries.empty()) RESTITCH_CHECK(writer_.make_durable(keys::ticks_of(entries.back().cluster_time)));
+  if (!entries.empty())
+    RESTITCH_CHECK(writer_.make_durable(keys::ticks_of(entries.back().cluster_time)));
   return entries;
 }
 
@@ -178,7 +195,8 @@ Status EngineImpl::close() {
   workspaces_->clear();
   workspaces_.reset();
   if (database_.use_count() > 1) {
-    log::write(log::Severity::kWarning, log::Component::kStorage, 3109, "Storage stays open for its last readers");
+    log::write(log::Severity::kWarning, log::Component::kStorage, 3109,
+               "Storage stays open for its last readers");
   }
   database_.reset();
   if (!synced) return synced;

@@ -26,13 +26,17 @@ struct EngineEnvironment {
 
 class EngineImpl final : public Engine {
  public:
-  static Result<std::unique_ptr<EngineImpl>> open(const EngineOptions& options, EngineEnvironment environment);
+  static Result<std::unique_ptr<EngineImpl>> open(const EngineOptions& options,
+                                                  EngineEnvironment environment);
   ~EngineImpl() override;
 
   SnapshotPtr snapshot() const override { return publisher_.current(); }
   std::unique_ptr<Transaction> begin(Transaction::Mode mode) override;
-  void commit(std::unique_ptr<Transaction> transaction, Durability durability, CommitCallback done) override;
-  RecordId allocate_record_id(CollectionId collection) override { return record_ids_.allocate(collection); }
+  void commit(std::unique_ptr<Transaction> transaction, Durability durability,
+              CommitCallback done) override;
+  RecordId allocate_record_id(CollectionId collection) override {
+    return record_ids_.allocate(collection);
+  }
   std::uint32_t allocate_ident() override { return idents_.allocate(); }
   Result<std::vector<std::pair<std::string, bson::Document>>> catalog_rows() const override;
   void reclaim_collection(CollectionId collection) override;
@@ -53,8 +57,8 @@ class EngineImpl final : public Engine {
   const Database& database() const { return *database_; }
 
  private:
-  EngineImpl(const EngineOptions& options, std::shared_ptr<Database> database, ClusterClock::Seconds wall,
-             keys::Ticks last);
+  EngineImpl(const EngineOptions& options, std::shared_ptr<Database> database,
+             ClusterClock::Seconds wall, keys::Ticks last);
   Status start(bool with_maintenance_thread);
   Result<std::vector<std::uint32_t>> idents_in(Family family) const;
 

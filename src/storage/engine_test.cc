@@ -63,12 +63,15 @@ TEST_F(EngineTest, cursor_keeps_its_snapshot_alive) {
 }
 
 TEST_F(EngineTest, records_are_scanned_in_order_of_id_both_ways_and_from_an_id) {
-  for (const RecordId id : {3, 1, 256, 2, 70000}) put(*engine_, kPeople, id, static_cast<std::int32_t>(id) * 10);
+  for (const RecordId id : {3, 1, 256, 2, 70000})
+    put(*engine_, kPeople, id, static_cast<std::int32_t>(id) * 10);
   put(*engine_, kPeople - 1, 5, 1);
   put(*engine_, kPeople + 1, 5, 2);
   const SnapshotPtr snapshot = engine_->snapshot();
-  EXPECT_EQ(scan(*snapshot, kPeople), (Rows{{1, 10}, {2, 20}, {3, 30}, {256, 2560}, {70000, 700000}}));
-  EXPECT_EQ(scan(*snapshot, kPeople, false), (Rows{{70000, 700000}, {256, 2560}, {3, 30}, {2, 20}, {1, 10}}));
+  EXPECT_EQ(scan(*snapshot, kPeople),
+            (Rows{{1, 10}, {2, 20}, {3, 30}, {256, 2560}, {70000, 700000}}));
+  EXPECT_EQ(scan(*snapshot, kPeople, false),
+            (Rows{{70000, 700000}, {256, 2560}, {3, 30}, {2, 20}, {1, 10}}));
   EXPECT_EQ(scan(*snapshot, kPeople, true, 3), (Rows{{3, 30}, {256, 2560}, {70000, 700000}}));
   EXPECT_EQ(scan(*snapshot, kPeople, true, 4), (Rows{{256, 2560}, {70000, 700000}}));
   EXPECT_EQ(scan(*snapshot, kPeople, false, 3), (Rows{{3, 30}, {2, 20}, {1, 10}}));
@@ -78,7 +81,8 @@ TEST_F(EngineTest, records_are_scanned_in_order_of_id_both_ways_and_from_an_id) 
 TEST_F(EngineTest, scans_see_flushed_and_unflushed_data_together) {
   for (RecordId id = 1; id <= 20; ++id) {
     put(*engine_, kPeople, id, static_cast<std::int32_t>(id));
-    if (id % 5 == 0) ok(checked(engine_->database().db()->Flush({}, engine_->database().families())));
+    if (id % 5 == 0)
+      ok(checked(engine_->database().db()->Flush({}, engine_->database().families())));
   }
   const Rows rows = scan(*engine_->snapshot(), kPeople);
   ASSERT_EQ(rows.size(), 20U);
@@ -99,19 +103,25 @@ TEST_F(EngineTest, index_entries_are_scanned_in_key_order_then_record_order) {
             (std::vector<Entry>{{"aa", "", 9}, {"bb", "y", 1}, {"bb", "x", 2}, {"cc", "", 3}}));
   EXPECT_EQ(entries(*snapshot, kByName, {}, false),
             (std::vector<Entry>{{"cc", "", 3}, {"bb", "x", 2}, {"bb", "y", 1}, {"aa", "", 9}}));
-  EXPECT_EQ(entries(*snapshot, kByName, {"bb", "cc"}), (std::vector<Entry>{{"bb", "y", 1}, {"bb", "x", 2}}));
-  EXPECT_EQ(entries(*snapshot, kByName, {"bb", "cc"}, false), (std::vector<Entry>{{"bb", "x", 2}, {"bb", "y", 1}}));
+  EXPECT_EQ(entries(*snapshot, kByName, {"bb", "cc"}),
+            (std::vector<Entry>{{"bb", "y", 1}, {"bb", "x", 2}}));
+  EXPECT_EQ(entries(*snapshot, kByName, {"bb", "cc"}, false),
+            (std::vector<Entry>{{"bb", "x", 2}, {"bb", "y", 1}}));
   EXPECT_EQ(entries(*snapshot, kByName, {"cc", "bb"}), std::vector<Entry>{});
 }
 
 TEST_F(EngineTest, exclusive_bounds_by_discriminator_leave_out_the_equal_keys) {
   auto transaction = engine_->begin(Transaction::Mode::kLatest);
-  for (RecordId id = 1; id <= 3; ++id) ok(transaction->put_entry(kByName, std::string(1, "abc"[id - 1]), "", id));
+  for (RecordId id = 1; id <= 3; ++id)
+    ok(transaction->put_entry(kByName, std::string(1, "abc"[id - 1]), "", id));
   committed(*engine_, std::move(transaction));
   const SnapshotPtr snapshot = engine_->snapshot();
-  EXPECT_EQ(entries(*snapshot, kByName, {"a\xFE", ""}), (std::vector<Entry>{{"b", "", 2}, {"c", "", 3}}));
-  EXPECT_EQ(entries(*snapshot, kByName, {"", "b\x01"}), (std::vector<Entry>{{"a", "", 1}, {"b", "", 2}}));
-  EXPECT_EQ(entries(*snapshot, kByName, {"a\x01", "c\x01"}, false), (std::vector<Entry>{{"c", "", 3}, {"b", "", 2}}));
+  EXPECT_EQ(entries(*snapshot, kByName, {"a\xFE", ""}),
+            (std::vector<Entry>{{"b", "", 2}, {"c", "", 3}}));
+  EXPECT_EQ(entries(*snapshot, kByName, {"", "b\x01"}),
+            (std::vector<Entry>{{"a", "", 1}, {"b", "", 2}}));
+  EXPECT_EQ(entries(*snapshot, kByName, {"a\x01", "c\x01"}, false),
+            (std::vector<Entry>{{"c", "", 3}, {"b", "", 2}}));
 }
 
 TEST_F(EngineTest, unique_entries_carry_record_and_type_bits) {
@@ -138,12 +148,14 @@ TEST_F(EngineTest, seek_goes_to_the_first_entry_at_or_behind_the_key) {
   committed(*engine_, std::move(transaction));
   const SnapshotPtr snapshot = engine_->snapshot();
 
-  const auto after_seek = [&](IndexRef index, std::string_view key, bool forward, KeyRange range = {}) {
+  const auto after_seek = [&](IndexRef index, std::string_view key, bool forward,
+                              KeyRange range = {}) {
     auto cursor = snapshot->entries(index, std::move(range), forward, ReadTier::kAll);
     ok(cursor->seek(key));
     Result<bool> found = cursor->next();
     EXPECT_TRUE(found.has_value());
-    return *found ? std::string(cursor->key()) + std::to_string(cursor->record()) : std::string("end");
+    return *found ? std::string(cursor->key()) + std::to_string(cursor->record())
+                  : std::string("end");
   };
   EXPECT_EQ(after_seek(kByName, "b", true), "b1");
   EXPECT_EQ(after_seek(kByName, "c", true), "d3");
@@ -298,8 +310,10 @@ TEST_F(EngineTest, cache_only_reads_would_block_until_the_data_was_read_once) {
   reopen();
   const SnapshotPtr snapshot = engine_->snapshot();
   std::string bytes;
-  EXPECT_EQ(code_of(snapshot->record(kPeople, 1500, ReadTier::kCacheOnly, bytes)), ErrorCode::kWouldBlock);
-  EXPECT_EQ(code_of(snapshot->unique_entry(kById.id, "1500", ReadTier::kCacheOnly)), ErrorCode::kWouldBlock);
+  EXPECT_EQ(code_of(snapshot->record(kPeople, 1500, ReadTier::kCacheOnly, bytes)),
+            ErrorCode::kWouldBlock);
+  EXPECT_EQ(code_of(snapshot->unique_entry(kById.id, "1500", ReadTier::kCacheOnly)),
+            ErrorCode::kWouldBlock);
   EXPECT_TRUE(*snapshot->record(kPeople, 1500, ReadTier::kAll, bytes));
   EXPECT_TRUE(*snapshot->record(kPeople, 1500, ReadTier::kCacheOnly, bytes));
 

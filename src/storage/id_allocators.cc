@@ -22,7 +22,8 @@ void IdentAllocator::stage(rocksdb::WriteBatch& batch, const Database& database)
   if (staged_ == recorded_) return;
   char value[4];
   keys::store_be32(value, staged_);
-  (void)batch.Put(database.family(Family::kMeta), keys::kIdentRow, rocksdb::Slice(value, sizeof(value)));
+  (void)batch.Put(database.family(Family::kMeta), keys::kIdentRow,
+                  rocksdb::Slice(value, sizeof(value)));
 }
 
 RecordId RecordIds::allocate(CollectionId collection) {
@@ -30,7 +31,8 @@ RecordId RecordIds::allocate(CollectionId collection) {
   {
     const std::shared_lock lock(shard.mutex);
     const auto found = shard.last.find(collection);
-    if (found != shard.last.end()) return found->second->fetch_add(1, std::memory_order_relaxed) + 1;
+    if (found != shard.last.end())
+      return found->second->fetch_add(1, std::memory_order_relaxed) + 1;
   }
   const std::unique_lock lock(shard.mutex);
   auto& last = shard.last[collection];
@@ -38,7 +40,8 @@ RecordId RecordIds::allocate(CollectionId collection) {
     Result<RecordId> stored = last_stored(collection);
     if (!stored) {
       shard.last.erase(collection);
-      log::write(log::Severity::kError, log::Component::kStorage, 3102, "Last record cannot be read",
+      log::write(log::Severity::kError, log::Component::kStorage, 3102,
+                 "Last record cannot be read",
                  {{"collection", collection}, {"error", stored.error().detail()}});
       return 0;
     }

@@ -12,15 +12,17 @@
 
 namespace restitch::storage {
 
-// Numbers of collections and indexes, never reused. Every commit group that follows an allocation records it, so an
-// ident is on disk together with the first row that names it, and allocating never waits.
+// Numbers of collections and indexes, never reused. Every commit group that follows an allocation
+// records it, so an ident is on disk together with the first row that names it, and allocating
+// never waits.
 class IdentAllocator {
  public:
   Status load(const Database& database);
 
   std::uint32_t allocate() { return next_.fetch_add(1, std::memory_order_relaxed); }
 
-  // Commit thread: adds the row to the group if idents were given out since the last one; written() once it is there.
+  // Commit thread: adds the row to the group if idents were given out since the last one; written()
+  // once it is there.
   void stage(rocksdb::WriteBatch& batch, const Database& database);
   void written() { recorded_ = staged_; }
 

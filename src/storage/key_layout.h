@@ -9,12 +9,13 @@
 #include "bson/types.h"
 #include "storage/engine.h"
 
-// Keys of the column families (spec: mongodb-engine §13.1). All numbers are big-endian, so that byte order is numeric
-// order.
+// Keys of the column families (spec: mongodb-engine §13.1). All numbers are big-endian, so that
+// byte order is numeric order.
 //
 //   records   be32 collection | be64 record id              -> BSON
-//   indexes   be32 index | key | be64 record id             -> type bits                    (not unique)
-//             be32 index | key                              -> be64 record id | type bits   (unique)
+//   indexes   be32 index | key | be64 record id             -> type bits                    (not
+//   unique)
+//             be32 index | key                              -> be64 record id | type bits (unique)
 //   changes   be64 cluster time | be32 position             -> 1 byte: has image | BSON
 //   images    be64 cluster time | be32 position             -> BSON
 namespace restitch::storage::keys {
@@ -86,9 +87,7 @@ inline std::string ident_prefix(std::uint32_t ident) {
   return key;
 }
 // Exclusive end of an ident's keys; still inside its prefix.
-inline std::string ident_end(std::uint32_t ident) {
-  return ident_prefix(ident) + kAboveAll;
-}
+inline std::string ident_end(std::uint32_t ident) { return ident_prefix(ident) + kAboveAll; }
 
 // Key of an index entry, on the stack unless it is long.
 class EntryKey {
@@ -110,11 +109,13 @@ class EntryKey {
 };
 
 // Rows of the engine's own column family.
-inline constexpr std::string_view kClockRow = "clock";        // be64: last cluster time of a commit without changes
-inline constexpr std::string_view kIdentRow = "idents";       // be32: idents from here on are free
-inline constexpr std::string_view kTrimmedRow = "trimmed";    // change key of the last trimmed change
-inline constexpr std::string_view kRepairRow = "repair";      // has no meaning (LogWriter::repair)
-inline constexpr std::string_view kSegmentRows = "segment/";  // + be64 first time -> be64 last time, be64 bytes
+inline constexpr std::string_view kClockRow =
+    "clock";  // be64: last cluster time of a commit without changes
+inline constexpr std::string_view kIdentRow = "idents";     // be32: idents from here on are free
+inline constexpr std::string_view kTrimmedRow = "trimmed";  // change key of the last trimmed change
+inline constexpr std::string_view kRepairRow = "repair";    // has no meaning (LogWriter::repair)
+inline constexpr std::string_view kSegmentRows =
+    "segment/";  // + be64 first time -> be64 last time, be64 bytes
 inline constexpr std::string_view kReclaimRows = "reclaim/";  // + 'c' or 'i', be32 ident -> nothing
 
 }  // namespace restitch::storage::keys

@@ -22,7 +22,8 @@ Error LogWriter::fail(const rocksdb::Status& status) {
 
 Status LogWriter::write(rocksdb::WriteBatch& batch, bool sync, keys::Ticks last) {
   const auto refused = [] {
-    return Error(ErrorCode::kIo, "the disk failed or is full: writes are refused until it works again");
+    return Error(ErrorCode::kIo,
+                 "the disk failed or is full: writes are refused until it works again");
   };
   if (has_failed()) return refused();  // without waiting for a repair that is under way
   const std::lock_guard lock(write_mutex_);
@@ -42,7 +43,8 @@ Status LogWriter::write(rocksdb::WriteBatch& batch, bool sync, keys::Ticks last)
 
 void LogWriter::raise_synced(keys::Ticks ticks) {
   keys::Ticks synced = synced_.load(std::memory_order_relaxed);
-  while (synced < ticks && !synced_.compare_exchange_weak(synced, ticks, std::memory_order_release)) {
+  while (synced < ticks &&
+         !synced_.compare_exchange_weak(synced, ticks, std::memory_order_release)) {
   }
 }
 
@@ -56,9 +58,10 @@ Status LogWriter::make_durable(keys::Ticks ticks) {
   return {};
 }
 
-// The failed append may have left half a record at the end of the current log, and recovery reads no further than
-// that; RocksDB writes nothing more to such a log, and Resume() leaves it behind by flushing. But only if there is
-// something to flush: that is what the row is for, whenever everything may have been flushed.
+// The failed append may have left half a record at the end of the current log, and recovery reads
+// no further than that; RocksDB writes nothing more to such a log, and Resume() leaves it behind by
+// flushing. But only if there is something to flush: that is what the row is for, whenever
+// everything may have been flushed.
 Status LogWriter::repair() {
   const std::lock_guard lock(write_mutex_);
   const bool background = database_.take_background_failure();
@@ -83,7 +86,8 @@ Status LogWriter::keep_flushable() {
 rocksdb::Status LogWriter::put_row(bool sync) {
   rocksdb::WriteOptions options;
   options.sync = sync;
-  return database_.db()->Put(options, database_.family(Family::kMeta), keys::kRepairRow, rocksdb::Slice());
+  return database_.db()->Put(options, database_.family(Family::kMeta), keys::kRepairRow,
+                             rocksdb::Slice());
 }
 
 bool LogWriter::has_space(std::size_t bytes) {

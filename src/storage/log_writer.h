@@ -11,20 +11,21 @@
 
 namespace restitch::storage {
 
-// The only way into the database: writes batches, knows how far the write-ahead log is synced, and refuses to write
-// between a disk error and its repair.
+// The only way into the database: writes batches, knows how far the write-ahead log is synced, and
+// refuses to write between a disk error and its repair.
 class LogWriter {
  public:
   // `reserve_bytes` of the disk stay free for flushes, compactions and the log.
   LogWriter(const Database& database, std::uint64_t reserve_bytes)
       : database_(database), reserve_bytes_(reserve_bytes) {}
 
-  // Commit thread. Whether the disk takes a batch of that size and keeps its reserve: a disk that runs full under
-  // RocksDB is much harder to come back from.
+  // Commit thread. Whether the disk takes a batch of that size and keeps its reserve: a disk that
+  // runs full under RocksDB is much harder to come back from.
   bool has_space(std::size_t bytes);
 
-  // Commit thread. The batch is visible to readers only when it is as durable as asked. `last` is the newest cluster
-  // time written so far. After an error nothing of the batch is visible, and every later write fails with kIo.
+  // Commit thread. The batch is visible to readers only when it is as durable as asked. `last` is
+  // the newest cluster time written so far. After an error nothing of the batch is visible, and
+  // every later write fails with kIo.
   Status write(rocksdb::WriteBatch& batch, bool sync, keys::Ticks last);
 
   // Returns when everything up to `ticks` is synced. Any thread.

@@ -44,8 +44,8 @@ void Maintenance::trim() {
   if (planned && !*planned) return;
   Status done = planned ? parts_.queue.write_internal(std::move(batch)) : Status(planned.error());
   if (!done) {
-    log::write(log::Severity::kWarning, log::Component::kStorage, 3107, "Change log was not trimmed",
-               {{"error", done.error().message()}});
+    log::write(log::Severity::kWarning, log::Component::kStorage, 3107,
+               "Change log was not trimmed", {{"error", done.error().message()}});
     return;
   }
   parts_.change_log.drop_files();

@@ -14,8 +14,8 @@
 
 namespace restitch::storage {
 
-// One background thread that makes the database writable again after a disk error, trims the change log and reclaims
-// dropped data.
+// One background thread that makes the database writable again after a disk error, trims the change
+// log and reclaims dropped data.
 class Maintenance {
  public:
   struct Parts {

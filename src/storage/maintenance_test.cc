@@ -99,7 +99,8 @@ TEST_F(MaintenanceTest, a_position_before_trimmed_changes_is_reported_lost) {
   EXPECT_TRUE(changes(third).empty());
 }
 
-TEST_F(MaintenanceTest, the_newest_change_keeps_the_clock_from_going_back_after_everything_was_trimmed) {
+TEST_F(MaintenanceTest,
+       the_newest_change_keeps_the_clock_from_going_back_after_everything_was_trimmed) {
   open();
   const bson::Timestamp last = change(1);
   now_ = 20000;
@@ -140,7 +141,8 @@ TEST_F(MaintenanceTest, dropped_collections_and_indexes_are_freed) {
       bson::Builder document;
       // Not compressible, so that file sizes tell.
       std::string noise;
-      for (int i = 0; i < 8; ++i) noise += bson::ObjectId::generate().to_hex() + std::to_string(std::rand());
+      for (int i = 0; i < 8; ++i)
+        noise += bson::ObjectId::generate().to_hex() + std::to_string(std::rand());
       document.append("v", static_cast<std::int32_t>(id)).append("noise", noise);
       ok(transaction->put_record(ident, id, std::move(document).finish()));
       ok(transaction->put_entry({ident + 100, false}, noise, "", id));
@@ -200,7 +202,8 @@ TEST_F(MaintenanceTest, the_background_thread_does_it_unasked) {
   change(1);
   now_ = 20000;
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (!changes().empty() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  while (!changes().empty() && std::chrono::steady_clock::now() < give_up)
+    std::this_thread::yield();
   EXPECT_TRUE(changes().empty());
 }
 

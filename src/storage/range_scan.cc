@@ -4,8 +4,8 @@
 
 namespace restitch::storage {
 
-RangeScan::RangeScan(const ScanSource& source, Family family, std::string lower, std::string upper, bool forward,
-                     ReadTier tier)
+RangeScan::RangeScan(const ScanSource& source, Family family, std::string lower, std::string upper,
+                     bool forward, ReadTier tier)
     : source_(source),
       family_(family),
       forward_(forward),
@@ -26,7 +26,8 @@ void RangeScan::place(Iterator& iterator, KeyOf key_of) const {
   } else {
     iterator.SeekForPrev(position_);
   }
-  if (state_ == State::kOn && iterator.Valid() && key_of(iterator) == rocksdb::Slice(position_)) advance(iterator);
+  if (state_ == State::kOn && iterator.Valid() && key_of(iterator) == rocksdb::Slice(position_))
+    advance(iterator);
 }
 
 template <typename Iterator>
@@ -64,7 +65,8 @@ void RangeScan::prepare_own() {
     own_version_ = source_.write_version();
     own_rollbacks_ = source_.rollback_version();
     place(*own_, [](const rocksdb::WBWIIterator& iterator) { return iterator.Entry().key; });
-    // Its bounds are ours to keep: at the start of a backward scan the upper bound itself may be there.
+    // Its bounds are ours to keep: at the start of a backward scan the upper bound itself may be
+    // there.
     if (!forward_ && own_->Valid() && own_->Entry().key == upper_slice_) own_->Prev();
   } else if (own_is_used_) {
     advance(*own_);
@@ -139,7 +141,8 @@ void RangeScan::seek(std::string_view key) {
   state_ = State::kBefore;
   own_.reset();
   base_is_used_ = false;
-  if (base_ != nullptr) place(*base_, [](const rocksdb::Iterator& iterator) { return iterator.key(); });
+  if (base_ != nullptr)
+    place(*base_, [](const rocksdb::Iterator& iterator) { return iterator.key(); });
 }
 
 void RangeScan::set_tier(ReadTier tier) {

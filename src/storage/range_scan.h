@@ -13,7 +13,8 @@
 
 namespace restitch::storage {
 
-// What scans read: committed data, and over it the uncommitted writes of a transaction if there are any.
+// What scans read: committed data, and over it the uncommitted writes of a transaction if there are
+// any.
 class ScanSource {
  public:
   virtual const Database& database() const = 0;
@@ -29,12 +30,13 @@ class ScanSource {
   ~ScanSource() = default;
 };
 
-// Walks the keys of one family in [lower, upper), which lie in one prefix, forward or backward. Own writes hide
-// committed entries of the same key. A scan in a transaction sees the writes that the transaction made behind its
-// position, also those made since the scan began.
+// Walks the keys of one family in [lower, upper), which lie in one prefix, forward or backward. Own
+// writes hide committed entries of the same key. A scan in a transaction sees the writes that the
+// transaction made behind its position, also those made since the scan began.
 class RangeScan {
  public:
-  RangeScan(const ScanSource& source, Family family, std::string lower, std::string upper, bool forward, ReadTier tier);
+  RangeScan(const ScanSource& source, Family family, std::string lower, std::string upper,
+            bool forward, ReadTier tier);
   RangeScan(const RangeScan&) = delete;
   RangeScan& operator=(const RangeScan&) = delete;
 

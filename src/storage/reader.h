@@ -14,24 +14,28 @@
 
 namespace restitch::storage {
 
-// The reads of Base (Reader or Transaction), from the two things in which a snapshot and a transaction differ: how one
-// key is looked up and what scans run over.
+// The reads of Base (Reader or Transaction), from the two things in which a snapshot and a
+// transaction differ: how one key is looked up and what scans run over.
 template <typename Base>
 class ReaderOver : public Base, public ScanSource {
  public:
-  Result<bool> record(CollectionId collection, RecordId id, ReadTier tier, std::string& out) const override {
+  Result<bool> record(CollectionId collection, RecordId id, ReadTier tier,
+                      std::string& out) const override {
     const keys::RecordKey key(collection, id);
     Result<bool> found = get(Family::kRecords, key.view(), tier, out);
-    if (found && *found && !is_document(out)) return Error(ErrorCode::kCorrupt, "stored data is damaged");
+    if (found && *found && !is_document(out))
+      return Error(ErrorCode::kCorrupt, "stored data is damaged");
     return found;
   }
 
-  Result<std::optional<RecordId>> unique_entry(IndexId index, std::string_view key, ReadTier tier) const override {
+  Result<std::optional<RecordId>> unique_entry(IndexId index, std::string_view key,
+                                               ReadTier tier) const override {
     const keys::EntryKey entry(index, key);
     std::string value;
     RESTITCH_TRY(const bool found, get(Family::kIndexes, entry.view(), tier, value));
     if (!found) return std::optional<RecordId>();
-    if (value.size() < keys::kRecordIdBytes) return Error(ErrorCode::kCorrupt, "stored data is damaged");
+    if (value.size() < keys::kRecordIdBytes)
+      return Error(ErrorCode::kCorrupt, "stored data is damaged");
     return std::optional(static_cast<RecordId>(keys::load_be64(value.data())));
   }
 
@@ -40,7 +44,8 @@ class ReaderOver : public Base, public ScanSource {
     return make_record_cursor(*this, keep_alive(), collection, forward, tier, from);
   }
 
-  std::unique_ptr<IndexCursor> entries(IndexRef index, KeyRange range, bool forward, ReadTier tier) const override {
+  std::unique_ptr<IndexCursor> entries(IndexRef index, KeyRange range, bool forward,
+                                       ReadTier tier) const override {
     return make_index_cursor(*this, keep_alive(), index, range, forward, tier);
   }
 
@@ -54,7 +59,8 @@ class ReaderOver : public Base, public ScanSource {
 
  protected:
   // False if the key is absent.
-  virtual Result<bool> get(Family family, std::string_view key, ReadTier tier, std::string& out) const = 0;
+  virtual Result<bool> get(Family family, std::string_view key, ReadTier tier,
+                           std::string& out) const = 0;
   // What a cursor holds so that this reader outlives it; null when that is the caller's duty.
   virtual std::shared_ptr<const void> keep_alive() const = 0;
 };

@@ -17,14 +17,17 @@ std::string Reclaimer::row_of(const Job& job) {
 }
 
 Status Reclaimer::load() {
-  const std::unique_ptr<rocksdb::Iterator> rows(
-      database_.db()->NewIterator(database_.newest(ReadTier::kAll), database_.family(Family::kMeta)));
+  const std::unique_ptr<rocksdb::Iterator> rows(database_.db()->NewIterator(
+      database_.newest(ReadTier::kAll), database_.family(Family::kMeta)));
   const std::lock_guard lock(mutex_);
-  for (rows->Seek(keys::kReclaimRows); rows->Valid() && rows->key().starts_with(keys::kReclaimRows); rows->Next()) {
+  for (rows->Seek(keys::kReclaimRows); rows->Valid() && rows->key().starts_with(keys::kReclaimRows);
+       rows->Next()) {
     std::string_view key = rows->key().ToStringView();
     key.remove_prefix(keys::kReclaimRows.size());
-    if (key.size() != 1 + keys::kIdentBytes) return Error(ErrorCode::kCorrupt, "stored data is damaged");
-    jobs_[{key.front() == 'c' ? Family::kRecords : Family::kIndexes, keys::load_be32(key.data() + 1)}] = 0;
+    if (key.size() != 1 + keys::kIdentBytes)
+      return Error(ErrorCode::kCorrupt, "stored data is damaged");
+    jobs_[{key.front() == 'c' ? Family::kRecords : Family::kIndexes,
+           keys::load_be32(key.data() + 1)}] = 0;
   }
   return checked(rows->status());
 }
@@ -41,7 +44,8 @@ void Reclaimer::begin(Family family, std::uint32_t ident) {
 void Reclaimer::delete_range(const Job& job) {
   auto batch = std::make_unique<rocksdb::WriteBatch>();
   (void)batch->Put(database_.family(Family::kMeta), row_of(job), rocksdb::Slice());
-  (void)batch->DeleteRange(database_.family(job.family), keys::ident_prefix(job.ident), keys::ident_end(job.ident));
+  (void)batch->DeleteRange(database_.family(job.family), keys::ident_prefix(job.ident),
+                           keys::ident_end(job.ident));
   queue_.push_internal(std::move(batch), [this, job](Status written) {
     if (!written) return;  // run() tries again
     const std::lock_guard lock(mutex_);
@@ -56,7 +60,8 @@ void Reclaimer::run(std::atomic<bool>& cancelled) {
     jobs = jobs_;
   }
   std::uint64_t oldest_snapshot = 0;  // 0: there is none
-  database_.db()->GetIntProperty(rocksdb::DB::Properties::kOldestSnapshotSequence, &oldest_snapshot);
+  database_.db()->GetIntProperty(rocksdb::DB::Properties::kOldestSnapshotSequence,
+                                 &oldest_snapshot);
   for (const auto& [job, deleted] : jobs) {
     if (cancelled.load()) return;
     if (deleted == 0) {
@@ -73,7 +78,8 @@ void Reclaimer::free_files(const Job& job, std::atomic<bool>& cancelled) {
   const rocksdb::Slice begin(first);
   const rocksdb::Slice end(last);
   rocksdb::DB* db = database_.db();
-  rocksdb::Status status = rocksdb::DeleteFilesInRange(db, database_.family(job.family), &begin, &end);
+  rocksdb::Status status =
+      rocksdb::DeleteFilesInRange(db, database_.family(job.family), &begin, &end);
   if (status.ok()) {
     rocksdb::CompactRangeOptions options;
     options.exclusive_manual_compaction = false;
@@ -82,7 +88,8 @@ void Reclaimer::free_files(const Job& job, std::atomic<bool>& cancelled) {
   }
   if (!status.ok()) {
     if (!cancelled.load()) {
-      log::write(log::Severity::kWarning, log::Component::kStorage, 3105, "Dropped data was not reclaimed yet",
+      log::write(log::Severity::kWarning, log::Component::kStorage, 3105,
+                 "Dropped data was not reclaimed yet",
                  {{"ident", job.ident}, {"error", status.ToString()}});
     }
     return;

@@ -12,9 +12,9 @@
 
 namespace restitch::storage {
 
-// Frees what dropped collections and indexes occupied. First a row that remembers the job and a range deletion, in one
-// write; then, once no snapshot is older than that, whole files are dropped, the rest is compacted, and the row goes.
-// Jobs that a restart interrupts begin anew.
+// Frees what dropped collections and indexes occupied. First a row that remembers the job and a
+// range deletion, in one write; then, once no snapshot is older than that, whole files are dropped,
+// the rest is compacted, and the row goes. Jobs that a restart interrupts begin anew.
 class Reclaimer {
  public:
   Reclaimer(const Database& database, CommitQueue& queue) : database_(database), queue_(queue) {}

@@ -8,7 +8,8 @@ constexpr int kMongoWriteConflict = 112;
 
 Error write_conflict() {
   return Error(ErrorCode::kWriteConflict, kMongoWriteConflict,
-               "Caused by :: Write conflict during plan execution and yielding is disabled. :: Please retry your "
+               "Caused by :: Write conflict during plan execution and yielding is disabled. :: "
+               "Please retry your "
                "operation or multi-document transaction.");
 }
 
@@ -26,7 +27,8 @@ Error error_of(const rocksdb::Status& status) {
     return Error(ErrorCode::kClosing, "the storage is closing").with_detail(status.ToString());
   }
   if (status.IsIOError()) {
-    return Error(ErrorCode::kIo, "the disk failed: " + status.ToString()).with_detail(status.ToString());
+    return Error(ErrorCode::kIo, "the disk failed: " + status.ToString())
+        .with_detail(status.ToString());
   }
   return Error(ErrorCode::kInternal, "the storage failed").with_detail(status.ToString());
 }

@@ -6,8 +6,9 @@
 
 namespace restitch::storage {
 
-// The Error of a RocksDB status that is not OK: kWouldBlock for a read stopped by its tier, kWriteConflict for a lock
-// or validation that failed, kCorrupt, and kIo for everything a disk does. RocksDB's own text is the detail.
+// The Error of a RocksDB status that is not OK: kWouldBlock for a read stopped by its tier,
+// kWriteConflict for a lock or validation that failed, kCorrupt, and kIo for everything a disk
+// does. RocksDB's own text is the detail.
 Error error_of(const rocksdb::Status& status);
 
 Error write_conflict();

@@ -12,7 +12,8 @@ Snapshot::Snapshot(std::shared_ptr<const Database> database, bson::Timestamp tim
 
 Snapshot::~Snapshot() { database_->db()->ReleaseSnapshot(handle_); }
 
-Result<bool> Snapshot::get(Family family, std::string_view key, ReadTier tier, std::string& out) const {
+Result<bool> Snapshot::get(Family family, std::string_view key, ReadTier tier,
+                           std::string& out) const {
   return found_of(database_->db()->Get(read_options(tier), database_->family(family), key, &out));
 }
 

@@ -25,7 +25,8 @@ class Snapshot final : public ReaderOver<Reader>, public std::enable_shared_from
   }
 
  private:
-  Result<bool> get(Family family, std::string_view key, ReadTier tier, std::string& out) const override;
+  Result<bool> get(Family family, std::string_view key, ReadTier tier,
+                   std::string& out) const override;
   std::shared_ptr<const void> keep_alive() const override { return shared_from_this(); }
 
   std::shared_ptr<const Database> database_;

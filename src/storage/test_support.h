@@ -45,10 +45,13 @@ inline EngineOptions options_for(const std::string& directory) {
 }
 
 // Opens without the maintenance thread, so that tests say when a round runs.
-inline std::unique_ptr<EngineImpl> open_engine(const EngineOptions& options, EngineEnvironment environment = {}) {
+inline std::unique_ptr<EngineImpl> open_engine(const EngineOptions& options,
+                                               EngineEnvironment environment = {}) {
   environment.has_maintenance_thread = false;
   Result<std::unique_ptr<EngineImpl>> engine = EngineImpl::open(options, std::move(environment));
-  EXPECT_TRUE(engine.has_value()) << (engine ? "" : engine.error().message() + " " + engine.error().detail());
+  EXPECT_TRUE(engine.has_value()) << (engine ? ""
+                                             : engine.error().message() + " " +
+                                                   engine.error().detail());
   return engine ? std::move(*engine) : nullptr;
 }
 
@@ -72,7 +75,8 @@ inline Committed committed(Engine& engine, std::unique_ptr<Transaction> transact
 
 inline void ok(const Status& status) {
   Status copy = status;
-  EXPECT_TRUE(copy.has_value()) << (copy ? "" : copy.error().message() + " " + copy.error().detail());
+  EXPECT_TRUE(copy.has_value()) << (copy ? ""
+                                         : copy.error().message() + " " + copy.error().detail());
 }
 
 template <typename T>
@@ -88,7 +92,8 @@ inline void put(Engine& engine, CollectionId collection, RecordId id, std::int32
   committed(engine, std::move(transaction));
 }
 
-inline std::optional<std::int32_t> read(const Reader& reader, CollectionId collection, RecordId id) {
+inline std::optional<std::int32_t> read(const Reader& reader, CollectionId collection,
+                                        RecordId id) {
   std::string bytes;
   Result<bool> found = reader.record(collection, id, ReadTier::kAll, bytes);
   EXPECT_TRUE(found.has_value());
@@ -129,11 +134,13 @@ inline std::vector<Entry> entries_of(IndexCursor& cursor) {
     Result<bool> found = cursor.next();
     EXPECT_TRUE(found.has_value());
     if (!found || !*found) return entries;
-    entries.push_back({std::string(cursor.key()), std::string(cursor.type_bits()), cursor.record()});
+    entries.push_back(
+        {std::string(cursor.key()), std::string(cursor.type_bits()), cursor.record()});
   }
 }
 
-inline std::vector<Entry> entries(const Reader& reader, IndexRef index, KeyRange range = {}, bool forward = true) {
+inline std::vector<Entry> entries(const Reader& reader, IndexRef index, KeyRange range = {},
+                                  bool forward = true) {
   return entries_of(*reader.entries(index, std::move(range), forward, ReadTier::kAll));
 }
 

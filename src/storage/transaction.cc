@@ -31,12 +31,14 @@ std::unique_ptr<Workspace> WorkspacePool::take() {
   rocksdb::TransactionOptions options;
   options.lock_timeout = 0;
   auto workspace = std::make_unique<Workspace>();
-  workspace->locks.reset(database_->transactions()->BeginTransaction(rocksdb::WriteOptions(), options));
+  workspace->locks.reset(
+      database_->transactions()->BeginTransaction(rocksdb::WriteOptions(), options));
   return workspace;
 }
 
 void WorkspacePool::give_back(std::unique_ptr<Workspace> workspace) {
-  // Rolling back a transaction that wrote nothing only releases its locks and leaves it as it was at its start.
+  // Rolling back a transaction that wrote nothing only releases its locks and leaves it as it was
+  // at its start.
   const bool is_reusable = workspace->locks->Rollback().ok() &&
                            workspace->locks->GetState() == rocksdb::Transaction::STARTED &&
                            workspace->batch.GetDataSize() <= kLargestIdleBatch;
@@ -52,7 +54,8 @@ void WorkspacePool::clear() {
   idle_.clear();
 }
 
-TransactionImpl::TransactionImpl(std::shared_ptr<WorkspacePool> pool, Mode mode, bson::Timestamp visible)
+TransactionImpl::TransactionImpl(std::shared_ptr<WorkspacePool> pool, Mode mode,
+                                 bson::Timestamp visible)
     : pool_(std::move(pool)), workspace_(pool_->take()), mode_(mode), visible_(visible) {
   if (mode_ != Mode::kSnapshot) return;
   workspace_->locks->SetSnapshot();
@@ -73,7 +76,8 @@ const rocksdb::ReadOptions& TransactionImpl::read_options(ReadTier tier) const {
   return tier == ReadTier::kAll ? snapshot_all_ : snapshot_cached_;
 }
 
-Result<bool> TransactionImpl::get(Family family, std::string_view key, ReadTier tier, std::string& out) const {
+Result<bool> TransactionImpl::get(Family family, std::string_view key, ReadTier tier,
+                                  std::string& out) const {
   rocksdb::DB* db = database().db();
   rocksdb::ColumnFamilyHandle* handle = database().family(family);
   if (writes_ == 0) return found_of(db->Get(read_options(tier), handle, key, &out));
@@ -88,7 +92,8 @@ Status TransactionImpl::lock(Family family, std::string_view key) {
     const rocksdb::Status status = workspace_->locks->GetForUpdate(
         kLockOptions, handle, key, static_cast<std::string*>(nullptr), true, validate);
     // With a timeout of zero, RocksDB does not even wait for the mutex of its lock table.
-    const bool lost_mutex = status.IsTimedOut() && status.subcode() == rocksdb::Status::kMutexTimeout;
+    const bool lost_mutex =
+        status.IsTimedOut() && status.subcode() == rocksdb::Status::kMutexTimeout;
     if (!lost_mutex) return checked(status);
     std::this_thread::yield();
   }
@@ -96,7 +101,8 @@ Status TransactionImpl::lock(Family family, std::string_view key) {
 
 Status TransactionImpl::lock_record_key(CollectionId collection, RecordId id) {
   if (has_locked_record_ && locked_collection_ == collection && locked_record_ == id) return {};
-  if (id <= 0) return Error(ErrorCode::kIo, "no record id could be allocated: the disk cannot be read");
+  if (id <= 0)
+    return Error(ErrorCode::kIo, "no record id could be allocated: the disk cannot be read");
   RESTITCH_CHECK(lock(Family::kRecords, keys::RecordKey(collection, id).view()));
   locked_collection_ = collection;
   locked_record_ = id;
@@ -129,9 +135,11 @@ Status TransactionImpl::delete_record(CollectionId collection, RecordId id) {
   return remove(Family::kRecords, keys::RecordKey(collection, id).view());
 }
 
-Status TransactionImpl::put_entry(IndexRef index, std::string_view key, std::string_view type_bits, RecordId id) {
+Status TransactionImpl::put_entry(IndexRef index, std::string_view key, std::string_view type_bits,
+                                  RecordId id) {
   // The lock of the record covers its entries in indexes that are not unique.
-  if (!index.unique) return put(Family::kIndexes, keys::EntryKey(index.id, key, id).view(), type_bits);
+  if (!index.unique)
+    return put(Family::kIndexes, keys::EntryKey(index.id, key, id).view(), type_bits);
   const keys::EntryKey entry(index.id, key);
   RESTITCH_CHECK(lock(Family::kIndexes, entry.view()));
   RESTITCH_TRY(const std::optional<RecordId> owner, unique_entry(index.id, key, ReadTier::kAll));
@@ -141,7 +149,8 @@ Status TransactionImpl::put_entry(IndexRef index, std::string_view key, std::str
   boost::container::small_vector<char, 64> value(keys::kRecordIdBytes + type_bits.size(),
                                                  boost::container::default_init);
   keys::store_be64(value.data(), static_cast<std::uint64_t>(id));
-  if (!type_bits.empty()) std::memcpy(value.data() + keys::kRecordIdBytes, type_bits.data(), type_bits.size());
+  if (!type_bits.empty())
+    std::memcpy(value.data() + keys::kRecordIdBytes, type_bits.data(), type_bits.size());
   return put(Family::kIndexes, entry.view(), {value.data(), value.size()});
 }
 
@@ -155,7 +164,8 @@ Status TransactionImpl::delete_entry(IndexRef index, std::string_view key, Recor
 }
 
 void TransactionImpl::add_change(Change change) {
-  change_bytes_ += change.entry.bytes().size() + (change.pre_image ? change.pre_image->bytes().size() : 0);
+  change_bytes_ +=
+      change.entry.bytes().size() + (change.pre_image ? change.pre_image->bytes().size() : 0);
   changes_.push_back(std::move(change));
 }
 

@@ -12,8 +12,9 @@
 
 namespace restitch::storage {
 
-// What a transaction needs from RocksDB. A RocksDB transaction serves for its locks and for validating them against a
-// snapshot; the writes lie in a batch of our own, so that keys which a lock already covers need none themselves.
+// What a transaction needs from RocksDB. A RocksDB transaction serves for its locks and for
+// validating them against a snapshot; the writes lie in a batch of our own, so that keys which a
+// lock already covers need none themselves.
 struct Workspace {
   std::unique_ptr<rocksdb::Transaction> locks;
   rocksdb::WriteBatchWithIndex batch{rocksdb::BytewiseComparator(), 0, true};
@@ -22,7 +23,8 @@ struct Workspace {
 // Keeps a few finished workspaces for reuse. Thread-safe. Keeps the database open.
 class WorkspacePool {
  public:
-  explicit WorkspacePool(std::shared_ptr<const Database> database) : database_(std::move(database)) {}
+  explicit WorkspacePool(std::shared_ptr<const Database> database)
+      : database_(std::move(database)) {}
 
   std::unique_ptr<Workspace> take();
   // Drops the writes and releases the locks.
@@ -47,7 +49,8 @@ class TransactionImpl final : public ReaderOver<Transaction> {
   Result<bool> lock_record(CollectionId collection, RecordId id, std::string& out) override;
   Status put_record(CollectionId collection, RecordId id, bson::View document) override;
   Status delete_record(CollectionId collection, RecordId id) override;
-  Status put_entry(IndexRef index, std::string_view key, std::string_view type_bits, RecordId id) override;
+  Status put_entry(IndexRef index, std::string_view key, std::string_view type_bits,
+                   RecordId id) override;
   Status delete_entry(IndexRef index, std::string_view key, RecordId id) override;
   void add_change(Change change) override;
   void put_session_row(std::string_view key, bson::View row) override;
@@ -60,7 +63,9 @@ class TransactionImpl final : public ReaderOver<Transaction> {
   bson::Timestamp cluster_time() const override { return visible_; }
   const Database& database() const override { return pool_->database(); }
   const rocksdb::ReadOptions& read_options(ReadTier tier) const override;
-  rocksdb::WriteBatchWithIndex* own_writes() const override { return writes_ == 0 ? nullptr : &workspace_->batch; }
+  rocksdb::WriteBatchWithIndex* own_writes() const override {
+    return writes_ == 0 ? nullptr : &workspace_->batch;
+  }
   std::uint64_t write_version() const override { return writes_; }
   std::uint64_t rollback_version() const override { return rollbacks_; }
 
@@ -71,7 +76,8 @@ class TransactionImpl final : public ReaderOver<Transaction> {
   void finish();
 
  private:
-  Result<bool> get(Family family, std::string_view key, ReadTier tier, std::string& out) const override;
+  Result<bool> get(Family family, std::string_view key, ReadTier tier,
+                   std::string& out) const override;
   std::shared_ptr<const void> keep_alive() const override { return nullptr; }
   Status lock(Family family, std::string_view key);
   Status lock_record_key(CollectionId collection, RecordId id);

@@ -17,9 +17,11 @@ class TransactionTest : public ::testing::Test {
 };
 
 class BothModes : public TransactionTest, public ::testing::WithParamInterface<Mode> {};
-INSTANTIATE_TEST_SUITE_P(modes, BothModes, ::testing::Values(Mode::kSnapshot, Mode::kLatest), [](const auto& mode) {
-  return std::string(mode.param == Mode::kSnapshot ? "snapshot" : "latest");
-});
+INSTANTIATE_TEST_SUITE_P(modes, BothModes, ::testing::Values(Mode::kSnapshot, Mode::kLatest),
+                         [](const auto& mode) {
+                           return std::string(mode.param == Mode::kSnapshot ? "snapshot"
+                                                                            : "latest");
+                         });
 
 TEST_P(BothModes, own_writes_are_read_back_and_nobody_else_sees_them) {
   put(*engine_, kPeople, 1, 10);
@@ -67,7 +69,8 @@ TEST_P(BothModes, index_scans_merge_own_writes) {
   ok(transaction->put_entry(kById, "c", "z", 1));
   const std::vector<Entry> expected{{"a", "x", 3}, {"b", "", 1}, {"b", "y", 4}};
   EXPECT_EQ(entries(*transaction, kByName), expected);
-  EXPECT_EQ(entries(*transaction, kByName, {}, false), std::vector<Entry>(expected.rbegin(), expected.rend()));
+  EXPECT_EQ(entries(*transaction, kByName, {}, false),
+            std::vector<Entry>(expected.rbegin(), expected.rend()));
   EXPECT_EQ(entries(*transaction, kByName, {"a", "b"}, false), (std::vector<Entry>{{"a", "x", 3}}));
   EXPECT_EQ(entries(*transaction, kById), (std::vector<Entry>{{"c", "z", 1}, {"d", "", 2}}));
   auto cursor = transaction->entries(kByName, {}, false, ReadTier::kAll);
@@ -144,7 +147,8 @@ TEST_P(BothModes, a_unique_key_of_another_record_is_a_duplicate) {
   ok(transaction->delete_entry(kById, "k", 1));
   ok(transaction->put_entry(kById, "k", "", 2));
   committed(*engine_, std::move(transaction));
-  EXPECT_EQ(*engine_->snapshot()->unique_entry(kById.id, "k", ReadTier::kAll), std::optional<RecordId>(2));
+  EXPECT_EQ(*engine_->snapshot()->unique_entry(kById.id, "k", ReadTier::kAll),
+            std::optional<RecordId>(2));
 }
 
 TEST_P(BothModes, a_unique_key_that_is_not_committed_yet_conflicts) {
@@ -162,7 +166,8 @@ TEST_P(BothModes, deleting_a_unique_key_of_another_record_changes_nothing) {
   ok(transaction->delete_entry(kById, "k", 2));
   ok(transaction->delete_entry(kById, "absent", 2));
   committed(*engine_, std::move(transaction));
-  EXPECT_EQ(*engine_->snapshot()->unique_entry(kById.id, "k", ReadTier::kAll), std::optional<RecordId>(1));
+  EXPECT_EQ(*engine_->snapshot()->unique_entry(kById.id, "k", ReadTier::kAll),
+            std::optional<RecordId>(1));
 }
 
 TEST_F(TransactionTest, snapshot_mode_reads_its_snapshot_and_latest_mode_the_newest) {
