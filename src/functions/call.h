@@ -42,6 +42,9 @@ struct Call {
   rules::User user;
   bson::Document request;  // RequestInfo::to_document()
   std::string request_id;
+  // A rule of a running call waits for it: it is served before others and beyond the workers'
+  // limits.
+  bool is_nested = false;
   std::shared_ptr<const void> service;  // keeps the service alive
 
   // Ends the call. Set by the waiting side, taken by finish() once, on the pool's strand.

@@ -6,11 +6,12 @@
 
 #include "functions/function_test_support.h"
 
-// Runs tests/data/functions/*.json. A file is {"functions": {name: source or {source, run_as_system, …}}, "values",
-// "environment", "cases": [...]}; a case is
-//   {"name", "call", "arguments": [...], "system": bool, "data": [answers of operations: {"value"} or {"error"}],
-//    and what must come: "result" (canonical Extended JSON; absent = undefined) or "error" (text) with "code",
-//    "logs", "operations"}.
+// Runs tests/data/functions/*.json. A file is {"functions": {name: source or {source,
+// run_as_system, …}}, "values", "environment", "cases": [...]}; a case is
+//   {"name", "call", "arguments": [...], "system": bool, "data": [answers of operations: {"value"}
+//   or {"error"}],
+//    and what must come: "result" (canonical Extended JSON; absent = undefined) or "error" (text)
+//    with "code", "logs", "operations"}.
 // Calls of one file share its workers, in order.
 
 namespace restitch::functions {
@@ -108,7 +109,8 @@ std::string joined(bson::View array) {
 
 CallRequest request_of(bson::View test) {
   CallRequest request = ServiceHarness::request(text_of(test["call"]));
-  if (const auto arguments = test["arguments"].as_array()) request.arguments = bson::Document(*arguments);
+  if (const auto arguments = test["arguments"].as_array())
+    request.arguments = bson::Document(*arguments);
   request.system_caller = test["system"].truthy();
   if (request.system_caller) {
     request.user = rules::User();
@@ -130,8 +132,9 @@ void check_result(bson::View test, const Outcome& outcome) {
   }
   ASSERT_FALSE(outcome.error) << outcome.error->message() << "\n" << outcome.error->detail();
   const bson::ValueView expected = test["result"];
-  EXPECT_EQ(json(outcome.value.value),
-            bson::to_json(expected.is_missing() ? bson::Value::undefined() : bson::Value(expected)));
+  EXPECT_EQ(
+      json(outcome.value.value),
+      bson::to_json(expected.is_missing() ? bson::Value::undefined() : bson::Value(expected)));
 }
 
 void run_case(ServiceHarness& harness, bson::View test) {
@@ -143,15 +146,16 @@ void run_case(ServiceHarness& harness, bson::View test) {
     EXPECT_EQ(joined(harness.last_logged().value.logs), joined(*logs));
   }
   if (const auto operations = test["operations"].as_array()) {
-    EXPECT_EQ(selected(*operations, harness.data().seen()), bson::to_json(bson::Value::array(*operations)));
+    EXPECT_EQ(selected(*operations, harness.data().seen()),
+              bson::to_json(bson::Value::array(*operations)));
   }
 }
 
 class FunctionCases : public testing::TestWithParam<std::string> {};
 
 TEST_P(FunctionCases, behave_as_described) {
-  const auto file = bson::parse_json_document(
-      read_file(std::filesystem::path(RESTITCH_SOURCE_DIR "/tests/data/functions") / (GetParam() + ".json")));
+  const auto file = bson::parse_json_document(read_file(
+      std::filesystem::path(RESTITCH_SOURCE_DIR "/tests/data/functions") / (GetParam() + ".json")));
   ASSERT_TRUE(file) << file.error().message();
   auto users = [](std::string id) -> Task<rules::User> {
     rules::User user;
@@ -166,7 +170,8 @@ TEST_P(FunctionCases, behave_as_described) {
 
 std::vector<std::string> case_files() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(RESTITCH_SOURCE_DIR "/tests/data/functions")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(RESTITCH_SOURCE_DIR "/tests/data/functions")) {
     if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
   }
   std::sort(names.begin(), names.end());

@@ -58,7 +58,7 @@ class NodeFunctionService : public FunctionService,
   Task<void> check_can_evaluate(const Function& function, const CallRequest& request,
                                 const bson::Document& request_document);
   Task<CallOutcome> run(const CallRequest& request, bson::Document request_document,
-                        CallOutcome& outcome);
+                        CallOutcome& failed_outcome, bool is_nested);
   asio::awaitable<std::shared_ptr<WorkerPool>> pool();
   bool enter_rule_call(const std::string& request_id);
   void leave_rule_call(const std::string& request_id);
@@ -129,7 +129,7 @@ Task<CallOutcome> NodeFunctionService::call(CallRequest request) {
   const auto begin = std::chrono::steady_clock::now();
   CallOutcome outcome;
   bson::Document request_document = request.request.to_document();
-  auto result = co_await run(request, std::move(request_document), outcome);
+  auto result = co_await run(request, std::move(request_document), outcome, false);
   const auto run_time = std::chrono::steady_clock::now() - begin;
   CallOutcome& seen = result ? *result : outcome;
   seen.run_time = std::chrono::duration_cast<std::chrono::microseconds>(run_time);
@@ -143,7 +143,7 @@ Task<CallOutcome> NodeFunctionService::call(CallRequest request) {
 // `failed_outcome` receives the logs of a call that ends in an error.
 Task<CallOutcome> NodeFunctionService::run(const CallRequest& request,
                                            bson::Document request_document,
-                                           CallOutcome& failed_outcome) {
+                                           CallOutcome& failed_outcome, bool is_nested) {
   bool as_system = request.system_caller;
   if (request.source.empty()) {
     RESTITCH_CO_TRY(const Function* function, find(request));
@@ -165,6 +165,7 @@ Task<CallOutcome> NodeFunctionService::run(const CallRequest& request,
   call->user = request.user;
   call->request = std::move(request_document);
   call->request_id = request.request_id;
+  call->is_nested = is_nested;
   call->service = shared_from_this();
 
   const std::shared_ptr<WorkerPool> workers = co_await pool();
@@ -206,7 +207,7 @@ Task<bson::Value> NodeFunctionService::call_for_rule(std::string_view name,
     co_return Error(ErrorCode::kFunctionExecution, "too many functions of rules call each other");
   }
   CallOutcome outcome;
-  auto result = co_await run(request, context.request, outcome);
+  auto result = co_await run(request, context.request, outcome, true);
   leave_rule_call(request.request_id);
   if (!result) co_return std::move(result).error();
   co_return std::move(result->value);

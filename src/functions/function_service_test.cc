@@ -27,7 +27,8 @@ TEST(FunctionService, call_runs_a_function_and_reports_its_run_time) {
 }
 
 TEST(FunctionService, warm_reports_syntax_errors_by_function) {
-  ServiceHarness harness(app_of({function("good", "exports = () => 1;"), function("bad", "exports = (")}));
+  ServiceHarness harness(
+      app_of({function("good", "exports = () => 1;"), function("bad", "exports = (")}));
   auto errors = asio::co_spawn(
                     harness.context(),
                     [](FunctionService& service) -> asio::awaitable<std::string> {
@@ -51,7 +52,8 @@ TEST(FunctionService, unknown_function_is_not_found) {
 TEST(FunctionService, private_function_is_hidden_from_clients_only) {
   app::FunctionConfig secret = function("secret", "exports = () => 'told';");
   secret.is_private = true;
-  ServiceHarness harness(app_of({secret, function("open", "exports = () => context.functions.execute('secret');")}));
+  ServiceHarness harness(
+      app_of({secret, function("open", "exports = () => context.functions.execute('secret');")}));
   CallRequest from_client = ServiceHarness::request("secret");
   from_client.from_client = true;
   const Outcome refused = harness.call(from_client);
@@ -78,7 +80,8 @@ TEST(FunctionService, can_evaluate_refuses_client_calls) {
 TEST(FunctionService, endless_loop_costs_its_own_call_only) {
   FunctionLimits limits;
   limits.run_time = milliseconds(3000);
-  ServiceHarness harness(app_of({function("loop", kLoop), function("quick", "exports = () => 'ok';")}), limits);
+  ServiceHarness harness(
+      app_of({function("loop", kLoop), function("quick", "exports = () => 'ok';")}), limits);
   ASSERT_FALSE(harness.call("quick").error);
   const auto begin = steady_clock::now();
   auto looping = harness.start(ServiceHarness::request("loop"));
@@ -112,7 +115,9 @@ TEST(FunctionService, waiting_function_is_ended_at_the_time_limit_without_losing
 TEST(FunctionService, full_heap_ends_the_call_with_the_memory_limit) {
   FunctionLimits limits;
   limits.memory_mb = 60;
-  ServiceHarness harness(app_of({function("eat", "exports = () => { const all = []; for (;;) all.push(new Array(10000).fill(1.5)); };"),
+  ServiceHarness harness(app_of({function("eat",
+                                          "exports = () => { const all = []; for (;;) all.push(new "
+                                          "Array(10000).fill(1.5)); };"),
                                  function("quick", "exports = () => 'ok';")}),
                          limits);
   const Outcome outcome = harness.call("eat");
@@ -126,11 +131,12 @@ TEST(FunctionService, calls_of_a_dead_worker_are_interrupted_and_a_new_one_serve
   FunctionLimits limits;
   limits.memory_mb = 60;
   limits.max_workers = 1;
-  ServiceHarness harness(
-      app_of({function("eat", "exports = () => { const all = []; for (;;) all.push(new Array(10000).fill(1.5)); };"),
-              function("wait", "exports = () => new Promise(() => {});"),
-              function("quick", "exports = () => 'ok';")}),
-      limits);
+  ServiceHarness harness(app_of({function("eat",
+                                          "exports = () => { const all = []; for (;;) all.push(new "
+                                          "Array(10000).fill(1.5)); };"),
+                                 function("wait", "exports = () => new Promise(() => {});"),
+                                 function("quick", "exports = () => 'ok';")}),
+                         limits);
   auto waiting = harness.start(ServiceHarness::request("wait"));
   ASSERT_FALSE(harness.call("quick").error);
   auto eating = harness.start(ServiceHarness::request("eat"));
@@ -148,7 +154,9 @@ TEST(FunctionService, calls_above_the_queue_limit_are_refused) {
   limits.max_calls_per_worker = 1;
   limits.max_queued_calls = 2;
   limits.run_time = milliseconds(2000);
-  ServiceHarness harness(app_of({function("slow", "exports = () => new Promise((done) => setTimeout(done, 300));")}), limits);
+  ServiceHarness harness(
+      app_of({function("slow", "exports = () => new Promise((done) => setTimeout(done, 300));")}),
+      limits);
   ASSERT_FALSE(harness.call("slow").error);
   std::vector<std::future<Outcome>> calls;
   for (int i = 0; i < 6; ++i) calls.push_back(harness.start(ServiceHarness::request("slow")));
@@ -160,8 +168,36 @@ TEST(FunctionService, calls_above_the_queue_limit_are_refused) {
   EXPECT_EQ(refused, 3);
 }
 
+TEST(FunctionService, functions_of_rules_are_served_while_all_places_are_taken) {
+  FunctionLimits limits;
+  limits.max_workers = 1;
+  limits.max_calls_per_worker = 1;
+  limits.run_time = milliseconds(5000);
+  ServiceHarness harness(
+      app_of({function("ask", R"(exports = () =>
+                context.services.get('mongodb-atlas').db('d').collection('ruled').findOne({});)"),
+              function("rule", "exports = () => [context.user.id, context.user.data.email];")}),
+      limits);
+  std::vector<std::future<Outcome>> calls;
+  for (int i = 0; i < 4; ++i) calls.push_back(harness.start(ServiceHarness::request("ask")));
+  for (auto& call : calls) {
+    const Outcome outcome = call.get();
+    ASSERT_FALSE(outcome.error) << outcome.error->message();
+    EXPECT_EQ(json(outcome.value.value), R"(["60a1b2c3d4e5f60718293a4b","a@example.org"])");
+  }
+}
+
+TEST(FunctionService, functions_of_rules_that_call_themselves_without_end_fail) {
+  ServiceHarness harness(app_of({function("rule", R"(exports = () =>
+      context.services.get('mongodb-atlas').db('d').collection('ruled').findOne({});)")}));
+  const Outcome outcome = harness.call("rule");
+  ASSERT_TRUE(outcome.error);
+  EXPECT_EQ(outcome.error->message(), "too many functions of rules call each other");
+}
+
 TEST(FunctionService, missing_node_fails_the_calls_instead_of_hanging) {
-  ServiceHarness harness(app_of({function("f", "exports = () => 1;")}), {}, {}, "/nonexistent/node");
+  ServiceHarness harness(app_of({function("f", "exports = () => 1;")}), {}, {},
+                         "/nonexistent/node");
   const Outcome outcome = harness.call("f");
   ASSERT_TRUE(outcome.error);
   EXPECT_EQ(outcome.error->code(), ErrorCode::kInternal);
@@ -229,7 +265,8 @@ TEST(FunctionService, transaction_commits_what_ran_inside_it) {
 }
 
 TEST(FunctionService, logs_of_a_failed_call_reach_the_sink) {
-  ServiceHarness harness(app_of({function("fail", "exports = () => { console.log('before'); throw 'bad'; };")}));
+  ServiceHarness harness(
+      app_of({function("fail", "exports = () => { console.log('before'); throw 'bad'; };")}));
   const Outcome outcome = harness.call("fail");
   ASSERT_TRUE(outcome.error);
   EXPECT_EQ(outcome.error->message(), "bad");
@@ -295,7 +332,8 @@ TEST(FunctionService, endpoint_response_is_described) {
 }
 
 TEST(FunctionService, stop_lets_running_calls_end_and_refuses_new_ones) {
-  ServiceHarness harness(app_of({function("slow", "exports = () => new Promise((done) => setTimeout(() => done('end'), 200));")}));
+  ServiceHarness harness(app_of({function(
+      "slow", "exports = () => new Promise((done) => setTimeout(() => done('end'), 200));")}));
   auto running = harness.start(ServiceHarness::request("slow"));
   harness.stop();
   const Outcome outcome = running.get();

@@ -19,7 +19,8 @@ namespace restitch::functions {
 // A deployment without data that knows transactions.
 class FakeSource : public datasource::DataSource {
  public:
-  Task<bson::Document> run(std::string_view, bson::Document command, datasource::Deadline) override {
+  Task<bson::Document> run(std::string_view, bson::Document command,
+                           datasource::Deadline) override {
     const std::string name((*command.view().begin()).name);
     {
       const std::lock_guard lock(mutex_);
@@ -58,9 +59,13 @@ class FakeData : public rules::DataAccess {
   }
   FakeSource& source() { return *source_; }
 
+  // The rules of the collection `ruled` call the function `rule`, whose answer is the result.
   Task<bson::Value> run_as_user(rules::Operation operation, const rules::EvaluationContext& context,
                                 datasource::Deadline deadline,
                                 rules::TransactionHandle transaction) override {
+    if (operation.collection == "ruled") {
+      co_return co_await context.functions->call_for_rule("rule", bson::Document(), context);
+    }
     co_return co_await answer(operation, context.user.id, deadline, std::move(transaction));
   }
   Task<bson::Value> run_as_system(rules::Operation operation, datasource::Deadline deadline,
@@ -101,7 +106,8 @@ class FakeData : public rules::DataAccess {
     builder.append("update", operation.update);
     if (operation.upsert) builder.append("upsert", true);
     if (operation.return_new) builder.append("returnNew", true);
-    if (!operation.array_filters.empty()) builder.append_array("arrayFilters", operation.array_filters);
+    if (!operation.array_filters.empty())
+      builder.append_array("arrayFilters", operation.array_filters);
     if (!operation.documents.empty()) {
       builder.open_array("documents");
       for (const bson::Document& document : operation.documents) builder.push(document.view());
@@ -125,7 +131,7 @@ class FakeData : public rules::DataAccess {
 
 struct Outcome {
   std::optional<Error> error;
-  CallOutcome value;   // of a failed call: only its logs
+  CallOutcome value;  // of a failed call: only its logs
 };
 
 // A function service with real workers on an event loop of its own.
@@ -140,7 +146,8 @@ class ServiceHarness {
     options.limits = limits;
     auto log = [this](const CallLog& entry) {
       const std::lock_guard lock(log_mutex_);
-      logged_.push_back({entry.error == nullptr ? std::nullopt : std::optional(*entry.error), entry.outcome});
+      logged_.push_back(
+          {entry.error == nullptr ? std::nullopt : std::optional(*entry.error), entry.outcome});
     };
     auto service = FunctionService::create(std::move(app), data_, std::move(users), log, options);
     if (!service) throw std::runtime_error(service.error().message());
@@ -155,9 +162,7 @@ class ServiceHarness {
     thread_.join();
   }
 
-  void stop() {
-    asio::co_spawn(context_, service_->stop(), asio::use_future).get();
-  }
+  void stop() { asio::co_spawn(context_, service_->stop(), asio::use_future).get(); }
 
   std::future<Outcome> start(CallRequest request) {
     return asio::co_spawn(context_, run(service_, std::move(request)), asio::use_future);
@@ -191,11 +196,14 @@ class ServiceHarness {
   asio::io_context& context() { return context_; }
 
  private:
-  static asio::awaitable<Outcome> run(std::shared_ptr<FunctionService> service, CallRequest request) {
+  static asio::awaitable<Outcome> run(std::shared_ptr<FunctionService> service,
+                                      CallRequest request) {
     Result<CallOutcome> result = co_await service->call(std::move(request));
     Outcome outcome;
-    if (result) outcome.value = std::move(*result);
-    else outcome.error = result.error();
+    if (result)
+      outcome.value = std::move(*result);
+    else
+      outcome.error = result.error();
     co_return outcome;
   }
 

@@ -70,22 +70,24 @@ asio::awaitable<CallResult> WorkerPool::run(CallPointer call) {
 }
 
 void WorkerPool::submit(CallPointer call) {
-  if (is_closing_) {
+  if (call->is_nested) {
+    queue_.push_front(std::move(call));
+  } else if (is_closing_) {
     call->finish(failed(Error(ErrorCode::kClosing, "the server is shutting down")));
     return;
-  }
-  if (queue_.size() >= static_cast<std::size_t>(settings_.limits.max_queued_calls)) {
+  } else if (queue_.size() >= static_cast<std::size_t>(settings_.limits.max_queued_calls)) {
     call->finish(failed(Error(ErrorCode::kTooManyRequests, "too many requests")));
     return;
+  } else {
+    queue_.push_back(std::move(call));
   }
-  queue_.push_back(std::move(call));
   dispatch();
   schedule_tick();
 }
 
 void WorkerPool::dispatch() {
   while (!queue_.empty()) {
-    const WorkerPointer worker = least_loaded();
+    const WorkerPointer worker = least_loaded(queue_.front()->is_nested);
     if (worker == nullptr) {
       grow();
       return;
@@ -97,11 +99,12 @@ void WorkerPool::dispatch() {
   }
 }
 
-WorkerPool::WorkerPointer WorkerPool::least_loaded() const {
+WorkerPool::WorkerPointer WorkerPool::least_loaded(bool any_load) const {
+  const auto limit = static_cast<std::size_t>(settings_.limits.max_calls_per_worker);
   WorkerPointer best;
   for (const WorkerPointer& worker : workers_) {
     if (worker->state() != WorkerState::kReady || worker->is_stalled()) continue;
-    if (worker->load() >= static_cast<std::size_t>(settings_.limits.max_calls_per_worker)) continue;
+    if (!any_load && worker->load() >= limit) continue;
     if (best == nullptr || worker->load() < best->load()) best = worker;
   }
   return best;

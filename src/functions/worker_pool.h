@@ -48,7 +48,8 @@ class WorkerPool : public std::enable_shared_from_this<WorkerPool> {
 
   void submit(CallPointer call);
   void dispatch();
-  WorkerPointer least_loaded() const;
+  // The ready worker with the fewest calls; `any_load` disregards the limit of calls.
+  WorkerPointer least_loaded(bool any_load) const;
   bool are_all_busy(Clock::time_point now) const;
   void grow();
   void start_worker();

@@ -8,6 +8,7 @@
 #include "bson/extended_json.h"
 #include "rules/testing/case_reader.h"
 #include "rules/testing/memory_source.h"
+#include "rules/testing/wait_for.h"
 
 namespace restitch::rules {
 namespace {

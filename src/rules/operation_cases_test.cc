@@ -2,24 +2,26 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bson/extended_json.h"
 #include "rules/data_access.h"
 #include "rules/testing/case_reader.h"
-#include "rules/testing/memory_source.h"
+#include "rules/testing/store.h"
+#include "rules/testing/wait_for.h"
 
 namespace restitch::rules {
 namespace {
 
 using testing::Case;
 
-constexpr const char* kNamespace = "shop.items";
-
 // An app with one collection, its data and its request.
 class Scene {
  public:
-  explicit Scene(bson::View content)
-      : source_(std::make_shared<testing::MemorySource>(!content["standalone"].truthy())) {
+  Scene(bson::View content, std::unique_ptr<testing::Store> store)
+      : store_(std::move(store)),
+        source_(std::make_shared<testing::RecordingSource>(store_->source())) {
     app::Findings findings;
     const auto rules = RuleSet::compile(testing::read_config(content), findings);
     if (rules == nullptr) {
@@ -34,16 +36,17 @@ class Scene {
     access_ = DataAccess::create(rules, {{"mongodb-atlas", source_}}, settings);
     if (const auto documents = content["documents"].as_array()) {
       for (const bson::Element& element : *documents) {
-        source_->put(kNamespace, element.value.get_document());
+        store_->put(element.value.get_document());
       }
     }
     if (const auto field = content["unique"].as_string()) {
-      source_->make_unique(kNamespace, std::string(*field));
+      store_->make_unique(std::string(*field));
     }
   }
 
   bool is_ready() const { return access_ != nullptr; }
-  testing::MemorySource& source() { return *source_; }
+  testing::RecordingSource& source() { return *source_; }
+  std::vector<bson::Document> documents() { return store_->documents(); }
 
   Result<bson::Value> run(bson::View step, testing::CaseRequest& request) {
     const auto action = action_from_name(step["action"].get_string());
@@ -71,7 +74,8 @@ class Scene {
     return findings.list().empty() ? "no rules" : findings.list().front().message;
   }
 
-  std::shared_ptr<testing::MemorySource> source_;
+  std::unique_ptr<testing::Store> store_;
+  std::shared_ptr<testing::RecordingSource> source_;
   std::shared_ptr<DataAccess> access_;
 };
 
@@ -126,9 +130,9 @@ void run_step(Scene& scene, bson::View step, testing::CaseRequest& request) {
   }
 }
 
-void run_case(const Case& test) {
+void run_case(const Case& test, std::unique_ptr<testing::Store> store) {
   const bson::View content = test.content;
-  Scene scene(content);
+  Scene scene(content, std::move(store));
   if (!scene.is_ready()) return;
   testing::CaseRequest request(content);
   for (const bson::Element& step : content["steps"].get_document()) {
@@ -137,7 +141,7 @@ void run_case(const Case& test) {
   }
   if (const auto stored = content["stored"].as_array()) {
     bson::Builder seen;
-    for (const bson::Document& document : scene.source().documents(kNamespace)) seen.push(document);
+    for (const bson::Document& document : scene.documents()) seen.push(document);
     EXPECT_EQ(text_of(bson::Value::array(std::move(seen).finish())), text_of(content["stored"]));
   }
   if (const auto calls = content["calls"].as_integer()) {
@@ -145,12 +149,20 @@ void run_case(const Case& test) {
   }
 }
 
-TEST(OperationCases, run_as_told) {
+TEST(OperationCases, run_as_told_in_memory) {
   const auto cases = testing::read_cases("operation");
-  ASSERT_GT(cases.size(), 100U);
+  ASSERT_GT(cases.size(), 250U);
   for (const Case& test : cases) {
     SCOPED_TRACE(test.file + ": " + test.name());
-    run_case(test);
+    run_case(test, testing::memory_store(!test.content["standalone"].truthy()));
+  }
+}
+
+TEST(OperationCases, run_as_told_on_the_embedded_cluster) {
+  for (const Case& test : testing::read_cases("operation")) {
+    if (test.content["standalone"].truthy()) continue;
+    SCOPED_TRACE(test.file + ": " + test.name());
+    run_case(test, testing::embedded_store());
   }
 }
 

@@ -107,6 +107,12 @@ Task<bson::Value> call_function(RequestContext& context, FunctionCall call, rule
   co_return std::move(outcome.value);
 }
 
+// The other actions belong to functions (spec: client-api §12.2).
+bool is_client_action(rules::Action action) {
+  return action != rules::Action::kDistinct && action != rules::Action::kReplaceOne &&
+         action != rules::Action::kBulkWrite;
+}
+
 Task<bson::Value> call_service(RequestContext& context, FunctionCall call, rules::User user) {
   const deployment::DeployedApp& app = *context.app;
   if (!app.data->has_source(call.service)) {
@@ -116,7 +122,7 @@ Task<bson::Value> call_service(RequestContext& context, FunctionCall call, rules
     co_return Error(ErrorCode::kUnsupported, "this server does not stream changes yet");
   }
   const auto action = rules::action_from_name(call.name);
-  if (!action) {
+  if (!action || !is_client_action(*action)) {
     co_return Error(ErrorCode::kServiceCommandNotFound,
                     "command not found: '" + call.name + "' of service '" + call.service + "'");
   }

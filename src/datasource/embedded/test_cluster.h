@@ -57,9 +57,8 @@ class TestCluster {
   static Result<T> wait(Task<T> task) {
     asio::io_context loop;
     std::optional<Result<T>> result;
-    asio::co_spawn(loop, std::move(task), [&](std::exception_ptr failure, Result<T> value) {
+    asio::co_spawn(loop, keep(std::move(task), result), [](std::exception_ptr failure) {
       if (failure) std::rethrow_exception(failure);
-      result = std::move(value);
     });
     loop.run();
     return std::move(*result);
@@ -84,6 +83,11 @@ class TestCluster {
   }
 
  private:
+  template <typename T>
+  static asio::awaitable<void> keep(Task<T> task, std::optional<Result<T>>& result) {
+    result = co_await std::move(task);
+  }
+
   runtime::BlockingPool pool_{4, 10'000};
   std::string directory_;
   std::unique_ptr<Cluster> cluster_;

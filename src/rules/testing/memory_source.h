@@ -27,8 +27,6 @@ class MemorySource : public datasource::DataSource {
   // A unique index on one field.
   void make_unique(const std::string& ns, const std::string& field) { unique_[ns] = field; }
 
-  // Names of the commands run so far.
-  std::vector<std::string> commands;
   // Runs before every command, for interference.
   std::function<void(const std::string& name)> before_command;
 
@@ -92,10 +90,4 @@ class MemorySource : public datasource::DataSource {
   std::int64_t next_version_ = 1;
 };
 
-// Runs a task to its end on a fresh executor.
-template <typename T>
-Result<T> wait_for(Task<T> task);
-
 }  // namespace restitch::rules::testing
-
-#include "rules/testing/wait_for.h"

@@ -89,7 +89,6 @@ Task<bson::Document> MemorySource::run(std::string_view database, bson::Document
   const bson::Element& first = *command.view().begin();
   const std::string name(first.name);
   if (before_command) before_command(name);
-  commands.push_back(name);
   const std::string key = transaction_key(command);
   if (name == "commitTransaction") co_return end_transaction(key, true);
   if (name == "abortTransaction") co_return end_transaction(key, false);

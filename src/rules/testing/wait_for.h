@@ -14,6 +14,7 @@ asio::awaitable<void> keep_result(Task<T> task, std::optional<Result<T>>& result
   result.emplace(co_await std::move(task));
 }
 
+// Runs a task to its end on an executor of its own.
 template <typename T>
 Result<T> wait_for(Task<T> task) {
   asio::io_context executor;

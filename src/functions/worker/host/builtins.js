@@ -27,7 +27,7 @@ const HIDDEN_MEMBERS = {
   crypto: ['createDiffieHellman', 'createDiffieHellmanGroup', 'createECDH', 'setEngine', 'setFips'],
   os: ['setPriority', 'userInfo', 'homedir'],
   async_hooks: ['createHook', 'executionAsyncResource'],
-  process: [],
+  dns: ['setServers', 'setDefaultResultOrder'],
 };
 // Modules whose callbacks the answer waits for.
 const CALLBACK_MODULES = new Set(['crypto', 'dns', 'zlib']);

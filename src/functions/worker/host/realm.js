@@ -56,7 +56,11 @@ const CORE_SCRIPT = new vm.Script('[Object, Array, String, Number, Boolean, Func
   ' TypeError, RangeError, ReferenceError, (async () => 0).constructor, (function* () {}).constructor]');
 const HIDDEN_SCRIPT = new vm.Script(HIDDEN);
 
-// Shared classes must not carry changes from one request to another.
+// What functions can reach of the worker's own realm must not carry changes from one request to another. Its intrinsics
+// stay writable (Node itself writes over inherited members), but nothing can be added to them.
+for (const value of [Object, Function, Array, Promise, Error, Uint8Array, Object.getPrototypeOf(Uint8Array)]) {
+  Object.preventExtensions(value.prototype);
+}
 for (const value of Object.values(SHARED)) {
   Object.freeze(value.prototype);
   if (value !== Buffer) Object.freeze(value);

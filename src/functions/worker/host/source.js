@@ -18,7 +18,7 @@ const DISCARDING = /\b(?:FinalizationRegistry|WeakRef|import\s*\()/;
 const REDEFINING = /\b(?:prototype|__proto__|eval|Function|Reflect|Proxy|with|[gs]etPrototypeOf|define\w*|freeze|seal|preventExtensions|__\w+__)\b|\\u|\\x/;
 const REACHING = /\b(?:constructor|globalThis|global|this|super|caller|callee)\b/;
 // A member read by a computed name, except by a literal number or text.
-const COMPUTED = /(?:[\w$)\]}"'`,{]|\?\.)\s*\[(?!\s*(?:\d+|"[\w ]*"|'[\w ]*')?\s*\])/;
+const COMPUTED = /(?<=[\w$)\]}"'`,{]|\?\.)(?<!(?<![.$\w])(?:return|in|case|throw|typeof|else|do|void))\s*\[(?!\s*(?:\d+|"[\w ]*"|'[\w ]*')?\s*\])/;
 // A global object used otherwise than by calling it or a member of it.
 const GLOBAL_OBJECTS = 'Object|Array|String|Number|Boolean|Symbol|Math|JSON|Date|RegExp|Map|Set|WeakMap|WeakSet|Promise|' +
   '\\w*Error|BigInt|ArrayBuffer|SharedArrayBuffer|DataView|Atomics|Intl|WebAssembly|\\w+Array|BSON|EJSON|console|utils|' +
@@ -48,7 +48,7 @@ function fastGlobalsFor(sources) {
   });
 }
 
-const IMPORT = /^([ \t]*)import\s+(?:([\s\S]*?)\s+from\s+)?(['"])([^'"\n]+)\3[ \t]*;?/gm;
+const IMPORT = /^([ \t]*)import\s+(?:([\w$\s{},*]*?)\s+from\s+)?(['"])([^'"\n]+)\3[ \t]*;?/gm;
 
 function importTarget(clause, index) {
   const parts = [];

@@ -22,7 +22,8 @@ module.exports = function createExtendedJson(types, host, memoryOf) {
   }
 
   function extendedNumber(n, relaxed, members, key) {
-    const origin = memoryOf().recall(members, key, n, false);
+    if (relaxed && (Number.isSafeInteger(n) || (Number.isFinite(n) && !Number.isInteger(n)))) return n;
+    const origin = memoryOf().originOf(members, key, n, false);
     const kind = origin === undefined ? defaultKind(n) : origin.kind;
     if (kind === DOUBLE) {
       return relaxed && Number.isFinite(n) ? n : { $numberDouble: doubleText(n) };

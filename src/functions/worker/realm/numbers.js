@@ -64,12 +64,16 @@ class NumberMemory {
 
   // The origin that a number written as `key` has, or undefined for a computed one. Array elements share the name 0.
   recall(members, key, n, byValueToo) {
-    if (!this.hasSpecial) return undefined;
+    return this.hasSpecial ? this.originOf(members, key, n, byValueToo) : undefined;
+  }
+
+  // The same, also where every number came in its default kind.
+  originOf(members, key, n, byValueToo) {
     if (members !== undefined) {
       const origin = members.get(key);
       if (origin !== undefined && Object.is(origin.n, n)) return origin;
     }
-    if (this.indexed < this.origins.length) this.index();
+    if (this.byKey === null || this.indexed < this.origins.length) this.index();
     const named = this.byKey.get(typeof key === 'number' ? 0 : key);
     const byName = named === undefined ? undefined : named.get(n);
     if (byName !== undefined) return byName === AMBIGUOUS ? undefined : byName;
