@@ -286,6 +286,22 @@ TEST(AppVariations, a_directory_that_links_to_itself_ends) {
                 "warning functions/again: is a link to a directory that holds it and is skipped"}));
 }
 
+TEST(AppVariations, sources_that_are_no_text_and_large_files_are_refused) {
+  const TemporaryDirectory directory;
+  const fs::path root = directory.path() / "app";
+  put(root / "root_config.json", R"({"name": "odd"})");
+  put(root / "functions" / "a.js", "exports = '\xFF';");
+  put(root / "functions" / "b.js", "");
+  fs::resize_file(root / "functions" / "b.js", 16777217);
+  put(root / "auth" / "providers.json", R"({"custom-function": {"type": "custom-function",
+      "config": {"authFunctionName": "a"}}})");
+  Findings findings;
+  ASSERT_TRUE(load_directory(root.string(), findings));
+  EXPECT_EQ(lines_of(findings),
+            (std::vector<std::string>{"error functions/a.js: is not UTF-8 text",
+                                      "error functions/b.js: is larger than 16 MiB"}));
+}
+
 class FindAppRoot : public testing::Test {
  protected:
   fs::path at(const std::string& path) const { return fs::canonical(directory_.path()) / path; }

@@ -12,20 +12,28 @@ constexpr std::array<std::string_view, 13> kQueryOperators{
     "$expr",         "$jsonSchema", "$text",       "$where",        "$geoIntersects",
     "$geoWithin",    "$near",       "$nearSphere", "$bitsAllClear", "$bitsAllSet",
     "$bitsAnyClear", "$bitsAnySet", "$function"};
-constexpr std::array<std::string_view, 14> kStages{"$collStats",
+// Stages that read or write anything but the documents before them, or tell about the server.
+constexpr std::array<std::string_view, 21> kStages{"$changeStream",
+                                                   "$changeStreamSplitLargeEvent",
+                                                   "$collStats",
                                                    "$currentOp",
                                                    "$facet",
                                                    "$geoNear",
                                                    "$graphLookup",
                                                    "$indexStats",
+                                                   "$listLocalSessions",
+                                                   "$listSampledQueries",
+                                                   "$listSearchIndexes",
+                                                   "$listSessions",
                                                    "$lookup",
                                                    "$merge",
                                                    "$out",
-                                                   "$unionWith",
-                                                   "$changeStream",
-                                                   "$listSessions",
-                                                   "$listLocalSessions",
-                                                   "$planCacheStats"};
+                                                   "$planCacheStats",
+                                                   "$queryStats",
+                                                   "$rankFusion",
+                                                   "$scoreFusion",
+                                                   "$shardedDataDistribution",
+                                                   "$unionWith"};
 constexpr std::array<std::string_view, 2> kPipelineOperators{"$function", "$setIsSubset"};
 constexpr std::array<std::string_view, 4> kOptions{"readConcern", "writeConcern", "collation",
                                                    "allowDiskUse"};
@@ -77,7 +85,10 @@ Status check_user_pipeline(bson::View pipeline, bool allow_regex) {
     const auto stage = element.value.as_object();
     if (!stage) continue;
     for (const bson::Element& member : *stage) {
-      if (is_one_of(member.name, kStages)) return refused("pipeline stage", member.name);
+      const bool is_internal = member.name.starts_with("$_");
+      if (is_internal || is_one_of(member.name, kStages)) {
+        return refused("pipeline stage", member.name);
+      }
       if (!is_container(member.value)) continue;
       if (member.name == "$match") {
         RESTITCH_CHECK(check_user_query(member.value.get_document(), allow_regex));

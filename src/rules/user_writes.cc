@@ -203,6 +203,8 @@ Task<bson::Value> delete_as_user(UserRequest& request) {
 }
 
 Task<bson::Value> find_and_modify_as_user(UserRequest& request) {
+  // A projection that is wrong must be found before anything is written.
+  RESTITCH_CO_CHECK(Presenter::create(request));
   RESTITCH_CO_TRY(const WriteReach reach, co_await find_write_reach(request));
   const bool removes = request.operation.action == Action::kFindOneAndDelete;
   const bool is_direct = removes ? reach.applying.exact && reach.may_delete && !request.validators

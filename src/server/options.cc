@@ -76,7 +76,8 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->envname("RESTITCH_STRICT_CLUSTERS");
   serve.add_option("--state", raw.state, "URI of a MongoDB deployment for the server's own state")
       ->envname("RESTITCH_STATE");
-  serve.add_option("--wire", raw.wire, "Address and port for the MongoDB wire protocol")->envname("RESTITCH_WIRE");
+  serve.add_option("--wire", raw.wire, "Loopback address and port for the MongoDB wire protocol (default: off)")
+      ->envname("RESTITCH_WIRE");
   serve.add_flag("--test-commands", raw.test_commands, "Enable fail points; never in production")
       ->envname("RESTITCH_TEST_COMMANDS");
   serve.add_option("--threads", options.threads, "Network threads (default: one for each core)")
@@ -93,7 +94,6 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
 
 // Options that the command line already knows and this version cannot serve yet.
 void refuse_unavailable(const RawServe& raw) {
-  if (!raw.wire.empty()) throw CLI::ValidationError("--wire", "the wire endpoint is not available in this version");
   if (!raw.state.empty()) throw CLI::ValidationError("--state", "an external state store is not available in this version");
   if (!raw.clusters.empty()) throw CLI::ValidationError("--cluster", "external clusters are not available in this version");
   if (raw.test_commands) throw CLI::ValidationError("--test-commands", "fail points are not available in this version");
@@ -143,6 +143,11 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       auto listen = parse_host_port(raw.listen);
       if (!listen) throw CLI::ValidationError("--listen", listen.error().message());
       serve_options.listen = *listen;
+      if (!raw.wire.empty()) {
+        auto wire = parse_host_port(raw.wire);
+        if (!wire) throw CLI::ValidationError("--wire", wire.error().message());
+        serve_options.wire = *wire;
+      }
       parsed.command.serve = std::move(serve_options);
     } else if (check->parsed()) {
       parsed.command.check = std::move(check_options);

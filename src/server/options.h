@@ -20,6 +20,7 @@ Result<HostPort> parse_host_port(const std::string& text);
 struct ServeOptions {
   std::string data_directory;
   HostPort listen{"127.0.0.1", 9090};
+  std::optional<HostPort> wire;  // MongoDB wire protocol; off when absent
   std::vector<std::string> apps;
   bool watch = false;
   std::string public_url;

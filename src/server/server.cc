@@ -8,6 +8,7 @@
 
 #include "api/client/client_api.h"
 #include "api/http_error.h"
+#include "api/wire/wire_server.h"
 #include "auth/auth_service.h"
 #include "auth/crypto.h"
 #include "base/log.h"
@@ -94,6 +95,7 @@ class RunningServer final : public Server {
       fingerprints_[directory] = fingerprint_of_directory(directory);
       RESTITCH_CHECK(deploy(directory));
     }
+    RESTITCH_CHECK(open_wire());
     net::HttpServerOptions http;
     http.host = options_.listen.host;
     http.port = options_.listen.port;
@@ -121,6 +123,7 @@ class RunningServer final : public Server {
     ready_.store(false);
     RESTITCH_LOG(kInfo, kServer, 2, "Server stopping", {"connections", http_ ? http_->connections() : 0});
     if (http_) http_->stop(kDrainGrace);
+    if (wire_) wire_->stop(kDrainGrace);
     boost::asio::co_spawn(threads_.context(0), deployer_.stop(), boost::asio::use_future).get();
     logs_.drain();
     threads_.stop();
@@ -144,6 +147,15 @@ class RunningServer final : public Server {
     RESTITCH_CO_CHECK(co_await apps_store_.prepare());
     RESTITCH_CO_CHECK(co_await logs_.prepare());
     co_return Status();
+  }
+
+  Status open_wire() {
+    if (!options_.wire) return {};
+    api::wire::WireServerOptions wire;
+    wire.host = options_.wire->host;
+    wire.port = options_.wire->port;
+    RESTITCH_TRY(wire_, api::wire::WireServer::listen(wire, threads_, *cluster_));
+    return {};
   }
 
   Status deploy(const std::string& directory) {
@@ -194,6 +206,7 @@ class RunningServer final : public Server {
   deployment::Deployer deployer_;
   api::client::ClientApi client_api_;
   std::unique_ptr<net::HttpServer> http_;
+  std::unique_ptr<api::wire::WireServer> wire_;
   std::map<std::string, std::size_t> fingerprints_;
   std::atomic<bool> ready_{false};
 };

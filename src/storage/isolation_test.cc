@@ -40,7 +40,8 @@ class History {
   void run(bson::View history) {
     const Rows records = rows_in(*history["records"].as_array());
     for (const auto& [id, value] : records) put(engine_, collection_, id, value);
-    for (const auto& element : *history["steps"].as_array()) {
+    const bson::View steps = *history["steps"].as_array();
+    for (const auto& element : steps) {
       const bson::View step = *element.value.as_object();
       SCOPED_TRACE(bson::to_json(step));
       if (step.contains("t")) {
@@ -114,7 +115,8 @@ TEST(StorageIsolation, every_history_gives_what_it_states) {
     text << std::ifstream(file.path()).rdbuf();
     Result<bson::Value> parsed = bson::parse_json(text.str());
     ASSERT_TRUE(parsed.has_value()) << file.path() << ": " << parsed.error().message();
-    for (const auto& element : *parsed->view().as_array()) {
+    const bson::View histories_in_file = *parsed->view().as_array();
+    for (const auto& element : histories_in_file) {
       const bson::View history = *element.value.as_object();
       SCOPED_TRACE(history["name"].get_string());
       History(*engine).run(history);

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::string_view kFile = "secrets.json";
 constexpr std::size_t kMaxSecretBytes = 4096;
+constexpr std::size_t kMinSigningKeyLength = 32;
+constexpr std::size_t kMaxSigningKeyLength = 512;
 
 bool names_secret(bson::ValueView value, std::string_view name) {
   if (value.as_string() == name) return true;
@@ -158,6 +160,21 @@ void read_all_service_secrets(Assembly& assembly, const Node& services) {
   });
 }
 
+// Keys of HS256 have a length; those of RS256 are PEM texts of any.
+void check_signing_keys(const Assembly& assembly, const Node& secrets) {
+  const AuthProviderConfig* provider = assembly.config.find_auth_provider("custom-token");
+  if (provider == nullptr || provider->config["signingAlgorithm"].as_string() != "HS256") return;
+  const auto keys = provider->secret_config["signingKeys"].as_array();
+  for (const bson::Element& key : keys.value_or(bson::View())) {
+    const auto known =
+        assembly.config.secrets.find(std::string(key.value.as_string().value_or("")));
+    if (known == assembly.config.secrets.end()) continue;
+    const std::size_t length = character_count(known->second);
+    if (length >= kMinSigningKeyLength && length <= kMaxSigningKeyLength) continue;
+    secrets.error("the signing key '" + known->first + "' must be 32 to 512 characters long");
+  }
+}
+
 void add_references(std::vector<SecretReference>& out, bson::ValueView value,
                     const std::string& file, const std::string& pointer) {
   if (const auto text = value.as_string()) {
@@ -178,6 +195,7 @@ void read_secrets(Assembly& assembly) {
   file.warn_of_unknown_members(kKeys);
   read_provider_secrets(assembly, file["auth_providers"]);
   read_all_service_secrets(assembly, file["services"]);
+  check_signing_keys(assembly, file["auth_providers"]["custom-token"]);
 }
 
 std::vector<SecretReference> secret_references(const Config& config) {

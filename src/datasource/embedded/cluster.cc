@@ -54,6 +54,11 @@ class ClusterImpl final : public Cluster {
     return statistics;
   }
 
+  bson::Timestamp cluster_time() const override { return services_.engine->last_committed(); }
+  void advance_cluster_time(bson::Timestamp seen) override {
+    services_.engine->advance_cluster_time(seen);
+  }
+
   Status close() override {
     if (services_.is_closing.exchange(true)) return {};
     if (maintenance_) maintenance_->stop();

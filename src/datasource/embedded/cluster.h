@@ -32,6 +32,11 @@ class Cluster : public DataSource {
                                                runtime::BlockingPool& pool);
 
   virtual ClusterStatistics statistics() const = 0;
+  // Time of the newest commit that readers see.
+  virtual bson::Timestamp cluster_time() const = 0;
+  // Later commits get times above `seen`, a time that a client has heard of. The caller has checked
+  // that it is not too far ahead.
+  virtual void advance_cluster_time(bson::Timestamp seen) = 0;
   // Aborts transactions, kills cursors, closes the storage. No command may be running.
   virtual Status close() = 0;
 };
