@@ -1,10 +1,11 @@
 #include "server/server.h"
 
+#include <sched.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <filesystem>
 #include <map>
-#include <thread>
 
 #include "api/client/client_api.h"
 #include "api/http_error.h"
@@ -34,8 +35,13 @@ using datasource::embedded::Cluster;
 constexpr std::chrono::seconds kDrainGrace{30};
 constexpr std::size_t kPoolQueue = 20000;
 
+// One for each processor that this process may use.
 std::size_t thread_count(std::size_t configured) {
-  return configured != 0 ? configured : std::max(1U, std::thread::hardware_concurrency());
+  if (configured != 0) return configured;
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 1;
+  return std::max<std::size_t>(1, static_cast<std::size_t>(CPU_COUNT(&allowed)));
 }
 
 net::HttpResponse text_response(int status, std::string type, std::string body) {

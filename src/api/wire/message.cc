@@ -54,8 +54,6 @@ struct Sections {
   std::vector<Sequence> sequences;
 };
 
-Status check_body(std::string_view bytes) { return bson::validate(bytes); }
-
 Status check_sequence(const Sequence& sequence) {
   bson::ValidateOptions options;
   options.max_size = kMaxMessageBytes;  // an oversized document is the command's error
@@ -83,7 +81,9 @@ Result<Sequence> read_sequence(ByteReader& reader) {
   if (!is_valid_utf8(*identifier)) {
     return malformed("the identifier of a document sequence is not UTF-8");
   }
-  return Sequence{*identifier, content.rest()};
+  const Sequence sequence{*identifier, content.rest()};
+  RESTITCH_CHECK(check_sequence(sequence));
+  return sequence;
 }
 
 Status add_sequence(Sections& sections, const Sequence& sequence) {
@@ -109,6 +109,7 @@ Result<Sections> read_sections(std::string_view bytes) {
       if (!sections.body.empty()) return mongo_error(40430, "Multiple body sections in message");
       const auto body = reader.take_sized();
       if (!body) return malformed("the body runs over the end of the message");
+      RESTITCH_CHECK(bson::validate(*body));
       sections.body = *body;
     } else if (kind == kDocumentSequence) {
       RESTITCH_TRY(const Sequence sequence, read_sequence(reader));
@@ -118,8 +119,6 @@ Result<Sections> read_sections(std::string_view bytes) {
     }
   }
   if (sections.body.empty()) return mongo_error(40587, "OP_MSG messages must have a body");
-  RESTITCH_CHECK(check_body(sections.body));
-  for (const Sequence& sequence : sections.sequences) RESTITCH_CHECK(check_sequence(sequence));
   return sections;
 }
 
@@ -207,8 +206,8 @@ Result<Command> parse_op_query(std::string_view bytes) {
   const auto limit = reader.i32();
   const auto query = reader.take_sized();
   if (!flags || !ns || !skip || !limit || !query) return malformed("OP_QUERY is cut short");
-  RESTITCH_CHECK(check_body(*query));
-  if (!reader.is_empty()) RESTITCH_CHECK(check_body(reader.rest()));  // a projection
+  RESTITCH_CHECK(bson::validate(*query));
+  if (!reader.is_empty()) RESTITCH_CHECK(bson::validate(reader.rest()));  // a projection
   RESTITCH_TRY(const std::string_view database, database_of_query(*ns));
   if (*limit != 1 && *limit != -1) {
     return mongo_error(16979, "Bad numberToReturn (" + std::to_string(*limit) + ") for " +

@@ -15,7 +15,9 @@ const { LEVELS } = require('./source.js');
 const REALM_FOLDER = path.join(__dirname, '..', 'realm');
 const WORKER_FOLDER = path.join(__dirname, '..') + path.sep;
 const BSON_FILE = require.resolve('bson');
-const MAX_FREE_REALMS = 16;
+// Realms that wait for requests: enough for all calls that the server gives a worker at once.
+const MAX_FREE_REALMS = 64;
+const TRIM_MILLIS = 10000;
 
 // Globals of the worker's own realm that functions share.
 const SHARED = { Buffer, URL, URLSearchParams, TextEncoder, TextDecoder, AbortController, AbortSignal, Event, EventTarget };
@@ -125,19 +127,26 @@ class RealmPool {
   #free = [];
   #refill = false;
   #wanted;
+  #unused = 0;     // free realms that were not needed since the last trimming
 
   // `wanted`: clean realms to keep ready.
   constructor(app, writer, onChange, wanted = 2) {
     this.#make = () => new PooledRealm(app, writer, onChange);
     this.#wanted = wanted;
-    this.created = 0;
+    setInterval(() => this.#trim(), TRIM_MILLIS).unref();
+  }
+
+  #trim() {
+    const surplus = Math.min(this.#unused, this.#free.length - this.#wanted);
+    if (surplus > 0) this.#free.splice(0, surplus);
+    this.#unused = this.#free.length;
   }
 
   acquire() {
     const pooled = this.#free.pop();
-    if (pooled !== undefined) return pooled;
-    ++this.created;
-    return this.#make();
+    if (pooled === undefined) return this.#make();
+    this.#unused = Math.min(this.#unused, this.#free.length);
+    return pooled;
   }
 
   // Takes a realm back after a request; `level` says how far the request may have reached.
@@ -152,10 +161,9 @@ class RealmPool {
     this.#refill = true;
     setImmediate(() => {
       this.#refill = false;
-      if (this.#free.length < this.#wanted) {
-        ++this.created;
-        this.#free.push(this.#make());
-      }
+      if (this.#free.length >= this.#wanted) return;
+      this.#free.push(this.#make());
+      this.refillWhenIdle();
     });
   }
 }

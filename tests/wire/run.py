@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Black-box tests of the MongoDB endpoint against the real binary, on 127.0.0.1."""
+
+import argparse
+import dataclasses
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / "support"))
+sys.dont_write_bytecode = True
+
+from restitch_process import RestitchProcess, parse_log_line  # noqa: E402
+
+WIRE_READY_ID = 1201  # of the log line that names the endpoint's port
+
+
+def provide_packages(folder):
+    """Installs the pinned requirements into `folder` when they are not there yet, and makes them importable."""
+    wanted = (HERE / "requirements.txt").read_text()
+    stamp = folder / "requirements.txt"
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+        packages = folder / "packages"
+        subprocess.run([str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet",
+                        "--disable-pip-version-check", "--target", str(packages), "-r",
+                        str(HERE / "requirements.txt")], check=True)
+        stamp.write_text(wanted)
+    sys.path.insert(0, str(folder / "packages"))
+
+
+@dataclasses.dataclass
+class Context:
+    """What a test works with: the server, a client of its own, and the name of its own database."""
+
+    process: RestitchProcess
+    wire_port: int
+    name: str = ""
+    client: object = None
+
+    def connect(self, **options):
+        import pymongo
+        return pymongo.MongoClient("127.0.0.1", self.wire_port, serverSelectionTimeoutMS=10000, **options)
+
+
+def start(binary, data, options):
+    process = RestitchProcess(binary, data, [], ["--wire", "127.0.0.1:0", *options]).wait_until_ready()
+    for line in process.log:
+        entry = parse_log_line(line)
+        if entry and entry.get("id") == WIRE_READY_ID:
+            return Context(process, entry["attr"]["port"])
+    process.kill()
+    raise SystemExit("the server does not tell the port of its endpoint\n" + process.log_tail())
+
+
+def run_test(context, function):
+    """None, or why the test failed."""
+    try:
+        with context.connect() as client:
+            context.client = client
+            function(context)
+        with context.connect() as client:
+            client.admin.command("ping")
+    except Exception:  # a failed test must not end the others
+        return traceback.format_exc(limit=-4)
+    finally:
+        context.client = None
+    return None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
+    parser.add_argument("--packages", type=pathlib.Path,
+                        default=pathlib.Path.home() / ".cache/restitch/wire-tests",
+                        help="folder for the pinned Python packages")
+    parser.add_argument("--only", default="", help="only tests whose name holds this")
+    parser.add_argument("--serve", nargs="*", default=[], help="further options of the server")
+    options = parser.parse_args()
+
+    provide_packages(options.packages)
+    import checks
+    import driver_tests  # noqa: F401  (each module adds its tests to the list)
+    import raw_tests  # noqa: F401
+    import lifecycle_tests
+
+    counts = {"passed": 0, "failed": 0}
+
+    def report(name, failure, started):
+        counts["failed" if failure else "passed"] += 1
+        print(f"{'FAIL' if failure else 'ok  '} {name} ({time.monotonic() - started:.1f} s)", flush=True)
+        if failure:
+            print(failure, flush=True)
+
+    data = tempfile.mkdtemp(prefix="restitch-wire-")
+    try:
+        context = start(options.binary, data, options.serve)
+        for number, function in enumerate(checks.TESTS):
+            if options.only not in function.__name__:
+                continue
+            context.name = f"wire_{number}"
+            started = time.monotonic()
+            failure = run_test(context, function)
+            if not context.process.is_running():
+                failure = f"{failure or ''}\nthe server died\n{context.process.log_tail()}"
+            report(function.__name__, failure, started)
+            if not context.process.is_running():
+                break
+        for function in lifecycle_tests.TESTS:
+            if options.only in function.__name__ and context.process.is_running():
+                started = time.monotonic()
+                report(function.__name__, run_lifecycle(context, function, options.binary), started)
+        code = context.process.stop()
+        if code != 0:
+            report("the server ends in order", f"exit code {code}\n{context.process.log_tail()}", time.monotonic())
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+    print("{passed} passed, {failed} failed".format(**counts))
+    return 0 if counts["failed"] == 0 and counts["passed"] > 0 else 1
+
+
+def run_lifecycle(context, function, binary):
+    try:
+        function(context, binary)
+    except Exception:
+        return traceback.format_exc(limit=-4)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
