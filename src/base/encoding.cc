@@ -85,8 +85,8 @@ std::optional<std::string> from_base64(std::string_view text) {
   static constexpr std::array<signed char, 256> kTable = make_base64_table();
   for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
   if (text.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() * 3 / 4);
+  std::string out(text.size() * 3 / 4, '\0');
+  char* at = out.data();
   std::uint32_t word = 0;
   int bits = 0;
   for (const char c : text) {
@@ -96,7 +96,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      out.push_back(static_cast<char>(word >> bits & 255U));
+      *at++ = static_cast<char>(word >> bits & 255U);
     }
   }
   return out;

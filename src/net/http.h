@@ -17,10 +17,12 @@ class HttpRequest {
  public:
   virtual ~HttpRequest() = default;
 
-  virtual std::string_view method() const = 0;           // upper case
-  virtual std::string_view target() const = 0;           // as sent, path and query
-  virtual std::string_view header(std::string_view name) const = 0;  // case-insensitive, first value, "" if absent
-  virtual void for_each_header(const std::function<void(std::string_view name, std::string_view value)>& visit) const = 0;
+  virtual std::string_view method() const = 0;  // upper case
+  virtual std::string_view target() const = 0;  // as sent, path and query
+  virtual std::string_view header(
+      std::string_view name) const = 0;  // case-insensitive, first value, "" if absent
+  virtual void for_each_header(
+      const std::function<void(std::string_view name, std::string_view value)>& visit) const = 0;
   virtual std::string_view body() const = 0;
   virtual const std::string& remote_ip() const = 0;
 
@@ -31,18 +33,23 @@ class HttpRequest {
   }
 };
 
-// Values of query parameters, percent-decoded, in order. A broken escape leaves the text as it came.
+// Values of query parameters, percent-decoded, in order. A broken escape leaves the text as it
+// came.
 std::vector<std::pair<std::string, std::string>> parse_query(std::string_view query);
 
 struct HttpResponse {
   int status = 200;
-  std::vector<std::pair<std::string, std::string>> headers;  // without Content-Length, Connection and Date
+  std::vector<std::pair<std::string, std::string>>
+      headers;  // without Content-Length, Connection and Date
   std::string body;
 
-  void set(std::string name, std::string value) { headers.emplace_back(std::move(name), std::move(value)); }
+  void set(std::string name, std::string value) {
+    headers.emplace_back(std::move(name), std::move(value));
+  }
 };
 
-// Answers one request. Called on the connection's thread; may suspend. The request lives until the answer is sent.
+// Answers one request. Called on the connection's thread; may suspend. The request lives until the
+// answer is sent.
 using HttpHandler = std::function<asio::awaitable<HttpResponse>(const HttpRequest&)>;
 
 // Standard reason phrase.

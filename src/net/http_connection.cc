@@ -4,7 +4,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -28,9 +27,12 @@ metrics::Counter& request_count() {
 }
 
 metrics::Timing& request_time() {
-  static metrics::Timing timing("restitch_http_request_seconds", "Time from a complete request to its answer");
+  static metrics::Timing timing("restitch_http_request_seconds",
+                                "Time from a complete request to its answer");
   return timing;
 }
+
+using Clock = std::chrono::steady_clock;
 
 constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 
@@ -45,7 +47,8 @@ class BeastRequest final : public HttpRequest {
     const auto it = message_.find(beast::string_view(name.data(), name.size()));
     return it == message_.end() ? std::string_view() : to_view(it->value());
   }
-  void for_each_header(const std::function<void(std::string_view, std::string_view)>& visit) const override {
+  void for_each_header(
+      const std::function<void(std::string_view, std::string_view)>& visit) const override {
     for (const auto& field : message_) visit(to_view(field.name_string()), to_view(field.value()));
   }
   std::string_view body() const override { return message_.body(); }
@@ -74,12 +77,17 @@ std::string_view date_now() {
   return {text.data(), size};
 }
 
-bool has_line_break(std::string_view text) { return text.find_first_of("\r\n") != std::string_view::npos; }
+bool has_line_break(std::string_view text) {
+  return text.find_first_of("\r\n") != std::string_view::npos;
+}
 
 std::string head_of(const HttpResponse& response, bool keep_alive) {
   std::string head;
   head.reserve(512);
-  head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ").append(reason_of(response.status));
+  head.append("HTTP/1.1 ")
+      .append(std::to_string(response.status))
+      .append(" ")
+      .append(reason_of(response.status));
   head.append("\r\nDate: ").append(date_now());
   for (const auto& [name, value] : response.headers) {
     if (has_line_break(value)) continue;
@@ -95,11 +103,12 @@ std::string head_of(const HttpResponse& response, bool keep_alive) {
 
 class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(tcp::socket socket, const HttpService& service) : stream_(std::move(socket)), service_(service) {
+  Connection(tcp::socket socket, const HttpService& service)
+      : socket_(std::move(socket)), service_(service) {
     error_code ignored;
-    const auto endpoint = stream_.socket().remote_endpoint(ignored);
+    const auto endpoint = socket_.remote_endpoint(ignored);
     if (!ignored) remote_ip_ = endpoint.address().to_string();
-    stream_.socket().set_option(tcp::no_delay(true), ignored);
+    socket_.set_option(tcp::no_delay(true), ignored);
   }
 
   asio::awaitable<void> serve() override {
@@ -109,17 +118,26 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
       if (!again) break;
     }
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
   }
 
   void drain() override {
     draining_ = true;
-    if (!in_request_) stream_.close();
+    if (!in_request_) close();
   }
 
-  void abort() override { stream_.close(); }
+  void abort() override { close(); }
+
+  void enforce_deadline(Clock::time_point now) override {
+    if (now > deadline_) close();
+  }
 
  private:
+  void close() {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
   // False when the connection is to end.
   asio::awaitable<bool> serve_one() {
     http::request_parser<http::string_body> parser;
@@ -127,32 +145,37 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     parser.body_limit(service_.options.max_body_bytes);
 
     in_request_ = buffer_.size() > 0;
-    stream_.expires_after(in_request_ ? service_.options.request_timeout : service_.options.idle_timeout);
-    const auto [head_error, head_bytes] = co_await http::async_read_header(stream_, buffer_, parser, kTuple);
+    deadline_ = Clock::now() +
+                (in_request_ ? service_.options.request_timeout : service_.options.idle_timeout);
+    const auto [head_error, head_bytes] =
+        co_await http::async_read_header(socket_, buffer_, parser, kTuple);
     if (head_error) co_return co_await refuse(head_error, parser);
     in_request_ = true;
 
     if (http::token_list(parser.get()[http::field::expect]).exists("100-continue")) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-      const auto [error, sent] = co_await boost::asio::async_write(stream_, boost::asio::buffer(kContinue), kTuple);
+      const auto [error, sent] =
+          co_await boost::asio::async_write(socket_, boost::asio::buffer(kContinue), kTuple);
       if (error) co_return false;
     }
     if (!parser.is_done()) {
-      stream_.expires_after(service_.options.request_timeout);
-      const auto [body_error, body_bytes] = co_await http::async_read(stream_, buffer_, parser, kTuple);
+      deadline_ = Clock::now() + (service_.options.request_timeout);
+      const auto [body_error, body_bytes] =
+          co_await http::async_read(socket_, buffer_, parser, kTuple);
       if (body_error) co_return co_await refuse(body_error, parser);
     }
-    stream_.expires_never();
+    deadline_ = Clock::time_point::max();
 
     const BeastRequest request(parser.release(), remote_ip_);
     const auto started = std::chrono::steady_clock::now();
     HttpResponse response = co_await answer(request);
-    request_time().observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    request_time().observe(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
     request_count().add();
     const bool keep_alive = request.keep_alive() && !draining_;
     const bool sent = co_await send(response, request.method() == "HEAD", keep_alive);
     in_request_ = false;
-    co_return sent && keep_alive;
+    co_return sent&& keep_alive;
   }
 
   asio::awaitable<HttpResponse> answer(const HttpRequest& request) {
@@ -165,7 +188,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     } catch (const std::bad_alloc&) {
       RESTITCH_LOG(kError, kNetwork, 1101, "Out of memory while answering a request");
     } catch (const std::exception& error) {
-      RESTITCH_LOG(kError, kNetwork, 1102, "A request ended by an exception", {"error", error.what()});
+      RESTITCH_LOG(kError, kNetwork, 1102, "A request ended by an exception",
+                   {"error", error.what()});
       failure.status = 500;
       failure.body = R"({"error":"internal server error","error_code":"InternalServerError"})";
     }
@@ -175,9 +199,10 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
   asio::awaitable<bool> send(const HttpResponse& response, bool head_only, bool keep_alive) {
     const std::string head = head_of(response, keep_alive);
     const std::array<boost::asio::const_buffer, 2> buffers{
-        boost::asio::buffer(head), head_only ? boost::asio::const_buffer() : boost::asio::buffer(response.body)};
-    stream_.expires_after(service_.options.request_timeout);
-    const auto [error, bytes] = co_await boost::asio::async_write(stream_, buffers, kTuple);
+        boost::asio::buffer(head),
+        head_only ? boost::asio::const_buffer() : boost::asio::buffer(response.body)};
+    deadline_ = Clock::now() + (service_.options.request_timeout);
+    const auto [error, bytes] = co_await boost::asio::async_write(socket_, buffers, kTuple);
     co_return !error;
   }
 
@@ -209,27 +234,30 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
     static constexpr std::size_t kAtMost = 32U << 20U;
     std::array<char, 16384> sink{};
     error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
-    stream_.expires_after(std::chrono::seconds(2));
+    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    deadline_ = Clock::now() + (std::chrono::seconds(2));
     std::size_t total = 0;
     while (total < kAtMost) {
-      const auto [error, bytes] = co_await stream_.async_read_some(boost::asio::buffer(sink), kTuple);
+      const auto [error, bytes] =
+          co_await socket_.async_read_some(boost::asio::buffer(sink), kTuple);
       if (error) co_return;
       total += bytes;
     }
   }
 
-  beast::tcp_stream stream_;
+  tcp::socket socket_;
   beast::flat_buffer buffer_;
   const HttpService& service_;
   std::string remote_ip_;
+  Clock::time_point deadline_ = Clock::time_point::max();
   bool draining_ = false;
   bool in_request_ = false;
 };
 
 }  // namespace
 
-std::shared_ptr<HttpConnection> HttpConnection::create(tcp::socket socket, const HttpService& service) {
+std::shared_ptr<HttpConnection> HttpConnection::create(tcp::socket socket,
+                                                       const HttpService& service) {
   return std::make_shared<Connection>(std::move(socket), service);
 }
 

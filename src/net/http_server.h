@@ -18,23 +18,25 @@ struct HttpServerOptions {
   std::size_t max_body_bytes = 18ULL * 1000 * 1000;  // documented request limit
   std::size_t max_connections = 20000;
   std::chrono::seconds idle_timeout{75};
-  std::chrono::seconds request_timeout{60};          // from the first byte of a request to its last
+  std::chrono::seconds request_timeout{60};  // from the first byte of a request to its last
 };
 
-// An HTTP/1.1 server with keep-alive and pipelining. A connection stays on one thread. What cannot be parsed is
-// answered 400, an oversized header 431, an oversized body with `oversized_body` of the options' owner (413), and the
-// connection is closed.
+// An HTTP/1.1 server with keep-alive and pipelining. A connection stays on one thread. What cannot
+// be parsed is answered 400, an oversized header 431, an oversized body with `oversized_body` of
+// the options' owner (413), and the connection is closed.
 class HttpServer {
  public:
   // `threads` must outlive the server.
-  static Result<std::unique_ptr<HttpServer>> listen(HttpServerOptions options, runtime::IoThreads& threads,
-                                                    HttpHandler handler, HttpHandler on_oversized_body);
+  static Result<std::unique_ptr<HttpServer>> listen(HttpServerOptions options,
+                                                    runtime::IoThreads& threads,
+                                                    HttpHandler handler,
+                                                    HttpHandler on_oversized_body);
   virtual ~HttpServer() = default;
 
   virtual std::uint16_t port() const = 0;
   virtual std::size_t connections() const = 0;
-  // Accepts no more, closes idle connections, lets requests in flight be answered, and returns when all connections
-  // are gone or the grace is over. Must not be called from one of the threads.
+  // Accepts no more, closes idle connections, lets requests in flight be answered, and returns when
+  // all connections are gone or the grace is over. Must not be called from one of the threads.
   virtual void stop(std::chrono::milliseconds grace) = 0;
 };
 

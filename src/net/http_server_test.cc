@@ -50,6 +50,8 @@ class HttpServerTest : public ::testing::Test {
     options.port = 0;
     options.max_body_bytes = 1000;
     options.max_header_bytes = 2000;
+    options.idle_timeout = std::chrono::seconds(1);
+    options.request_timeout = std::chrono::seconds(1);
     auto server = HttpServer::listen(options, threads_, &echo, &oversized);
     EXPECT_TRUE(server);
     server_ = std::move(*server);
@@ -115,20 +117,28 @@ TEST_F(HttpServerTest, malformed_requests_get_400_and_the_connection_ends) {
 }
 
 TEST_F(HttpServerTest, oversized_bodies_are_answered_by_the_owner) {
-  const std::string answer = exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n" + std::string(1001, 'x'));
+  const std::string answer = exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\n\r\n" +
+                                      std::string(1001, 'x'));
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
   EXPECT_NE(answer.find("too large"), std::string::npos);
 }
 
 TEST_F(HttpServerTest, oversized_headers_get_431) {
-  const std::string answer = exchange("GET / HTTP/1.1\r\nX: " + std::string(4000, 'x') + "\r\n\r\n");
+  const std::string answer =
+      exchange("GET / HTTP/1.1\r\nX: " + std::string(4000, 'x') + "\r\n\r\n");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 431 ")) << answer;
 }
 
 TEST_F(HttpServerTest, expect_continue_is_honoured) {
   const std::string answer = exchange(
-      "POST /e HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi");
+      "POST /e HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: "
+      "close\r\n\r\nhi");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")) << answer;
+}
+
+TEST_F(HttpServerTest, a_connection_that_sends_nothing_or_half_a_request_is_closed) {
+  EXPECT_EQ(exchange(""), "");
+  EXPECT_EQ(exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf"), "");
 }
 
 TEST_F(HttpServerTest, stop_closes_idle_connections_at_once) {

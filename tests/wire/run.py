@@ -48,7 +48,8 @@ class Context:
 
     def connect(self, **options):
         import pymongo
-        return pymongo.MongoClient("127.0.0.1", self.wire_port, serverSelectionTimeoutMS=10000, **options)
+        return pymongo.MongoClient("127.0.0.1", self.wire_port, serverSelectionTimeoutMS=10000,
+                                   **{"socketTimeoutMS": 60000, **options})
 
 
 def start(binary, data, options):

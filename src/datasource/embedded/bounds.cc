@@ -418,6 +418,9 @@ std::string to_text(const Interval& interval, bool descending) {
   const auto side = [](const Value& value) {
     if (value.type() == Type::kMinKey) return std::string("MinKey");
     if (value.type() == Type::kMaxKey) return std::string("MaxKey");
+    if (value.type() == Type::kDouble && std::isinf(value.view().get_double())) {
+      return std::string(value.view().get_double() > 0 ? "inf.0" : "-inf.0");
+    }
     return bson::to_shell(value.view());
   };
   const bool first_inclusive = descending ? interval.high_inclusive : interval.low_inclusive;

@@ -434,6 +434,7 @@ Status Catalog::modify_index(const CollectionPtr& collection, std::string_view n
     if (index->name != name) continue;
     RESTITCH_TRY(std::shared_ptr<Index> made, make_index(index->ident, spec));
     made->runtime = index->runtime;
+    made->usable_from = index->usable_from;
     index = std::move(made);
   }
   RESTITCH_CHECK(
@@ -463,12 +464,14 @@ Status Catalog::finish_indexes(const CollectionPtr& collection,
                                const std::vector<storage::IndexId>& idents) {
   auto version = equal_version(*collection);
   std::vector<IndexPtr> finished;
+  std::vector<std::shared_ptr<Index>> made;
   auto transaction = engine_.begin(storage::Transaction::Mode::kLatest);
   for (IndexPtr& index : version->indexes) {
     if (std::find(idents.begin(), idents.end(), index->ident) == idents.end()) continue;
     auto ready = std::make_shared<Index>(*index);
     ready->is_building = false;
     index = ready;
+    made.push_back(ready);
     finished.push_back(index);
     transaction->delete_catalog_row(row_key(kBuildPrefix, index->ident));
   }
@@ -476,7 +479,9 @@ Status Catalog::finish_indexes(const CollectionPtr& collection,
                                collection_row(*version));
   transaction->add_change(
       make_collection_change(*collection, change::kCreateIndexes, spec_list(finished)));
-  RESTITCH_CHECK(commit_and_wait(engine_, std::move(transaction)));
+  RESTITCH_TRY(const storage::Committed committed,
+               commit_and_wait(engine_, std::move(transaction)));
+  for (const std::shared_ptr<Index>& index : made) index->usable_from = committed.cluster_time;
   publish_version(version);
   return {};
 }

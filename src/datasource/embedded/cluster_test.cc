@@ -210,11 +210,10 @@ TEST(ClusterConsistency, indexes_agree_with_documents_after_random_operations) {
         break;
       case 3:
         command =
-            R"({"update": "c", "updates": [{"q": {"a": {"$lt": 4}}, "u": {"$inc": {"b.c": 1}}, "multi": true}]";
+            R"({"update": "c", "updates": [{"q": {"a": {"$lt": 4}}, "u": {"$inc": {"b.c": 1}}, "multi": true}])";
         break;
       default:
-        command = R"({"delete": "c", "deletes": [{"q": {"_id": )" +
-            id + R"(}, "limit": 1}])";
+        command = R"({"delete": "c", "deletes": [{"q": {"_id": )" + id + R"(}, "limit": 1}])";
         break;
     }
     const Document reply = cluster.run("t", command + R"(, "writeConcern": {"w": 1}})");

@@ -49,6 +49,12 @@ Status read_options(Collection& collection) {
 
 }  // namespace
 
+std::string uuid_text(std::string_view uuid) {
+  const std::string hex = to_hex(uuid);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
+         hex.substr(16, 4) + "-" + hex.substr(20);
+}
+
 IndexPtr Collection::find_index(std::string_view name) const {
   for (const IndexPtr& index : indexes) {
     if (index->name == name) return index;
@@ -72,7 +78,10 @@ Result<std::shared_ptr<Collection>> make_collection(View row, const Collection* 
     const View entry = element.value.get_document();
     const auto ident = static_cast<storage::IndexId>(entry["ident"].as_integer().value_or(0));
     RESTITCH_TRY(auto index, make_index(ident, entry["spec"].as_object().value_or(View())));
-    if (const IndexPtr known = index_of(previous, ident)) index->runtime = known->runtime;
+    if (const IndexPtr known = index_of(previous, ident)) {
+      index->runtime = known->runtime;
+      index->usable_from = known->usable_from;
+    }
     collection->indexes.push_back(std::move(index));
   }
   return collection;

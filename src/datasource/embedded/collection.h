@@ -58,6 +58,9 @@ struct Collection {
 };
 using CollectionPtr = std::shared_ptr<const Collection>;
 
+// The usual text form of the 16 bytes of a UUID.
+std::string uuid_text(std::string_view uuid);
+
 // Reads a catalog row. `counters` and index runtimes are taken over from `previous` where it is
 // given.
 Result<std::shared_ptr<Collection>> make_collection(bson::View row, const Collection* previous);

@@ -36,7 +36,7 @@ struct CommandSpec {
   // on the pool.
   Read read = nullptr;
   Write write = nullptr;
-  Async async = nullptr;         // runs on the caller's executor and moves where it must
+  Async async = nullptr;              // runs on the caller's executor and moves where it must
   std::string_view fields = {};       // known fields, blank-separated, besides the generic ones
   std::string_view parser_name = {};  // name of the request in error texts, when not `name`
 

@@ -128,7 +128,10 @@ asio::awaitable<Result<Document>> run_write(Operation& operation) {
       case Step::kCreateCollection: {
         Services* services = &operation.services;
         const Namespace* ns = &command->ns();
-        const auto work = [services, ns]() { return ensure_collection(*services, *ns); };
+        const bool in_transaction = operation.in_transaction();
+        const auto work = [services, ns, in_transaction]() {
+          return ensure_collection(*services, *ns, in_transaction);
+        };
         RESTITCH_CO_CHECK(co_await services->schema_pool->run(work));
         break;
       }

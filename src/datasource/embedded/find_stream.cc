@@ -107,6 +107,7 @@ Status FindStream::choose_plan(const FindRequest& request) {
   plan.sort = sort_ ? &*sort_ : nullptr;
   plan.collation = context_->comparator.collation();
   plan.hint = hint;
+  plan.read_time = request.read_time;
   plan.min = request.min;
   plan.max = request.max;
   if (!is_natural_sort && !request.shows_record_id) {

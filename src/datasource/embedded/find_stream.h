@@ -17,6 +17,7 @@ namespace restitch::datasource::embedded {
 struct FindRequest {
   bson::View filter, projection, sort, min, max;
   bson::ValueView hint;
+  bson::Timestamp read_time{UINT32_MAX, UINT32_MAX};  // see PlanRequest
   std::int64_t skip = 0;
   std::optional<std::int64_t> limit;
   bool returns_key = false;

@@ -59,7 +59,8 @@ struct Index {
   bool unique = false;  // true for _id_ as well
   bool sparse = false;
   bool hidden = false;
-  bool is_building = false;  // maintained by writers, not yet usable by readers
+  bson::Timestamp usable_from;  // readers of older states must not use it: it is not filled there
+  bool is_building = false;     // maintained by writers, not yet usable by readers
   std::optional<std::int64_t> expire_after_seconds;
   std::shared_ptr<const StoredFilter> partial;
   std::shared_ptr<const query::Collation> collation;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/encoding.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/internal_command.h"
 #include "datasource/embedded/record_writer.h"
@@ -17,12 +16,6 @@ using bson::Document;
 using bson::View;
 
 constexpr std::size_t kChunk = 500;  // records
-
-std::string uuid_text(std::string_view uuid) {
-  const std::string hex = to_hex(uuid);
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" +
-         hex.substr(16, 4) + "-" + hex.substr(20);
-}
 
 class IndexBuild {
  public:

@@ -30,7 +30,9 @@ void Maintenance::run() {
     }
     const auto now = std::chrono::steady_clock::now();
     services_.cursors.expire(now);
-    services_.sessions.expire(now);
+    for (const SessionTable::Expired& expired : services_.sessions.expire(now)) {
+      services_.cursors.kill_of_transaction(expired.session, expired.txn_number);
+    }
     if (tick % kCounterTicks == 0) {
       if (Status saved = services_.catalog->save_counters(); !saved) {
         RESTITCH_LOG(kWarning, kSource, 5104, "Storing collection counters failed",

@@ -82,10 +82,12 @@ Result<query::DocumentStreamPtr> ClusterEnvironment::open(std::string_view datab
     PipelineRequest request;
     request.ns = found->ns;
     request.stages = holder.view().begin()->value.get_document();
+    request.read_time = access_.reader->cluster_time();
     RESTITCH_TRY(stream, PipelineStream::make(services_, request, std::move(context)));
   } else {
     FindRequest request;
     request.filter = filter;
+    request.read_time = access_.reader->cluster_time();
     RESTITCH_TRY(stream, FindStream::make(found, request, std::move(context)));
   }
   stream->attach(*access_.reader, access_.snapshot, access_.tier, access_.budget);
@@ -157,6 +159,7 @@ Status PipelineStream::open_source(Services& services, const PipelineRequest& re
   find.limit = pushed.limit;
   find.counts_only = pushed.count_only;
   find.hint = request.hint;
+  find.read_time = request.read_time;
   RESTITCH_TRY(source_,
                FindStream::make(services.catalog->find(request.ns.database, request.ns.collection),
                                 find, copy_of(*context_)));

@@ -49,6 +49,7 @@ struct PipelineRequest {
   Namespace ns;       // collection empty for aggregate: 1
   bson::View stages;  // an array
   bson::ValueView hint;
+  bson::Timestamp read_time{UINT32_MAX, UINT32_MAX};  // see PlanRequest
   bool bypasses_validation = false;
   int view_depth = 0;
 };

@@ -349,7 +349,7 @@ class Planner {
   }
 
   bool is_usable(const Index& index) const {
-    if (index.is_building) return false;
+    if (index.is_building || index.usable_from > request_.read_time) return false;
     if (hinted_ != nullptr) return hinted_->ident == index.ident;
     if (index.hidden) return false;
     return !index.partial || implies(*request_.filter, *index.partial->filter);

@@ -49,8 +49,9 @@ struct PlanRequest {
   const query::Filter* filter = nullptr;
   const query::SortPattern* sort = nullptr;  // may be null
   const query::Collation* collation = nullptr;
-  bson::ValueView hint;  // string, object or missing
-  bson::View min, max;   // key bounds that need a hint
+  bson::ValueView hint;                               // string, object or missing
+  bson::Timestamp read_time{UINT32_MAX, UINT32_MAX};  // cluster time of the state that will be read
+  bson::View min, max;                                // key bounds that need a hint
   // Fields of the document that are needed at all; empty optional: the whole document.
   std::optional<std::set<std::string>> needed_fields;
 };

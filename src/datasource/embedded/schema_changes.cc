@@ -116,8 +116,21 @@ bool is_building(const Collection& collection) {
 
 }  // namespace
 
-Status ensure_collection(Services& services, const Namespace& ns) {
-  const std::lock_guard lock(services.schema_mutex);
+Status lock_schema(SchemaLock& lock, bool in_transaction) {
+  constexpr std::chrono::milliseconds kPatience{500};
+  if (!in_transaction) {
+    lock.lock();
+    return {};
+  }
+  if (lock.try_lock_for(kPatience)) return {};
+  return Error(ErrorCode::kWriteConflict, code::kWriteConflict,
+               "the catalog is being changed. Please retry your operation or multi-document "
+               "transaction.");
+}
+
+Status ensure_collection(Services& services, const Namespace& ns, bool in_transaction) {
+  SchemaLock lock(services.schema_mutex, std::defer_lock);
+  RESTITCH_CHECK(lock_schema(lock, in_transaction));
   if (const CollectionPtr found = services.catalog->find(ns.database, ns.collection)) {
     if (found->is_view()) return view_error(ns);
     return {};
@@ -166,12 +179,13 @@ void drop_quietly(Services& services, const Namespace& ns) {
 }
 
 Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
-                                     const std::vector<View>& specs) {
+                                     const std::vector<View>& specs, bool in_transaction) {
   IndexCreation result;
   CollectionPtr former, building;
   std::vector<storage::IndexId> idents;
   {
-    const std::lock_guard lock(services.schema_mutex);
+    SchemaLock lock(services.schema_mutex, std::defer_lock);
+    RESTITCH_CHECK(lock_schema(lock, in_transaction));
     former = services.catalog->find(ns.database, ns.collection);
     if (former && former->is_view()) return view_error(ns);
     if (!former) {

@@ -23,7 +23,7 @@ struct Services {
   runtime::BlockingPool* pool = nullptr;  // reads and writes that may wait
   // Threads for changes of the catalog: they may wait for writers without starving `pool`.
   std::unique_ptr<runtime::BlockingPool> schema_pool;
-  std::mutex schema_mutex;  // one change of the catalog at a time
+  std::timed_mutex schema_mutex;  // one change of the catalog at a time
   std::string directory;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> inline_reads{0}, pooled_reads{0};

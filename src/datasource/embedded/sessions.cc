@@ -127,8 +127,8 @@ void SessionTable::kill(const std::vector<std::string>* ids) {
   }
 }
 
-void SessionTable::expire(std::chrono::steady_clock::time_point now) {
-  std::vector<std::unique_ptr<WriteUnit>> dropped;
+std::vector<SessionTable::Expired> SessionTable::expire(std::chrono::steady_clock::time_point now) {
+  std::vector<Expired> expired;
   const std::lock_guard lock(mutex_);
   for (auto at = sessions_.begin(); at != sessions_.end();) {
     Session& session = *at->second;
@@ -137,12 +137,13 @@ void SessionTable::expire(std::chrono::steady_clock::time_point now) {
       continue;
     }
     if (session.unit && now - session.started > kTransactionLifetime) {
-      dropped.push_back(std::move(session.unit));
+      expired.push_back({session.id, session.txn_number, std::move(session.unit)});
       session.abort();
     }
     const bool is_idle = !session.unit && now - session.last_use > kSessionIdleTime;
     at = is_idle ? sessions_.erase(at) : std::next(at);
   }
+  return expired;
 }
 
 std::size_t SessionTable::open_transactions() const {

@@ -89,8 +89,14 @@ class SessionTable {
   // Aborts the transactions of these sessions and forgets them; all of them without `ids`. Busy
   // ones are left alone.
   void kill(const std::vector<std::string>* ids);
-  // Aborts transactions over their time limit, forgets idle sessions.
-  void expire(std::chrono::steady_clock::time_point now);
+  // Forgets idle sessions and ends transactions over their time limit. Their writes are handed out,
+  // so that their cursors can be closed before they are dropped.
+  struct Expired {
+    std::string session;
+    std::int64_t txn_number = 0;
+    std::unique_ptr<WriteUnit> unit;
+  };
+  std::vector<Expired> expire(std::chrono::steady_clock::time_point now);
   std::size_t open_transactions() const;
   std::size_t size() const;
 

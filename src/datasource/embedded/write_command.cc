@@ -202,7 +202,7 @@ Status TargetQuery::set_sort(View sort) {
   return {};
 }
 
-Result<QueryPlan> TargetQuery::plan(const Collection* collection) {
+Result<QueryPlan> TargetQuery::plan(const Collection* collection, bson::Timestamp read_time) {
   PlanRequest request;
   if (collection != nullptr) {
     // The pin keeps the collection; the plan only borrows it.
@@ -212,6 +212,7 @@ Result<QueryPlan> TargetQuery::plan(const Collection* collection) {
   request.sort = sort_ ? &*sort_ : nullptr;
   request.collation = context_.comparator.collation();
   request.hint = hint_;
+  request.read_time = read_time;
   return make_plan(request);
 }
 
@@ -229,7 +230,7 @@ const storage::Reader& reader_of(Operation& operation) {
 Result<std::optional<TargetQuery::Target>> TargetQuery::lock_first(Operation& operation,
                                                                    const Collection& collection) {
   const storage::Reader& reader = reader_of(operation);
-  RESTITCH_TRY(const QueryPlan chosen, plan(&collection));
+  RESTITCH_TRY(const QueryPlan chosen, plan(&collection, reader.cluster_time()));
   ExecutorOptions options;
   options.filter = &*filter_;
   options.sort = sort_ ? &*sort_ : nullptr;
@@ -247,7 +248,7 @@ Result<std::optional<TargetQuery::Target>> TargetQuery::lock_first(Operation& op
 Result<std::vector<storage::RecordId>> TargetQuery::find_all(Operation& operation,
                                                              const Collection& collection) {
   const storage::Reader& reader = reader_of(operation);
-  RESTITCH_TRY(const QueryPlan chosen, plan(&collection));
+  RESTITCH_TRY(const QueryPlan chosen, plan(&collection, reader.cluster_time()));
   ExecutorOptions options;
   options.filter = &*filter_;
   options.context = &context_;

@@ -117,8 +117,7 @@ class TargetQuery {
   // Locks one of them; nothing when it is gone or matches no longer.
   Result<std::optional<Target>> lock(Operation& operation, const Collection& collection,
                                      storage::RecordId record);
-  // The plan, for explain.
-  Result<QueryPlan> plan(const Collection* collection);
+  Result<QueryPlan> plan(const Collection* collection, bson::Timestamp read_time);
 
  private:
   query::CommandContext context_;

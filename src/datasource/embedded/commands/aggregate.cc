@@ -76,6 +76,7 @@ Result<std::unique_ptr<PipelineStream>> stream_on_view(Operation& operation,
   request.ns = view->ns;
   request.stages = stages;
   request.hint = operation.command["hint"];
+  request.read_time = operation.reader().cluster_time();
   return PipelineStream::make(operation.services, request, std::move(context));
 }
 
@@ -129,6 +130,7 @@ Result<Document> run_aggregate(Operation& operation) {
   request.ns = ns;
   request.stages = stages;
   request.hint = fields["hint"];
+  request.read_time = operation.reader().cluster_time();
   RESTITCH_TRY(request.bypasses_validation, fields.boolean("bypassDocumentValidation"));
   RESTITCH_TRY(auto stream, PipelineStream::make(operation.services, request, std::move(context)));
   if (stream->writes() && operation.tier == storage::ReadTier::kCacheOnly) {

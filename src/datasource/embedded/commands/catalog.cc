@@ -6,6 +6,7 @@
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/commands/reads.h"
 #include "datasource/embedded/error_names.h"
+#include "datasource/embedded/schema_changes.h"
 #include "datasource/embedded/services.h"
 
 namespace restitch::datasource::embedded {
@@ -22,8 +23,9 @@ using SchemaWork = Result<Document> (*)(Operation&);
 template <SchemaWork Work>
 asio::awaitable<Result<Document>> on_schema_thread(Operation& operation) {
   Operation* borrowed = &operation;
-  const auto work = [borrowed]() {
-    const std::lock_guard lock(borrowed->services.schema_mutex);
+  const auto work = [borrowed]() -> Result<Document> {
+    SchemaLock lock(borrowed->services.schema_mutex, std::defer_lock);
+    RESTITCH_CHECK(lock_schema(lock, borrowed->in_transaction()));
     return Work(*borrowed);
   };
   auto reply = co_await operation.services.schema_pool->run(work);
@@ -39,12 +41,14 @@ Result<Document> create(Operation& operation) {
   Catalog& catalog = *operation.services.catalog;
   if (const CollectionPtr existing = catalog.find(ns.database, ns.collection)) {
     if (bson::equal(existing->options.view(), options.view())) return Document();
-    Builder shown;
-    if (!existing->is_view()) shown.append_binary("uuid", 4, existing->uuid);
-    shown.append_all(existing->options);
-    return mongo_error(code::kNamespaceExists,
-                       "namespace " + ns.full() + " already exists, but with different options: " +
-                           bson::to_shell(std::move(shown).finish().view()));
+    std::string shown = bson::to_shell(existing->options.view());
+    if (!existing->is_view()) {
+      const std::string uuid = "uuid: UUID(\"" + uuid_text(existing->uuid) + "\")";
+      shown = existing->options.empty() ? "{ " + uuid + " }" : "{ " + uuid + "," + shown.substr(1);
+    }
+    return mongo_error(
+        code::kNamespaceExists,
+        "namespace " + ns.full() + " already exists, but with different options: " + shown);
   }
   const auto collation = options["collation"].as_object();
   RESTITCH_CHECK(catalog.create(ns, options, collation.value_or(View())));

@@ -92,6 +92,7 @@ Result<Document> run_distinct(Operation& operation) {
   FindRequest request;
   request.filter = query;
   request.hint = fields["hint"];
+  request.read_time = operation.reader().cluster_time();
   RESTITCH_TRY(auto stream, FindStream::make(collection, request, std::move(context)));
   attach_stream(operation, *stream);
   DistinctValues values(key, comparator);

@@ -160,7 +160,8 @@ Result<Document> run_find(Operation& operation) {
     RESTITCH_TRY(auto found, find_by_id(operation, collection, ns));
     if (found) return std::move(*found);
   }
-  RESTITCH_TRY(const ParsedFind parsed, parse_find(operation));
+  RESTITCH_TRY(ParsedFind parsed, parse_find(operation));
+  parsed.request.read_time = operation.reader().cluster_time();
   if (operation.in_transaction() && operation.fields()["tailable"].truthy()) {
     return mongo_error(code::kInvalidOptions,
                        "Tailable cursors are not allowed in multi-document transactions.");
@@ -209,6 +210,7 @@ Result<Document> run_count(Operation& operation) {
     request.skip = skip.value_or(0);
     if (limit && *limit > 0) request.limit = limit;
     request.counts_only = true;
+    request.read_time = operation.reader().cluster_time();
     RESTITCH_TRY(auto stream, FindStream::make(collection, request, std::move(context)));
     attach_stream(operation, *stream);
     for (;;) {

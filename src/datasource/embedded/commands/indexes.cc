@@ -44,7 +44,11 @@ Status check_in_transaction(const Operation& operation, const Namespace& ns,
                                       [&](const IndexPtr& index) {
                                         return bson::equal(index->spec.view(), request.spec.view());
                                       });
-    if (!is_there && collection->counters->count.load() > 0) {
+    // A collection that the transaction has written counts as filled: the build would wait for the
+    // transaction.
+    const bool is_written = operation.session && operation.session->unit &&
+                            operation.session->unit->pinned(ns.full()) != nullptr;
+    if (!is_there && (is_written || collection->counters->count.load() > 0)) {
       return mongo_error(code::kNotInTransaction,
                          "Cannot create new indexes on existing collection " + ns.full() +
                              " in a multi-document transaction.");
@@ -61,7 +65,10 @@ asio::awaitable<Result<Document>> run_create_indexes(Operation& operation) {
   RESTITCH_CO_TRY(std::vector<View> specs, index_specs(operation));
   RESTITCH_CO_CHECK(check_in_transaction(operation, ns, specs));
   Services* services = &operation.services;
-  const auto work = [services, ns, specs]() { return create_indexes(*services, ns, specs); };
+  const bool in_transaction = operation.in_transaction();
+  const auto work = [services, ns, specs, in_transaction]() {
+    return create_indexes(*services, ns, specs, in_transaction);
+  };
   RESTITCH_CO_TRY(const IndexCreation created, co_await services->schema_pool->run(work));
   Builder reply;
   reply.append("numIndexesBefore", created.before);
