@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "app/loader.h"
+#include "app/secrets.h"
 #include "base/log.h"
 #include "deployment/user_hooks.h"
 #include "deployment/users.h"
@@ -23,8 +24,8 @@ Error refused(const app::Findings& findings) { return Error(ErrorCode::kInvalidA
 std::shared_ptr<const rules::RuleSet> compile_all(const app::Config& config, app::Findings& findings) {
   for (const app::FunctionConfig& function : config.functions) {
     if (!function.can_evaluate) continue;
-    rules::Expression::compile(*function.can_evaluate, rules::Place::kFunction, function.file, "/can_evaluate",
-                               findings);
+    rules::Expression::compile(*function.can_evaluate, rules::Place::kFunction, function.manifest_file,
+                               function.manifest_pointer + "/can_evaluate", findings);
   }
   return rules::RuleSet::compile(config, findings);
 }
@@ -116,7 +117,8 @@ Deployer::Deployer(AppRegistry& registry, AppStore& store, LogStore& logs, auth:
       options_(std::move(options)) {}
 
 Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& findings) {
-  RESTITCH_CO_TRY(app::Config loaded, app::load_directory(path, findings));
+  RESTITCH_CO_TRY(const std::string root, app::find_app_root(path));
+  RESTITCH_CO_TRY(app::Config loaded, app::load_directory(root, findings));
   const auto config = std::make_shared<const app::Config>(std::move(loaded));
   RESTITCH_CO_TRY(const DeployedAppPtr app, co_await build(config, findings));
   DeployedAppPtr former = registry_.replace(app);
@@ -144,7 +146,8 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   app->group_id = options_.group_id;
   app->name = identity.name;
   app->config = config;
-  app->values = resolve_values(*config, secrets, findings);
+  app::check_secret_references(*config, secrets, findings);
+  app->values = resolve_values(*config, secrets);
   app->environment_tag = config->environment;
   app->environment_values = environment_values(*config);
   if (findings.has_errors()) co_return refused(findings);
@@ -169,7 +172,12 @@ rules::SourceMap Deployer::resolve_sources(const app::Config& config, app::Findi
       sources[source.name] = bound->second;
       continue;
     }
-    if (options_.strict_clusters || !source.uri.empty()) {
+    if (!source.uri.empty() || !source.uri_secret.empty()) {
+      findings.error(source.directory + "/config.json", "/config/uri", "InvalidParameter",
+                     "data source '" + source.name + "' names a URI, and this version reaches no external cluster");
+      continue;
+    }
+    if (options_.strict_clusters) {
       findings.error(source.directory + "/config.json", "/config/clusterName", "InvalidParameter",
                      "failed to find cluster '" + source.cluster_name + "'");
       continue;
@@ -217,10 +225,10 @@ asio::awaitable<void> Deployer::stop() {
 }
 
 Task<void> check_directory(std::string path, functions::FunctionService::Options options, app::Findings& findings) {
-  RESTITCH_CO_TRY(const app::Config config, app::load_directory(path, findings));
+  RESTITCH_CO_TRY(const std::string root, app::find_app_root(path));
+  RESTITCH_CO_TRY(const app::Config config, app::load_directory(root, findings));
   const auto rule_set = compile_all(config, findings);
-  std::map<std::string, std::string> secrets = config.secrets;
-  resolve_values(config, secrets, findings);
+  app::check_secret_references(config, config.secrets, findings);
   RESTITCH_CO_TRY(const auto service,
                   functions::FunctionService::create(function_info(config), nullptr, nullptr, nullptr, options));
   auto checked = co_await check_sources(*service, config, findings);

@@ -2,22 +2,15 @@
 
 namespace restitch::deployment {
 
-bson::Document resolve_values(const app::Config& config, const std::map<std::string, std::string>& secrets,
-                              app::Findings& findings) {
+bson::Document resolve_values(const app::Config& config, const std::map<std::string, std::string>& secrets) {
   bson::Builder values;
   for (const app::ValueConfig& value : config.values) {
     if (!value.from_secret) {
       values.append(value.name, value.value);
       continue;
     }
-    const std::string secret_name(value.value.view().as_string().value_or(""));
-    const auto secret = secrets.find(secret_name);
-    if (secret == secrets.end()) {
-      findings.error("values/" + value.name + ".json", "/value", "InvalidParameter",
-                     "secret not found: \"" + secret_name + "\"");
-      continue;
-    }
-    values.append(value.name, secret->second);
+    const auto secret = secrets.find(std::string(value.value.view().as_string().value_or("")));
+    if (secret != secrets.end()) values.append(value.name, secret->second);
   }
   return std::move(values).finish();
 }

@@ -87,7 +87,7 @@ class RuleSetCompiler {
     const bool has_own = !collection.roles.empty();
     if (has_own || (collection.has_rules && !has_default_roles)) {
       auto compiled = CompiledRules::compile(collection.roles, collection.filters,
-                                             collection.directory + "/rules.json", findings_);
+                                             collection.rules_file, findings_);
       has_failed_ |= compiled == nullptr;
       entry = NamespaceRules{std::move(compiled), nullptr, nullptr};
     }
@@ -98,7 +98,7 @@ class RuleSetCompiler {
 
   void add_schema(const app::CollectionConfig& collection, std::optional<NamespaceRules>& entry,
                   SourceRules& rules) {
-    const std::string file = collection.directory + "/schema.json";
+    const std::string& file = collection.schema_file;
     auto schema = schema::Schema::compile(*collection.schema, file, findings_);
     if (schema == nullptr) {
       has_failed_ = true;
