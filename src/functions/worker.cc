@@ -13,7 +13,7 @@ namespace {
 constexpr std::chrono::milliseconds kStallTime{100};
 constexpr std::chrono::milliseconds kBusyTime{15};
 // How long a worker may take to let go of a call that is over its time.
-constexpr std::chrono::milliseconds kYieldTime{250};
+constexpr std::chrono::milliseconds kYieldTime{1000};
 
 }  // namespace
 

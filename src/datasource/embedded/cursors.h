@@ -103,7 +103,6 @@ class CursorTable {
 
 struct BatchOptions {
   std::optional<std::int64_t> batch_size;  // nothing: no limit but the bytes
-  bool is_first = true;
   bool is_single = false;  // the cursor is closed behind this batch
 };
 

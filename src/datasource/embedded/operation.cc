@@ -35,6 +35,14 @@ const storage::Reader& Operation::reader() {
   return *snapshot_;
 }
 
+std::unique_ptr<WriteUnit> Operation::take_own_unit() {
+  if (own_unit_ && session_row_due_ && session) {
+    own_unit_->transaction().put_session_row(session->id, session_row(*session.get()));
+    session_row_due_ = false;
+  }
+  return std::move(own_unit_);
+}
+
 WriteUnit& Operation::unit() {
   if (in_transaction() && session && session->unit) return *session->unit;
   if (!own_unit_) {

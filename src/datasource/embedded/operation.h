@@ -57,7 +57,10 @@ struct Operation {
   // Where writes go: the transaction, or a unit of this command's own, made when it is first asked
   // for.
   WriteUnit& unit();
-  std::unique_ptr<WriteUnit> take_own_unit() { return std::move(own_unit_); }
+  // Gives the own unit to be committed, with the session's row when statements were recorded since.
+  std::unique_ptr<WriteUnit> take_own_unit();
+  // The session's record of executed statements has changed and belongs to this unit's commit.
+  void note_executed_statement() { session_row_due_ = true; }
   bool has_own_writes() const { return own_unit_ && own_unit_->has_writes(); }
 
   // The rest of the work must not wait: moves on to another thread when asked to.
@@ -70,6 +73,7 @@ struct Operation {
  private:
   storage::SnapshotPtr snapshot_;
   std::unique_ptr<WriteUnit> own_unit_;
+  bool session_row_due_ = false;
 };
 
 // `collation` of a request or statement; the collection's when there is none.

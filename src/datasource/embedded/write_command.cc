@@ -94,8 +94,7 @@ const Document* WriteCommand::executed(std::int32_t statement) const {
 void WriteCommand::record_executed(std::int32_t statement, Document result) {
   if (!operation_.session_request.is_retryable_write() || !operation_.session) return;
   operation_.session->executed[statement] = std::move(result);
-  operation_.unit().transaction().put_session_row(operation_.session->id,
-                                                  session_row(*operation_.session.get()));
+  operation_.note_executed_statement();
 }
 
 // ---- BatchWriteCommand

@@ -105,7 +105,6 @@ Result<Document> run_get_more(Operation& operation) {
   attach_stream(operation, *cursor->stream);
   cursor->stream->set_deadline(operation.deadline);
   BatchOptions options;
-  options.is_first = false;
   if (batch_size && *batch_size > 0) options.batch_size = batch_size;
   Builder reply;
   reply.open_object("cursor");
