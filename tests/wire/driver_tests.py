@@ -136,9 +136,9 @@ def bulk_writes_stop_or_go_on_after_an_error(context):
 @test
 def large_bulks_are_split_and_stored(context):
     things = collection_of(context)
-    equal(len(things.insert_many([{"n": number} for number in range(20000)]).inserted_ids), 2000)
-    equal(things.count_documents({}), 2000)
-    equal(things.update_many({}, {"$set": {"seen": True}}).modified_count, 2000)
+    equal(len(things.insert_many([{"n": number} for number in range(20000)]).inserted_ids), 20000)
+    equal(things.count_documents({}), 20000)
+    equal(things.update_many({}, {"$set": {"seen": True}}).modified_count, 20000)
     equal(things.delete_many({"n": {"$lt": 1000}}).deleted_count, 1000)
 
 
