@@ -27,7 +27,8 @@ DeployedAppPtr AppRegistry::replace(DeployedAppPtr app) {
   const std::lock_guard lock(writers_);
   auto next = std::make_shared<Table>(*table_.load());
   DeployedAppPtr former;
-  if (const auto found = next->by_client_id.find(app->client_app_id); found != next->by_client_id.end()) {
+  if (const auto found = next->by_client_id.find(app->client_app_id);
+      found != next->by_client_id.end()) {
     former = found->second;
   }
   next->by_client_id[app->client_app_id] = app;

@@ -65,20 +65,24 @@ Result<AppIdentity> AppStore::identity_from(bson::View document) const {
 }
 
 Task<AppIdentity> AppStore::find_or_create(std::string client_app_id, std::string name) {
-  const Document filter = client_app_id.empty() ? bson::make_document("name", name)
-                                                : bson::make_document("client_app_id", client_app_id);
+  const Document filter = client_app_id.empty()
+                              ? bson::make_document("name", name)
+                              : bson::make_document("client_app_id", client_app_id);
   RESTITCH_CO_TRY(const auto found, co_await apps_.find_one(filter));
   if (found) co_return identity_from(found->view());
 
   AppIdentity identity;
   identity.id = bson::ObjectId::generate();
-  identity.client_app_id =
-      client_app_id.empty() ? name + "-" + auth::random_text(5, "abcdefghijklmnopqrstuvwxyz") : client_app_id;
+  identity.client_app_id = client_app_id.empty()
+                               ? name + "-" + auth::random_text(5, "abcdefghijklmnopqrstuvwxyz")
+                               : client_app_id;
   identity.name = name;
   identity.domain_id = bson::ObjectId::generate();
   identity.signing_key = auth::random_bytes(64);
   Builder builder;
-  builder.append("_id", identity.id).append("client_app_id", identity.client_app_id).append("name", identity.name);
+  builder.append("_id", identity.id)
+      .append("client_app_id", identity.client_app_id)
+      .append("name", identity.name);
   builder.append("domain_id", identity.domain_id);
   builder.append_binary("signing_key", 0, box_.seal(identity.signing_key, kSigningKeyPurpose));
   builder.open_object("providers").close();
@@ -105,7 +109,8 @@ Task<void> AppStore::ensure_provider_ids(AppIdentity& identity, std::vector<std:
   co_return Status();
 }
 
-Task<void> AppStore::put_secrets(bson::ObjectId app_id, std::map<std::string, std::string> secrets) {
+Task<void> AppStore::put_secrets(bson::ObjectId app_id,
+                                 std::map<std::string, std::string> secrets) {
   for (const auto& [name, value] : secrets) {
     Builder filter;
     filter.append("app", app_id).append("name", name);
@@ -127,7 +132,8 @@ Task<std::map<std::string, std::string>> AppStore::secrets(bson::ObjectId app_id
   for (const Document& document : found) {
     const auto name = document["name"].as_string();
     const bson::ValueView value = document["value"];
-    if (!name || value.type() != bson::Type::kBinary) co_return Error(ErrorCode::kCorrupt, "a stored secret is incomplete");
+    if (!name || value.type() != bson::Type::kBinary)
+      co_return Error(ErrorCode::kCorrupt, "a stored secret is incomplete");
     RESTITCH_CO_TRY(std::string plain, box_.open_sealed(value.get_binary().bytes, kSecretPurpose));
     secrets.emplace(*name, std::move(plain));
   }

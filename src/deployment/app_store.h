@@ -17,7 +17,7 @@ struct AppIdentity {
   bson::ObjectId id;
   std::string client_app_id, name;
   bson::ObjectId domain_id;
-  std::string signing_key;                            // plain in memory, sealed in the store
+  std::string signing_key;                             // plain in memory, sealed in the store
   std::map<std::string, bson::ObjectId> provider_ids;  // by provider type
 };
 
@@ -28,8 +28,10 @@ class AppStore {
 
   Task<void> prepare();
 
-  // The app of that client id; without one, the app of that name; made anew if there is none. A made client id is
-  // "<name>-<5 letters>" and is kept, so that the next start of the same directory finds the same app.
+  // The app of that client id; without one, the app of that name; made anew if there is none. A
+  // made client id is
+  // "<name>-<5 letters>" and is kept, so that the next start of the same directory finds the same
+  // app.
   Task<AppIdentity> find_or_create(std::string client_app_id, std::string name);
   // Gives every provider type an id that it keeps.
   Task<void> ensure_provider_ids(AppIdentity& identity, std::vector<std::string> types);

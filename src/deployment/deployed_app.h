@@ -11,15 +11,16 @@
 
 namespace restitch::deployment {
 
-// An app as it runs: compiled at its deployment and immutable. A request keeps the snapshot that it began with.
+// An app as it runs: compiled at its deployment and immutable. A request keeps the snapshot that it
+// began with.
 struct DeployedApp {
-  bson::ObjectId id;                    // internal
+  bson::ObjectId id;  // internal
   std::string client_app_id, group_id, name;
   std::shared_ptr<const app::Config> config;
   std::shared_ptr<const auth::AppAuth> auth;
   std::shared_ptr<rules::DataAccess> data;
   std::shared_ptr<functions::FunctionService> functions;
-  bson::Document values;                // name to value, secrets resolved
+  bson::Document values;  // name to value, secrets resolved
   std::string environment_tag;
   bson::Document environment_values;
 };

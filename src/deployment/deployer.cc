@@ -4,10 +4,12 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <ctime>
+#include <filesystem>
 
 #include "app/loader.h"
 #include "app/secrets.h"
 #include "base/log.h"
+#include "deployment/name_lister.h"
 #include "deployment/user_hooks.h"
 #include "deployment/users.h"
 #include "deployment/values.h"
@@ -18,20 +20,34 @@ namespace {
 
 constexpr std::size_t kMaxFindingLines = 50;
 
-Error refused(const app::Findings& findings) { return Error(ErrorCode::kInvalidArgument, describe(findings)); }
+Error refused(const app::Findings& findings) {
+  return Error(ErrorCode::kInvalidArgument, describe(findings));
+}
 
 // Checks of the whole configuration that need the compilers of other layers.
-std::shared_ptr<const rules::RuleSet> compile_all(const app::Config& config, app::Findings& findings) {
+std::shared_ptr<const rules::RuleSet> compile_all(const app::Config& config,
+                                                  app::Findings& findings) {
   for (const app::FunctionConfig& function : config.functions) {
     if (!function.can_evaluate) continue;
-    rules::Expression::compile(*function.can_evaluate, rules::Place::kFunction, function.manifest_file,
-                               function.manifest_pointer + "/can_evaluate", findings);
+    rules::Expression::compile(*function.can_evaluate, rules::Place::kFunction,
+                               function.manifest_file, function.manifest_pointer + "/can_evaluate",
+                               findings);
   }
   return rules::RuleSet::compile(config, findings);
 }
 
-functions::FunctionAppInfo function_info(const app::Config& config) {
+// Packages that lie beside the functions (`npm install` in functions/); "" when there are none.
+std::string dependencies_of(const std::string& root) {
+  const std::string folder = root + "/functions/node_modules";
+  std::error_code ignored;
+  return std::filesystem::is_directory(folder, ignored)
+             ? std::filesystem::canonical(folder, ignored).string()
+             : "";
+}
+
+functions::FunctionAppInfo function_info(const app::Config& config, const std::string& root) {
   functions::FunctionAppInfo info;
+  info.dependencies_path = dependencies_of(root);
   info.name = config.name;
   info.deployment_model = config.deployment_model.empty() ? "GLOBAL" : config.deployment_model;
   info.provider_region = config.provider_region;
@@ -39,7 +55,8 @@ functions::FunctionAppInfo function_info(const app::Config& config) {
   info.environment_values = environment_values(config);
   info.functions = config.functions;
   for (const app::DataSourceConfig& source : config.data_sources) {
-    info.services.emplace_back(source.name, source.type == app::SourceType::kDataLake ? "datalake" : "mongodb-atlas");
+    info.services.emplace_back(
+        source.name, source.type == app::SourceType::kDataLake ? "datalake" : "mongodb-atlas");
   }
   return info;
 }
@@ -57,14 +74,16 @@ Task<rules::User> look_up_user(auth::AuthService& auth, std::shared_ptr<const au
   co_return to_rules_user(*user, std::move(custom_data));
 }
 
-// Starts a worker, so that the sources are compiled before the app runs; syntax errors become findings.
-Task<void> check_sources(functions::FunctionService& service, const app::Config& config, app::Findings& findings) {
+// Starts a worker, so that the sources are compiled before the app runs; syntax errors become
+// findings.
+Task<void> check_sources(functions::FunctionService& service, const app::Config& config,
+                         app::Findings& findings) {
   if (config.functions.empty()) co_return Status();
   RESTITCH_CO_TRY(const auto syntax_errors, co_await service.warm());
   for (const auto& [name, message] : syntax_errors) {
     const app::FunctionConfig* function = config.find_function(name);
-    findings.error(function != nullptr ? function->file : "functions/" + name + ".js", "", "FunctionSyntaxError",
-                   message);
+    findings.error(function != nullptr ? function->file : "functions/" + name + ".js", "",
+                   "FunctionSyntaxError", message);
   }
   co_return Status();
 }
@@ -80,7 +99,8 @@ std::string now_iso() {
 
 std::vector<std::string> provider_types(const app::Config& config) {
   std::vector<std::string> types;
-  for (const app::AuthProviderConfig& provider : config.auth_providers) types.push_back(provider.type);
+  for (const app::AuthProviderConfig& provider : config.auth_providers)
+    types.push_back(provider.type);
   return types;
 }
 
@@ -104,10 +124,11 @@ std::string describe(const app::Findings& findings) {
   return text;
 }
 
-Deployer::Deployer(AppRegistry& registry, AppStore& store, LogStore& logs, auth::AuthService& auth,
-                   std::shared_ptr<datasource::DataSource> embedded,
-                   std::map<std::string, std::shared_ptr<datasource::DataSource>, std::less<>> clusters,
-                   DeployerOptions options)
+Deployer::Deployer(
+    AppRegistry& registry, AppStore& store, LogStore& logs, auth::AuthService& auth,
+    std::shared_ptr<datasource::DataSource> embedded,
+    std::map<std::string, std::shared_ptr<datasource::DataSource>, std::less<>> clusters,
+    DeployerOptions options)
     : registry_(registry),
       store_(store),
       logs_(logs),
@@ -120,22 +141,26 @@ Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& fi
   RESTITCH_CO_TRY(const std::string root, app::find_app_root(path));
   RESTITCH_CO_TRY(app::Config loaded, app::load_directory(root, findings));
   const auto config = std::make_shared<const app::Config>(std::move(loaded));
-  RESTITCH_CO_TRY(const DeployedAppPtr app, co_await build(config, findings));
+  RESTITCH_CO_TRY(const DeployedAppPtr app, co_await build(config, root, findings));
   DeployedAppPtr former = registry_.replace(app);
   RESTITCH_LOG(kInfo, kApp, 2001, "App deployed", {"app", app->client_app_id}, {"name", app->name},
-               {"functions", config->functions.size()}, {"dataSources", config->data_sources.size()});
+               {"functions", config->functions.size()},
+               {"dataSources", config->data_sources.size()});
   if (former) {
-    boost::asio::co_spawn(co_await asio::this_coro::executor, retire(std::move(former)), [](std::exception_ptr) {});
+    boost::asio::co_spawn(co_await asio::this_coro::executor, retire(std::move(former)),
+                          [](std::exception_ptr) {});
   }
   co_return app->client_app_id;
 }
 
-Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, app::Findings& findings) {
+Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, std::string root,
+                                     app::Findings& findings) {
   const auto rule_set = compile_all(*config, findings);
   rules::SourceMap sources = resolve_sources(*config, findings);
   if (findings.has_errors()) co_return refused(findings);
 
-  RESTITCH_CO_TRY(AppIdentity identity, co_await store_.find_or_create(config->client_app_id, config->name));
+  RESTITCH_CO_TRY(AppIdentity identity,
+                  co_await store_.find_or_create(config->client_app_id, config->name));
   RESTITCH_CO_CHECK(co_await store_.ensure_provider_ids(identity, provider_types(*config)));
   RESTITCH_CO_CHECK(co_await store_.put_secrets(identity.id, config->secrets));
   RESTITCH_CO_TRY(const auto secrets, co_await store_.secrets(identity.id));
@@ -152,10 +177,12 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   app->environment_values = environment_values(*config);
   if (findings.has_errors()) co_return refused(findings);
 
+  const functions::NameLister list_names = make_name_lister(sources);
   app->data = rules::DataAccess::create(rule_set, std::move(sources), {});
   const auto app_auth = make_app_auth(*config, identity);
   app->auth = app_auth;
-  RESTITCH_CO_TRY(app->functions, co_await start_functions(*config, *app, findings));
+  RESTITCH_CO_TRY(app->functions,
+                  co_await start_functions(*config, *app, root, list_names, findings));
   if (findings.has_errors()) {
     co_await app->functions->stop();
     co_return refused(findings);
@@ -164,7 +191,8 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   co_return DeployedAppPtr(std::move(app));
 }
 
-rules::SourceMap Deployer::resolve_sources(const app::Config& config, app::Findings& findings) const {
+rules::SourceMap Deployer::resolve_sources(const app::Config& config,
+                                           app::Findings& findings) const {
   rules::SourceMap sources;
   for (const app::DataSourceConfig& source : config.data_sources) {
     const auto bound = clusters_.find(source.cluster_name);
@@ -174,7 +202,8 @@ rules::SourceMap Deployer::resolve_sources(const app::Config& config, app::Findi
     }
     if (!source.uri.empty() || !source.uri_secret.empty()) {
       findings.error(source.directory + "/config.json", "/config/uri", "InvalidParameter",
-                     "data source '" + source.name + "' names a URI, and this version reaches no external cluster");
+                     "data source '" + source.name +
+                         "' names a URI, and this version reaches no external cluster");
       continue;
     }
     if (options_.strict_clusters) {
@@ -187,10 +216,10 @@ rules::SourceMap Deployer::resolve_sources(const app::Config& config, app::Findi
   return sources;
 }
 
-Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(const app::Config& config,
-                                                                            const DeployedApp& app,
-                                                                            app::Findings& findings) const {
-  functions::FunctionAppInfo info = function_info(config);
+Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(
+    const app::Config& config, const DeployedApp& app, std::string root,
+    functions::NameLister list_names, app::Findings& findings) const {
+  functions::FunctionAppInfo info = function_info(config, root);
   info.app_id = app.id.to_hex();
   info.client_app_id = app.client_app_id;
   info.project_id = app.group_id;
@@ -202,8 +231,10 @@ Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(cons
   auto log = [&logs = logs_, id = app.id, group = app.group_id](const functions::CallLog& call) {
     logs.add_function_call(id, group, call);
   };
-  RESTITCH_CO_TRY(auto service,
-                  functions::FunctionService::create(std::move(info), app.data, users, log, options_.functions));
+  functions::FunctionService::Options options = options_.functions;
+  options.list_names = std::move(list_names);
+  RESTITCH_CO_TRY(auto service, functions::FunctionService::create(std::move(info), app.data, users,
+                                                                   log, options));
   RESTITCH_CO_CHECK(co_await check_sources(*service, config, findings));
   co_return service;
 }
@@ -224,13 +255,15 @@ asio::awaitable<void> Deployer::stop() {
   for (const DeployedAppPtr& app : registry_.all()) co_await app->functions->stop();
 }
 
-Task<void> check_directory(std::string path, functions::FunctionService::Options options, app::Findings& findings) {
+Task<void> check_directory(std::string path, functions::FunctionService::Options options,
+                           app::Findings& findings) {
   RESTITCH_CO_TRY(const std::string root, app::find_app_root(path));
   RESTITCH_CO_TRY(const app::Config config, app::load_directory(root, findings));
   const auto rule_set = compile_all(config, findings);
   app::check_secret_references(config, config.secrets, findings);
   RESTITCH_CO_TRY(const auto service,
-                  functions::FunctionService::create(function_info(config), nullptr, nullptr, nullptr, options));
+                  functions::FunctionService::create(function_info(config, root), nullptr, nullptr,
+                                                     nullptr, options));
   auto checked = co_await check_sources(*service, config, findings);
   co_await service->stop();
   co_return checked;

@@ -16,12 +16,12 @@ namespace restitch::deployment {
 
 struct DeployerOptions {
   std::string group_id;
-  bool strict_clusters = false;      // a cluster name that is not bound is an error
+  bool strict_clusters = false;  // a cluster name that is not bound is an error
   functions::FunctionService::Options functions;
 };
 
-// Checks configuration directories and makes running apps of them. A directory that does not validate is refused as a
-// whole and the running app stays. Thread-safe; one deployment at a time.
+// Checks configuration directories and makes running apps of them. A directory that does not
+// validate is refused as a whole and the running app stays. Thread-safe; one deployment at a time.
 class Deployer {
  public:
   Deployer(AppRegistry& registry, AppStore& store, LogStore& logs, auth::AuthService& auth,
@@ -29,17 +29,20 @@ class Deployer {
            std::map<std::string, std::shared_ptr<datasource::DataSource>, std::less<>> clusters,
            DeployerOptions options);
 
-  // The app's client id. With errors in `findings` the answer is kInvalidArgument, one finding a line.
+  // The app's client id. With errors in `findings` the answer is kInvalidArgument, one finding a
+  // line.
   Task<std::string> deploy_directory(std::string path, app::Findings& findings);
 
   // Ends the functions of all apps.
   asio::awaitable<void> stop();
 
  private:
-  Task<DeployedAppPtr> build(std::shared_ptr<const app::Config> config, app::Findings& findings);
+  Task<DeployedAppPtr> build(std::shared_ptr<const app::Config> config, std::string root,
+                             app::Findings& findings);
   rules::SourceMap resolve_sources(const app::Config& config, app::Findings& findings) const;
-  Task<std::shared_ptr<functions::FunctionService>> start_functions(const app::Config& config, const DeployedApp& app,
-                                                                    app::Findings& findings) const;
+  Task<std::shared_ptr<functions::FunctionService>> start_functions(
+      const app::Config& config, const DeployedApp& app, std::string root,
+      functions::NameLister list_names, app::Findings& findings) const;
   asio::awaitable<void> retire(DeployedAppPtr app) const;
 
   AppRegistry& registry_;
@@ -52,7 +55,8 @@ class Deployer {
 };
 
 // Everything that a deployment of the directory would check, without a server: `restitch check`.
-Task<void> check_directory(std::string path, functions::FunctionService::Options options, app::Findings& findings);
+Task<void> check_directory(std::string path, functions::FunctionService::Options options,
+                           app::Findings& findings);
 
 // The message of a refused directory: at most 50 lines, then "… and <n> more".
 std::string describe(const app::Findings& findings);

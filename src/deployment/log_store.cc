@@ -17,7 +17,8 @@ constexpr std::size_t kMaxPending = 4096;
 constexpr std::int64_t kRetentionSeconds = 10LL * 24 * 3600;
 
 metrics::Counter& dropped_entries() {
-  static metrics::Counter counter("restitch_log_entries_dropped_total", "Log entries lost because too many waited");
+  static metrics::Counter counter("restitch_log_entries_dropped_total",
+                                  "Log entries lost because too many waited");
   return counter;
 }
 
@@ -36,7 +37,9 @@ void append_lines(Builder& out, std::string_view name, const std::vector<std::st
 }  // namespace
 
 LogStore::LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads)
-    : state_(std::move(state)), threads_(threads), logs_(*state_, std::string(auth::kStateDatabase), "logs") {}
+    : state_(std::move(state)),
+      threads_(threads),
+      logs_(*state_, std::string(auth::kStateDatabase), "logs") {}
 
 Task<void> LogStore::prepare() {
   datasource::IndexOptions expiring;
@@ -49,7 +52,8 @@ Task<void> LogStore::prepare() {
 void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string& group_id,
                                  const functions::CallLog& call) {
   const bson::Date completed = now();
-  const auto run_millis = std::chrono::duration_cast<std::chrono::milliseconds>(call.outcome.run_time).count();
+  const auto run_millis =
+      std::chrono::duration_cast<std::chrono::milliseconds>(call.outcome.run_time).count();
   Builder entry;
   entry.append("_id", bson::ObjectId::generate()).append("co_id", call.request.request_id);
   entry.append("type", "FUNCTION").append("app_id", app_id).append("group_id", group_id);
@@ -75,15 +79,19 @@ void LogStore::store(Document entry) {
     datasource::CallOptions relaxed;
     relaxed.relaxed_durability = true;
     const auto stored = co_await logs.insert_one(document, relaxed);
-    if (!stored) RESTITCH_LOG(kWarning, kApp, 3001, "Cannot store a log entry", {"error", stored.error().message()});
+    if (!stored)
+      RESTITCH_LOG(kWarning, kApp, 3001, "Cannot store a log entry",
+                   {"error", stored.error().message()});
   };
-  boost::asio::co_spawn(threads_.next(), insert(logs_, std::move(entry)), [this](std::exception_ptr) {
-    if (pending_.fetch_sub(1) == 1) pending_.notify_all();
-  });
+  boost::asio::co_spawn(threads_.next(), insert(logs_, std::move(entry)),
+                        [this](std::exception_ptr) {
+                          if (pending_.fetch_sub(1) == 1) pending_.notify_all();
+                        });
 }
 
 void LogStore::drain() {
-  for (std::size_t waiting = pending_.load(); waiting != 0; waiting = pending_.load()) pending_.wait(waiting);
+  for (std::size_t waiting = pending_.load(); waiting != 0; waiting = pending_.load())
+    pending_.wait(waiting);
 }
 
 }  // namespace restitch::deployment

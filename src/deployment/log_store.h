@@ -10,14 +10,16 @@
 
 namespace restitch::deployment {
 
-// Keeps log entries of apps in the state store (collection `logs`, 10 days; spec: functions §14.1). Writing never
-// holds a request up: entries are stored behind it, and when too many wait the newest are dropped and counted.
+// Keeps log entries of apps in the state store (collection `logs`, 10 days; spec: functions §14.1).
+// Writing never holds a request up: entries are stored behind it, and when too many wait the newest
+// are dropped and counted.
 class LogStore {
  public:
   LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads);
 
   Task<void> prepare();
-  void add_function_call(const bson::ObjectId& app_id, const std::string& group_id, const functions::CallLog& call);
+  void add_function_call(const bson::ObjectId& app_id, const std::string& group_id,
+                         const functions::CallLog& call);
   // Waits until what was added is stored.
   void drain();
 

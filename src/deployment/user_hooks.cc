@@ -17,26 +17,32 @@ rules::Operation find_custom_data(const app::CustomUserData& config, const bson:
 
 // The document of the user: by id as text, else as ObjectId (spec: client-api §11).
 Task<std::optional<bson::Document>> load_custom_data(app::CustomUserData config,
-                                                     std::shared_ptr<rules::DataAccess> data, std::string user_id) {
+                                                     std::shared_ptr<rules::DataAccess> data,
+                                                     std::string user_id) {
   std::vector<bson::Value> forms{bson::Value::of(user_id)};
   if (const auto id = bson::ObjectId::from_hex(user_id)) forms.push_back(bson::Value::of(*id));
   for (const bson::Value& form : forms) {
-    RESTITCH_CO_TRY(const bson::Value found,
-                    co_await data->run_as_system(find_custom_data(config, form), datasource::kNoDeadline));
-    if (const auto document = found.view().as_object()) co_return std::optional(bson::Document(*document));
+    RESTITCH_CO_TRY(
+        const bson::Value found,
+        co_await data->run_as_system(find_custom_data(config, form), datasource::kNoDeadline));
+    if (const auto document = found.view().as_object())
+      co_return std::optional(bson::Document(*document));
   }
   co_return std::optional<bson::Document>();
 }
 
 bson::Document user_object(const auth::CachedUser& user) {
   bson::Builder out;
-  out.append("id", user.record.id.to_hex()).append("type", user.record.type).append("data", user.data);
+  out.append("id", user.record.id.to_hex())
+      .append("type", user.record.type)
+      .append("data", user.data);
   out.open_object("custom_data").close();
   out.append_array("identities", user.identities);
   return std::move(out).finish();
 }
 
-Task<void> call_creation_function(std::string name, std::shared_ptr<functions::FunctionService> functions,
+Task<void> call_creation_function(std::string name,
+                                  std::shared_ptr<functions::FunctionService> functions,
                                   auth::CachedUserPtr user) {
   bson::Builder arguments;
   arguments.append("0", user_object(*user));
@@ -52,24 +58,30 @@ Task<void> call_creation_function(std::string name, std::shared_ptr<functions::F
 
 }  // namespace
 
-std::shared_ptr<auth::AppAuth> make_app_auth(const app::Config& config, const AppIdentity& identity) {
+std::shared_ptr<auth::AppAuth> make_app_auth(const app::Config& config,
+                                             const AppIdentity& identity) {
   auto result = std::make_shared<auth::AppAuth>();
   result->app_id = identity.id;
   result->client_app_id = identity.client_app_id;
   result->realm = {identity.domain_id, identity.signing_key};
   for (const app::AuthProviderConfig& provider : config.auth_providers) {
-    result->providers.emplace(provider.type, auth::Provider{identity.provider_ids.at(provider.type), provider});
+    result->providers.emplace(provider.type,
+                              auth::Provider{identity.provider_ids.at(provider.type), provider});
   }
   return result;
 }
 
-void attach_user_hooks(auth::AppAuth& auth, const app::Config& config, std::shared_ptr<rules::DataAccess> data,
+void attach_user_hooks(auth::AppAuth& auth, const app::Config& config,
+                       std::shared_ptr<rules::DataAccess> data,
                        std::shared_ptr<functions::FunctionService> functions) {
   if (!config.custom_user_data || !config.custom_user_data->enabled) return;
   const app::CustomUserData custom = *config.custom_user_data;
-  auth.custom_data = [custom, data](std::string user_id) { return load_custom_data(custom, data, std::move(user_id)); };
+  auth.custom_data = [custom, data](std::string user_id) {
+    return load_custom_data(custom, data, std::move(user_id));
+  };
   if (custom.on_user_creation_function.empty()) return;
-  auth.on_user_creation = [name = custom.on_user_creation_function, functions](auth::CachedUserPtr user) {
+  auth.on_user_creation = [name = custom.on_user_creation_function,
+                           functions](auth::CachedUserPtr user) {
     return call_creation_function(name, functions, std::move(user));
   };
 }

@@ -2,7 +2,8 @@
 
 namespace restitch::deployment {
 
-bson::Document resolve_values(const app::Config& config, const std::map<std::string, std::string>& secrets) {
+bson::Document resolve_values(const app::Config& config,
+                              const std::map<std::string, std::string>& secrets) {
   bson::Builder values;
   for (const app::ValueConfig& value : config.values) {
     if (!value.from_secret) {

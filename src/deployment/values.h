@@ -8,9 +8,10 @@
 
 namespace restitch::deployment {
 
-// The app's values by name, with secrets put in for those that name one; without those whose secret does not exist
-// (app/secrets.h reports them).
-bson::Document resolve_values(const app::Config& config, const std::map<std::string, std::string>& secrets);
+// The app's values by name, with secrets put in for those that name one; without those whose secret
+// does not exist (app/secrets.h reports them).
+bson::Document resolve_values(const app::Config& config,
+                              const std::map<std::string, std::string>& secrets);
 
 // Values of the active environment.
 bson::Document environment_values(const app::Config& config);

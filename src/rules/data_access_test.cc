@@ -170,10 +170,85 @@ TEST_F(DataAccessTest, unreachable_source_is_named_and_nothing_else) {
   EXPECT_EQ(result.error().message(), "data source 'mongodb-atlas' is not available");
 }
 
-TEST_F(DataAccessTest, an_update_is_stored_as_an_update_and_a_replacement_as_one) {
-  deploy(kGuarded);
-  ASSERT_TRUE(run(operation(Action::kUpdateOne, R"({"query":{"_id":1},"update":{"owner":"u1"}})")));
-  EXPECT_EQ(stored(0), R"({"_id":1,"owner":"u1"})");
+// Answers a pipeline that starts with $search by every document, and refuses to run more of it.
+class SearchSource : public testing::MemorySource {
+ public:
+  Task<bson::Document> run(std::string_view database, bson::Document command,
+                           datasource::Deadline deadline) override {
+    const auto pipeline = command["pipeline"].as_array();
+    if (pipeline) {
+      stages = pipeline->count();
+      bson::Builder find;
+      find.append("find", command.view().begin()->value);
+      command = std::move(find).finish();
+    }
+    return MemorySource::run(database, std::move(command), deadline);
+  }
+
+  std::size_t stages = 0;
+};
+
+TEST_F(DataAccessTest, searched_documents_are_decided_on_before_the_rest_of_the_pipeline) {
+  const auto source = std::make_shared<SearchSource>();
+  app::Findings findings;
+  auto rules = RuleSet::compile(testing::read_config(json(R"({"roles":[
+      {"name":"a","apply_when":{"owner":"u1"},"search":{"n":{"%lt":9}},
+       "fields":{"secret":{"read":false}},"additional_fields":{"read":true}},
+      {"name":"b","apply_when":{"owner":"u2"},"read":true,"search":false}]})")),
+                                findings);
+  ASSERT_NE(rules, nullptr);
+  access_ = DataAccess::create(std::move(rules), {{"mongodb-atlas", source}}, {});
+  source->put(kNamespace, json(R"({"_id":1,"owner":"u1","n":1,"secret":"s"})"));
+  source->put(kNamespace, json(R"({"_id":2,"owner":"u1","n":9,"secret":"s"})"));
+  source->put(kNamespace, json(R"({"_id":3,"owner":"u2","n":1,"secret":"s"})"));
+  source->put(kNamespace, json(R"({"_id":4,"owner":"u3","n":1,"secret":"s"})"));
+  const auto result =
+      run(operation(Action::kAggregate,
+                    R"({"pipeline":[{"$search":{"text":"s"}},{"$project":{"n":1,"secret":1}}]})"));
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(bson::to_json(result->view(), bson::JsonMode::kRelaxed), R"([{"_id":1,"n":1}])");
+  EXPECT_EQ(source->stages, 1U);
+}
+
+TEST_F(DataAccessTest, search_under_a_role_that_reads_everything_goes_unchanged) {
+  const auto source = std::make_shared<SearchSource>();
+  app::Findings findings;
+  auto rules = RuleSet::compile(
+      testing::read_config(json(R"({"roles":[{"name":"a","apply_when":{},"read":true}]})")),
+      findings);
+  access_ = DataAccess::create(std::move(rules), {{"mongodb-atlas", source}}, {});
+  const auto result =
+      run(operation(Action::kAggregate,
+                    R"({"pipeline":[{"$searchMeta":{}},{"$project":{"x":"$$SEARCH_META"}}]})"));
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(source->stages, 2U);
+}
+
+// Keeps the `u` of the last update.
+class UpdateSource : public testing::MemorySource {
+ public:
+  Task<bson::Document> run(std::string_view database, bson::Document command,
+                           datasource::Deadline deadline) override {
+    if (const auto updates = command["updates"].as_array()) {
+      update = bson::Value(updates->begin()->value.get_document()["u"]);
+    }
+    return MemorySource::run(database, std::move(command), deadline);
+  }
+
+  bson::Value update;
+};
+
+// The change stream tells the two apart.
+TEST_F(DataAccessTest, operators_stay_an_update_and_a_replacement_stays_one) {
+  const auto source = std::make_shared<UpdateSource>();
+  app::Findings findings;
+  auto rules = RuleSet::compile(testing::read_config(json(kGuarded)), findings);
+  access_ = DataAccess::create(std::move(rules), {{"mongodb-atlas", source}}, {});
+  source->put(kNamespace, json(R"({"_id":1,"owner":"u1","n":1})"));
+  ASSERT_TRUE(run(operation(Action::kUpdateOne, R"({"update":{"$inc":{"n":1}}})")));
+  EXPECT_EQ(source->update.type(), bson::Type::kArray);
+  ASSERT_TRUE(run(operation(Action::kUpdateOne, R"({"update":{"owner":"u1"}})")));
+  EXPECT_EQ(bson::to_json(source->update.view()), R"({"_id":{"$numberInt":"1"},"owner":"u1"})");
 }
 
 }  // namespace

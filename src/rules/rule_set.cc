@@ -71,8 +71,9 @@ class RuleSetCompiler {
       auto compiled = CompiledRules::compile(source.default_roles, source.default_filters,
                                              source.directory + "/default_rule.json", findings_);
       has_failed_ |= compiled == nullptr;
-      if (has_default_roles)
+      if (has_default_roles) {
         rules.by_default = NamespaceRules{std::move(compiled), nullptr, nullptr};
+      }
     }
     for (const app::CollectionConfig& collection : source.collections) {
       add(collection, has_default_roles, rules);
@@ -108,7 +109,7 @@ class RuleSetCompiler {
       rules.titles.try_emplace(schema->title(),
                                Namespace(collection.database, collection.collection));
     }
-    auto validators = SchemaRules::compile(*schema, file, findings_);
+    auto validators = SchemaRules::compile(*schema, file, collection.schema_pointer, findings_);
     has_failed_ |= validators == nullptr;
     if (!entry || schema->is_empty()) return;
     if (validators != nullptr && !validators->empty()) entry->validators = std::move(validators);

@@ -71,8 +71,10 @@ TEST(RuleSet, bad_validate_expression_is_reported) {
       findings);
   EXPECT_EQ(rules, nullptr);
   ASSERT_FALSE(findings.list().empty());
-  EXPECT_EQ(findings.list().front().message,
-            "error validating rule: do not know how to expand '%%nope'");
+  const app::Finding& finding = findings.list().front();
+  EXPECT_EQ(finding.message, "error validating rule: do not know how to expand '%%nope'");
+  EXPECT_EQ(finding.file, "data_sources/mongodb-atlas/shop/items/schema.json");
+  EXPECT_EQ(finding.pointer, "/properties/a/validate/%%nope");
 }
 
 Result<Operation> parse(Action action, const char* argument, std::string* title = nullptr) {

@@ -59,12 +59,13 @@ schema::Violation violation_at(const std::vector<std::string>& path) {
 
 std::shared_ptr<const SchemaRules> SchemaRules::compile(const schema::Schema& schema,
                                                         const std::string& file,
+                                                        const std::string& pointer,
                                                         app::Findings& findings) {
   auto rules = std::make_shared<SchemaRules>();
   bool has_failed = false;
   for (const schema::ValidateExpression& validate : schema.validate_expressions()) {
     auto compiled = compile_expression(validate.expression, Place::kSchemaValidate, file,
-                                       validate.pointer, findings);
+                                       pointer + validate.pointer, findings);
     has_failed |= compiled == nullptr;
     rules->validators_.push_back({validate.path, std::move(compiled)});
   }

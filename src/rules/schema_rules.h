@@ -20,9 +20,11 @@ class SchemaRules {
     std::shared_ptr<const CompiledExpression> expression;
   };
 
-  // Problems go to `findings` under `file`; null if they are errors.
+  // Problems go to `findings` under `file`, in which the schema stands at `pointer`; null if they
+  // are errors.
   static std::shared_ptr<const SchemaRules> compile(const schema::Schema& schema,
                                                     const std::string& file,
+                                                    const std::string& pointer,
                                                     app::Findings& findings);
 
   const std::vector<Validator>& validators() const { return validators_; }

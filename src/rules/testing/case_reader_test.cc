@@ -135,6 +135,8 @@ app::Config read_config(bson::View content) {
   collection.database = "shop";
   collection.collection = "items";
   collection.directory = source.directory + "/shop/items";
+  collection.rules_file = collection.directory + "/rules.json";
+  collection.schema_file = collection.directory + "/schema.json";
   collection.has_rules = content.contains("roles") || content.contains("filters");
   collection.roles = read_roles(content["roles"].as_array().value_or(bson::View()));
   collection.filters = read_filters(content["filters"].as_array().value_or(bson::View()));
