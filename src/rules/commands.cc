@@ -220,7 +220,7 @@ Status check_operation(const Operation& operation) {
 Result<Operation> operation_of_model(const Operation& bulk, bson::View model) {
   const Error unknown(ErrorCode::kInvalidArgument, "unknown bulk write operation");
   if (model.empty()) return unknown;
-  const bson::Element& element = *model.begin();
+  const bson::Element element = *model.begin();
   const auto action = action_from_name(element.name);
   const auto body = element.value.as_object();
   if (!action || !body) return unknown;

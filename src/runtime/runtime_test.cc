@@ -43,35 +43,37 @@ TEST_F(RuntimeTest, pool_work_runs_elsewhere_and_resumes_the_caller_on_its_threa
   EXPECT_NE(ran_on, std::this_thread::get_id());
 }
 
-Task<int> blocked_until(BlockingPool& pool, std::mutex& gate) {
+struct Tally {
+  std::atomic<int> refused{0};
+  std::atomic<int> done{0};
+};
+
+asio::awaitable<void> wait_for(BlockingPool& pool, std::mutex& gate, Tally& tally) {
   const auto work = [&gate]() -> Result<int> {
     const std::lock_guard wait(gate);
     return 1;
   };
-  co_return co_await pool.run(work);
+  const Result<int> result = co_await pool.run(work);
+  if (!result) {
+    EXPECT_EQ(result.error().code(), ErrorCode::kTooManyRequests);
+    ++tally.refused;
+  }
+  ++tally.done;
 }
 
 TEST_F(RuntimeTest, pool_refuses_what_exceeds_its_queue) {
   BlockingPool pool(1, 2);
   std::mutex gate;
-  std::atomic<int> refused{0};
-  std::atomic<int> done{0};
+  Tally tally;
   {
     const std::lock_guard hold(gate);
     for (int i = 0; i < 8; ++i) {
-      asio::co_spawn(
-          threads_.context(0), blocked_until(pool, gate), [&](std::exception_ptr, Result<int> result) {
-            if (!result) {
-              EXPECT_EQ(result.error().code(), ErrorCode::kTooManyRequests);
-              ++refused;
-            }
-            ++done;
-          });
+      asio::co_spawn(threads_.context(0), wait_for(pool, gate, tally), [](std::exception_ptr) {});
     }
-    while (refused.load() < 5) std::this_thread::yield();
+    while (tally.refused.load() < 5) std::this_thread::yield();
   }
-  while (done.load() < 8) std::this_thread::yield();
-  EXPECT_LE(refused.load(), 6);  // one may run while two wait
+  while (tally.done.load() < 8) std::this_thread::yield();
+  EXPECT_LE(tally.refused.load(), 6);  // one may run while two wait
 }
 
 Task<int> failing() { co_return Error(ErrorCode::kNotFound, "nothing there"); }
@@ -106,9 +108,9 @@ TEST_F(RuntimeTest, closing_a_gate_waits_for_its_work_and_starts_no_more) {
 }
 
 TEST(Metrics, render_shows_what_was_declared_and_counted) {
-  Counter counter("restitch_test_things_total", "Things of the test");
+  metrics::Counter counter("restitch_test_things_total", "Things of the test");
   counter.add(3);
-  EXPECT_NE(render().find("restitch_test_things_total 3"), std::string::npos);
+  EXPECT_NE(metrics::render().find("restitch_test_things_total 3"), std::string::npos);
 }
 
 }  // namespace

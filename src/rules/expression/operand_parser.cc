@@ -69,7 +69,7 @@ class OperandParser {
   std::optional<Operand> parse_object(bson::ValueView value, const std::string& pointer) {
     const bson::View object = value.get_document();
     if (!object.empty()) {
-      const bson::Element& first = *object.begin();
+      const bson::Element first = *object.begin();
       if (conversion_from_name(first.name)) return parse_conversion(object, pointer);
       if (first.name == "%function") return parse_function(object, pointer);
       if (first.name.starts_with('%')) {
@@ -122,7 +122,7 @@ class OperandParser {
   }
 
   std::optional<Operand> parse_conversion(bson::View object, const std::string& pointer) {
-    const bson::Element& element = *object.begin();
+    const bson::Element element = *object.begin();
     const std::string name(element.name);
     if (object.count() != 1) return fail(pointer, name + " must stand alone");
     const bson::Type type = element.value.type();
@@ -161,7 +161,7 @@ class OperandParser {
       return fail(below(at, "arguments"), "the arguments of %function must be an array");
     }
     if (arguments.as_array()) {
-      for (const bson::Element& element : *arguments.as_array()) {
+      for (const bson::Element& element : arguments.get_document()) {
         auto item = parse(element.value, below(below(at, "arguments"), element.name));
         if (!item) return std::nullopt;
         operand.items.push_back(std::move(*item));

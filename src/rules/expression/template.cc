@@ -103,7 +103,7 @@ class CompiledTemplate : public Template {
   static std::optional<bson::Value> conversion_of(bson::View object,
                                                   const EvaluationContext& context) {
     if (object.empty()) return std::nullopt;
-    const bson::Element& element = *object.begin();
+    const bson::Element element = *object.begin();
     const auto conversion = conversion_from_name(element.name);
     if (!conversion) return std::nullopt;
     bson::Value inner(element.value);

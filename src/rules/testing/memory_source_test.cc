@@ -86,7 +86,7 @@ std::vector<bson::Document> MemorySource::documents(const std::string& ns) const
 
 Task<bson::Document> MemorySource::run(std::string_view database, bson::Document command,
                                        datasource::Deadline) {
-  const bson::Element& first = *command.view().begin();
+  const bson::Element first = *command.view().begin();
   const std::string name(first.name);
   if (before_command) before_command(name);
   const std::string key = transaction_key(command);
