@@ -146,13 +146,6 @@ Task<void> AuthStore::insert_user(UserRecord user) const {
   co_return Status();
 }
 
-Task<void> AuthStore::replace_user(UserRecord user) const {
-  const Document filter = by_app_and_id(user.app_id, user.id);
-  const Document document = user.to_bson();
-  RESTITCH_CO_CHECK(co_await users_.replace_one(filter, document));
-  co_return Status();
-}
-
 Task<void> AuthStore::insert_user_of_login(UserRecord user, ObjectId login_id) const {
   const Document document = user.to_bson();
   const Document login = bson::make_document("_id", login_id);

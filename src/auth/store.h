@@ -57,7 +57,6 @@ class AuthStore {
   Task<void> insert_user(UserRecord user) const;
   // The user and the login's reference to it, both or neither.
   Task<void> insert_user_of_login(UserRecord user, bson::ObjectId login_id) const;
-  Task<void> replace_user(UserRecord user) const;
   // Appends the identity; kDuplicateKey if another user has it.
   Task<void> add_identity(bson::ObjectId user_id, Identity identity) const;
   Task<void> touch_user(bson::ObjectId user_id, bson::Date now) const;

@@ -70,6 +70,15 @@ asio::awaitable<Result<Document>> run_read(Operation& operation) {
   co_return reply;
 }
 
+// What the session remembers of this command was not stored: the stored row counts again, so that a
+// retry runs the statements instead of taking them for done.
+void forget_unstored(Operation& operation) {
+  if (!operation.session) return;
+  operation.session->is_loaded = false;
+  operation.session->executed.clear();
+  operation.session->txn_number = -1;
+}
+
 asio::awaitable<Status> commit_own_unit(Operation& operation) {
   std::unique_ptr<WriteUnit> unit = operation.take_own_unit();
   operation.refresh_snapshot();
@@ -77,12 +86,7 @@ asio::awaitable<Status> commit_own_unit(Operation& operation) {
   auto committed =
       co_await commit_unit(*operation.services.engine, std::move(unit), operation.durability);
   if (committed) co_return Status();
-  if (operation.session) {
-    // What the session remembers of this command was not stored.
-    operation.session->is_loaded = false;
-    operation.session->executed.clear();
-    operation.session->txn_number = -1;
-  }
+  forget_unstored(operation);
   co_return std::move(committed).error();
 }
 
@@ -109,7 +113,10 @@ asio::awaitable<Result<Document>> run_write(Operation& operation) {
   int conflicts = 0;
   for (;;) {
     auto step = co_await take_step(operation, *command, on_pool);
-    if (!step) co_return std::move(step).error();
+    if (!step) {
+      if (operation.has_own_writes()) forget_unstored(operation);
+      co_return std::move(step).error();
+    }
     if (*step == Step::kConflict && operation.in_transaction()) co_return write_conflict();
     if (!operation.in_transaction()) {
       RESTITCH_CO_CHECK(co_await commit_own_unit(operation));
