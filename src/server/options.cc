@@ -44,7 +44,6 @@ struct RawServe {
   std::string listen = "127.0.0.1:9090";
   std::string wire, state;
   std::vector<std::string> clusters;
-  bool test_commands = false;
 };
 
 void add_worker_options(CLI::App& command, std::string& node, std::string& worker_script) {
@@ -78,7 +77,8 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->envname("RESTITCH_STATE");
   serve.add_option("--wire", raw.wire, "Loopback address and port for the MongoDB wire protocol (default: off)")
       ->envname("RESTITCH_WIRE");
-  serve.add_flag("--test-commands", raw.test_commands, "Enable fail points; never in production")
+  serve
+      .add_flag("--test-commands", options.test_commands, "Enable fail points; never in production")
       ->envname("RESTITCH_TEST_COMMANDS");
   serve.add_option("--threads", options.threads, "Network threads (default: one for each core)")
       ->envname("RESTITCH_THREADS");
@@ -95,8 +95,8 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
 // Options that the command line already knows and this version cannot serve yet.
 void refuse_unavailable(const RawServe& raw) {
   if (!raw.state.empty()) throw CLI::ValidationError("--state", "an external state store is not available in this version");
-  if (!raw.clusters.empty()) throw CLI::ValidationError("--cluster", "external clusters are not available in this version");
-  if (raw.test_commands) throw CLI::ValidationError("--test-commands", "fail points are not available in this version");
+  if (!raw.clusters.empty())
+    throw CLI::ValidationError("--cluster", "external clusters are not available in this version");
 }
 
 }  // namespace

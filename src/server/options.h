@@ -25,6 +25,7 @@ struct ServeOptions {
   bool watch = false;
   std::string public_url;
   bool strict_clusters = false;
+  bool test_commands = false;  // fail points of the embedded cluster
   std::string node = "node";
   std::string worker_script;          // "" = found beside the program
   std::size_t threads = 0;            // 0 = one for each core

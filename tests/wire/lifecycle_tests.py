@@ -6,8 +6,10 @@ import threading
 import time
 
 import raw_client as raw
+from restitch_process import RestitchProcess, parse_log_line
 from checks import equal, true
 
+WIRE_READY_ID = 1201  # of the log line that names the endpoint's port
 HELLO = {"hello": 1, "$db": "admin"}
 
 
@@ -46,4 +48,19 @@ def a_stop_tells_monitors_and_answers_commands_in_flight(context, _binary):
     true(time.monotonic() - started < 20, "nothing was waited for")
 
 
-TESTS = [only_loopback_addresses_are_listened_on, a_stop_tells_monitors_and_answers_commands_in_flight]
+def fail_points_do_not_exist_unless_asked_for(_context, binary):
+    with tempfile.TemporaryDirectory() as data:
+        process = RestitchProcess(binary, data, [], ["--wire", "127.0.0.1:0"]).wait_until_ready()
+        try:
+            ports = [entry["attr"]["port"] for entry in map(parse_log_line, process.log)
+                     if entry and entry.get("id") == WIRE_READY_ID]
+            client = raw.RawClient(ports[0])
+            reply = client.command({"configureFailPoint": "failCommand", "mode": "off", "$db": "admin"})
+            equal(reply.code, 59)
+            equal(reply.document["errmsg"], "no such command: 'configureFailPoint'")
+        finally:
+            process.stop()
+
+
+TESTS = [only_loopback_addresses_are_listened_on, fail_points_do_not_exist_unless_asked_for,
+         a_stop_tells_monitors_and_answers_commands_in_flight]

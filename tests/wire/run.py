@@ -90,6 +90,7 @@ def main():
     provide_packages(options.packages)
     import checks
     import driver_tests  # noqa: F401  (each module adds its tests to the list)
+    import fail_point_tests  # noqa: F401
     import raw_tests  # noqa: F401
     import lifecycle_tests
 
@@ -103,7 +104,7 @@ def main():
 
     data = tempfile.mkdtemp(prefix="restitch-wire-")
     try:
-        context = start(options.binary, data, options.serve)
+        context = start(options.binary, data, ["--test-commands", *options.serve])
         for number, function in enumerate(checks.TESTS):
             if options.only not in function.__name__:
                 continue

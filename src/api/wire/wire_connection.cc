@@ -22,6 +22,9 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 using bson::Document;
 using bson::Timestamp;
+using datasource::embedded::Caller;
+using datasource::embedded::CallerContext;
+using datasource::embedded::CallerPtr;
 
 constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 constexpr std::size_t kLeastRead = 8192;
@@ -82,6 +85,8 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
     const auto remote = stream_.socket().remote_endpoint(ignored);
     facts_ = {text_of(local), id};
     remote_ = text_of(remote);
+    caller_->connection = id;
+    caller_->remote = remote_;
     stream_.socket().set_option(tcp::no_delay(true), ignored);
   }
 
@@ -131,6 +136,7 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
     Document reply = co_await answer(message);
     request_time().observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
+    if (caller_->has_to_close) co_return false;  // a fail point wants it
     if (!message.form.is_wanted) co_return true;
     const bool has_more = is_streaming(message, reply);
     std::uint32_t reply_id = 0;
@@ -207,9 +213,14 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
     co_return reply;
   }
 
-  asio::awaitable<Document> run_on_cluster(std::string_view database, Document document) {
+  asio::awaitable<Document> run_on_cluster(std::string_view database, Document document,
+                                           std::function<asio::awaitable<void>()> wait = {}) {
     const LabelContext labels = label_context(document);
-    auto reply = co_await service_.cluster.run(database, std::move(document));
+    CallerContext context;
+    context.caller = caller_;
+    context.wait = std::move(wait);
+    auto reply =
+        co_await service_.cluster.run_for(std::move(context), database, std::move(document));
     if (!reply) co_return error_reply(reply.error(), labels);
     co_return std::move(*reply);
   }
@@ -229,12 +240,13 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
   Task<Document> run_hello(const Command& command) {
     RESTITCH_CO_TRY(const HelloRequest request, parse_hello(command.document));
     RESTITCH_CO_CHECK(take_metadata(request));
+    std::function<asio::awaitable<void>()> wait;
     if (request.is_awaitable()) {
       RESTITCH_CO_TRY(const bool waits, knows_topology(*request.known_topology, service_.topology));
-      if (waits) co_await wait_for_change(request.max_wait);
+      if (waits) wait = [this, &request]() { return wait_for_change(request.max_wait); };
     }
+    Document reply = co_await run_on_cluster(command.database, command.document, std::move(wait));
     if (draining_) co_return stopping_hello(service_.topology);
-    Document reply = co_await run_on_cluster(command.database, command.document);
     if (!is_success(reply)) co_return reply;
     has_said_hello_ = true;
     co_return localized_hello(reply, service_.topology, facts_);
@@ -247,6 +259,13 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
                          "The client metadata document may only be sent in the first hello");
     }
     RESTITCH_CHECK(check_metadata(*request.metadata));
+    const bson::View metadata = *request.metadata;
+    auto caller = std::make_shared<Caller>();
+    caller->connection = facts_.id;
+    caller->remote = remote_;
+    caller->metadata = Document(metadata);
+    caller->app_name = metadata.find_path("application.name").as_string().value_or("");
+    caller_ = std::move(caller);
     RESTITCH_LOG(kDebug1, kNetwork, 1206, "Wire client", {"connection", facts_.id},
                  {"remote", remote_},
                  {"client", bson::to_json(*request.metadata, bson::JsonMode::kRelaxed)});
@@ -272,14 +291,14 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
   asio::awaitable<bool> stream_hello(const ParsedMessage& message, std::uint32_t reply_id) {
     const auto request = parse_hello(message.command->document);
     if (!request) co_return false;
+    const auto wait = [this, &request]() { return wait_for_change(request->max_wait); };
     bool has_more = true;
     while (has_more) {
-      co_await wait_for_change(request->max_wait);
-      if (!stream_.socket().is_open()) co_return false;
+      const Command& hello = *message.command;
+      const Document now = co_await run_on_cluster(hello.database, hello.document, wait);
+      if (!stream_.socket().is_open() || caller_->has_to_close) co_return false;
       Document reply = stopping_hello(service_.topology);
       if (!draining_) {
-        const Command& hello = *message.command;
-        const Document now = co_await run_on_cluster(hello.database, hello.document);
         reply = is_success(now) ? localized_hello(now, service_.topology, facts_) : now;
       }
       has_more = !draining_ && is_success(reply);
@@ -313,6 +332,7 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
   asio::steady_timer await_timer_;
   ConnectionFacts facts_;
   std::string remote_;
+  CallerPtr caller_ = std::make_shared<Caller>();  // replaced when the client tells about itself
   std::string input_;
   std::uint32_t last_reply_id_ = 0;
   bool has_said_hello_ = false;

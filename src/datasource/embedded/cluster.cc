@@ -21,6 +21,7 @@ class ClusterImpl final : public Cluster {
     services_.pool = &pool;
     services_.schema_pool = std::make_unique<runtime::BlockingPool>(kSchemaThreads, kSchemaQueue);
     services_.directory = options.directory;
+    if (options.test_commands) services_.fail_points.allow();
   }
 
   ~ClusterImpl() override {
@@ -38,7 +39,12 @@ class ClusterImpl final : public Cluster {
 
   Task<bson::Document> run(std::string_view database, bson::Document command,
                            Deadline deadline) override {
-    return dispatch(services_, std::string(database), std::move(command), deadline);
+    return dispatch(services_, {std::string(database), std::move(command), deadline, {}, {}});
+  }
+  Task<bson::Document> run_for(CallerContext context, std::string_view database,
+                               bson::Document command) override {
+    return dispatch(services_, {std::string(database), std::move(command), kNoDeadline,
+                                std::move(context.caller), std::move(context.wait)});
   }
 
   Kind kind() const override { return Kind::kCluster; }

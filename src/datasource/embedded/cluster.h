@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "datasource/data_source.h"
+#include "datasource/embedded/caller.h"
 #include "runtime/blocking_pool.h"
 #include "storage/engine.h"
 
@@ -13,6 +15,14 @@ namespace restitch::datasource::embedded {
 struct ClusterOptions {
   std::string directory;
   std::size_t block_cache_bytes = 256ULL << 20U;
+  bool test_commands = false;  // clients may set fail points
+};
+
+// What a connection of the endpoint adds to a command.
+struct CallerContext {
+  CallerPtr caller;
+  // Waits before the command runs, behind its fail point: the awaitable hello. May be empty.
+  std::function<asio::awaitable<void>()> wait;
 };
 
 struct ClusterStatistics {
@@ -30,6 +40,11 @@ class Cluster : public DataSource {
   // `pool` must outlive the cluster.
   static Result<std::unique_ptr<Cluster>> open(const ClusterOptions& options,
                                                runtime::BlockingPool& pool);
+
+  // Runs a command of a connection. When a fail point closes the connection, the caller is told
+  // (Caller::has_to_close) and the reply means nothing.
+  virtual Task<bson::Document> run_for(CallerContext context, std::string_view database,
+                                       bson::Document command) = 0;
 
   virtual ClusterStatistics statistics() const = 0;
   // Time of the newest commit that readers see.

@@ -15,7 +15,7 @@ Table make_table() {
   Table table;
   for (const auto family :
        {read_commands(), write_commands(), index_commands(), catalog_commands(), session_commands(),
-        diagnostic_commands(), statistics_commands(), explain_commands()}) {
+        diagnostic_commands(), statistics_commands(), explain_commands(), fail_point_commands()}) {
     for (const CommandSpec& spec : family) {
       table.emplace(spec.name, &spec);
       if (!spec.alias.empty()) table.emplace(spec.alias, &spec);

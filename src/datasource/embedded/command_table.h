@@ -21,6 +21,7 @@ enum CommandFlag : std::uint32_t {
   kEndsTransaction = 1U << 4U,  // commitTransaction, abortTransaction
   kNoSession = 1U << 5U,        // needs no authentication: a txnNumber is refused
   kOnPool = 1U << 6U,           // never tried on the caller's thread
+  kForTests = 1U << 7U,         // exists only when fail points are allowed
 };
 
 // Everything the dispatcher has to know about a command. Exactly one of the handlers is set.
@@ -58,5 +59,6 @@ std::span<const CommandSpec> session_commands();
 std::span<const CommandSpec> diagnostic_commands();
 std::span<const CommandSpec> statistics_commands();
 std::span<const CommandSpec> explain_commands();
+std::span<const CommandSpec> fail_point_commands();
 
 }  // namespace restitch::datasource::embedded

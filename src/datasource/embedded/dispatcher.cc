@@ -36,10 +36,26 @@ Error write_conflict() {
                "Please retry your operation or multi-document transaction.");
 }
 
+LabelContext label_context(const Operation& operation) {
+  LabelContext labels;
+  labels.in_transaction = operation.in_transaction();
+  labels.is_end_of_transaction = operation.spec != nullptr && operation.spec->has(kEndsTransaction);
+  labels.is_retryable_write = operation.session_request.is_retryable_write();
+  labels.is_shutting_down = operation.services.is_closing.load();
+  labels.has_written = operation.has_committed;
+  labels.instead = operation.labels ? &*operation.labels : nullptr;
+  return labels;
+}
+
 // Adds `ok: 1` (and a write concern error) to a reply without copying it.
-Document finished(Document reply, View write_concern_error) {
+Document finished(const Operation& operation, Document reply) {
+  const View concern = operation.write_concern_error;
   bson::Builder tail;
-  if (!write_concern_error.empty()) tail.append("writeConcernError", write_concern_error);
+  if (!concern.empty()) {
+    tail.append("writeConcernError", concern);
+    const auto number = static_cast<int>(concern["code"].as_integer().value_or(0));
+    append_error_labels(tail, 0, number, label_context(operation));
+  }
   tail.append("ok", 1.0);
   const Document extra = std::move(tail).finish();
   std::string bytes = std::move(reply).into_bytes();
@@ -81,11 +97,18 @@ void forget_unstored(Operation& operation) {
 
 asio::awaitable<Status> commit_own_unit(Operation& operation) {
   std::unique_ptr<WriteUnit> unit = operation.take_own_unit();
+  if (operation.injected_failure) {
+    forget_unstored(operation);
+    co_return *std::exchange(operation.injected_failure, std::nullopt);
+  }
   operation.refresh_snapshot();
   if (!unit || !unit->has_writes()) co_return Status();
   auto committed =
       co_await commit_unit(*operation.services.engine, std::move(unit), operation.durability);
-  if (committed) co_return Status();
+  if (committed) {
+    operation.has_committed = true;
+    co_return Status();
+  }
   forget_unstored(operation);
   co_return std::move(committed).error();
 }
@@ -191,10 +214,7 @@ asio::awaitable<Result<Document>> run_operation(Operation& operation) {
 }
 
 Document failure(const Operation& operation, const Error& error) {
-  LabelContext labels;
-  labels.in_transaction = operation.in_transaction();
-  labels.is_end_of_transaction = operation.spec != nullptr && operation.spec->has(kEndsTransaction);
-  labels.is_retryable_write = operation.session_request.is_retryable_write();
+  const LabelContext labels = label_context(operation);
   if (error.code() == ErrorCode::kWriteConflict && error.mongo_code() == 0) {
     return error_reply(write_conflict(), operation.error_extra, labels);
   }
@@ -207,27 +227,71 @@ bool is_of_the_source(const Error& error) {
          error.code() == ErrorCode::kSourceUnavailable;
 }
 
+// Waits as a fail point asks; ends early when the cluster closes.
+asio::awaitable<void> block(const Services& services, std::chrono::milliseconds time) {
+  constexpr std::chrono::milliseconds kSlice{50};
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (!services.is_closing.load()) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    if (left.count() <= 0) co_return;
+    co_await pause_for(std::min(left, kSlice));
+  }
+}
+
+// What the fail point failCommand makes of this command before it runs.
+asio::awaitable<Status> meet_fail_point(Operation& operation) {
+  auto failure = operation.services.fail_points.meet_command(
+      operation.database, operation.command, operation.spec->name, operation.spec->alias,
+      operation.caller.get());
+  if (!failure) co_return Status();
+  if (failure->block_for.count() > 0) co_await block(operation.services, failure->block_for);
+  operation.labels = std::move(failure->labels);
+  // For the labels of an injected error; what is wrong with these fields is told later.
+  if (auto session = SessionRequest::parse(operation.command)) {
+    operation.session_request = std::move(*session);
+  }
+  if (failure->closes_connection) {
+    if (operation.caller) operation.caller->has_to_close = true;
+    co_return Error(ErrorCode::kSourceUnavailable, "a fail point closed the connection");
+  }
+  if (failure->error_code) {
+    operation.error_extra = std::move(failure->error_extra);
+    co_return mongo_error(*failure->error_code, "Failing command via 'failCommand' failpoint");
+  }
+  operation.write_concern_error = std::move(failure->write_concern_error);
+  co_return Status();
+}
+
+asio::awaitable<Result<Document>> run_admitted(Operation& operation, CommandRequest& request) {
+  RESTITCH_CO_CHECK(co_await meet_fail_point(operation));
+  if (request.wait) co_await request.wait();
+  auto reply = co_await run_operation(operation);
+  co_return reply;
+}
+
 }  // namespace
 
-Task<Document> dispatch(Services& services, std::string database, Document command,
-                        Deadline deadline) {
+Task<Document> dispatch(Services& services, CommandRequest request) {
   if (services.is_closing.load()) {
     co_return Error(ErrorCode::kClosing, "the embedded cluster is closing");
   }
   ++services.commands;
   Operation operation(services);
-  operation.database = std::move(database);
-  operation.command = std::move(command);
-  operation.deadline = deadline;
+  operation.database = std::move(request.database);
+  operation.command = std::move(request.command);
+  operation.deadline = request.deadline;
+  operation.caller = std::move(request.caller);
   const std::string_view name =
       operation.command.empty() ? std::string_view() : operation.command.view().begin()->name;
   operation.spec = find_command(name);
-  if (operation.spec == nullptr) {
+  if (operation.spec == nullptr ||
+      (operation.spec->has(kForTests) && !services.fail_points.is_allowed())) {
     co_return failure(operation, mongo_error(code::kCommandNotFound,
                                              "no such command: '" + std::string(name) + "'"));
   }
-  auto reply = co_await run_operation(operation);
-  if (reply) co_return finished(std::move(*reply), operation.write_concern_error);
+  auto reply = co_await run_admitted(operation, request);
+  if (reply) co_return finished(operation, std::move(*reply));
   if (is_of_the_source(reply.error())) co_return std::move(reply).error();
   co_return failure(operation, reply.error());
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "datasource/data_source.h"
@@ -8,8 +9,15 @@
 
 namespace restitch::datasource::embedded {
 
+struct CommandRequest {
+  std::string database;
+  bson::Document command;
+  Deadline deadline = kNoDeadline;
+  CallerPtr caller;                             // null: the server itself
+  std::function<asio::awaitable<void>()> wait;  // see CallerContext
+};
+
 // Runs one command from its bytes to its reply.
-Task<bson::Document> dispatch(Services& services, std::string database, bson::Document command,
-                              Deadline deadline);
+Task<bson::Document> dispatch(Services& services, CommandRequest request);
 
 }  // namespace restitch::datasource::embedded

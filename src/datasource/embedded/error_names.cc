@@ -119,6 +119,7 @@ constexpr std::pair<int, std::string_view> kNames[] = {
     {261, "TooManyLogicalSessions"},
     {262, "ExceededTimeLimit"},
     {263, "OperationNotSupportedInTransaction"},
+    {266, "FailPointSetFailed"},
     {267, "PreparedTransactionInProgress"},
     {272, "TransactionCoordinatorSteppingDown"},
     {276, "IndexBuildAborted"},

@@ -45,6 +45,7 @@ inline constexpr int kNoSuchTransaction = 251;
 inline constexpr int kTransactionCommitted = 256;
 inline constexpr int kTransactionTooLarge = 257;
 inline constexpr int kNotInTransaction = 263;
+inline constexpr int kFailPointSetFailed = 266;
 inline constexpr int kIndexBuildAborted = 276;
 inline constexpr int kMemoryLimit = 292;
 inline constexpr int kDuplicateKey = 11000;

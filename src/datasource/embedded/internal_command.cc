@@ -68,7 +68,7 @@ Document error_reply(const Error& error, View extra, const LabelContext& labels)
   append_error(builder, error, extra, true);
   int number = error.mongo_code();
   if (error.code() == ErrorCode::kWriteConflict) number = code::kWriteConflict;
-  append_error_labels(builder, number, labels);
+  append_error_labels(builder, number, 0, labels);
   return std::move(builder).finish();
 }
 

@@ -4,10 +4,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "bson/document.h"
 #include "datasource/data_source.h"
+#include "datasource/embedded/caller.h"
 #include "datasource/embedded/collection.h"
 #include "datasource/embedded/executor.h"
 #include "datasource/embedded/fields.h"
@@ -29,6 +31,9 @@ struct Operation {
   std::string database;
   bson::Document command;
   Deadline deadline = kNoDeadline;
+  CallerPtr caller;                                // null: the server itself
+  bool has_committed = false;                      // something was written durably
+  std::optional<std::vector<std::string>> labels;  // instead of those the error would get
   SessionRequest session_request;
   SessionTable::Guard session;
 
@@ -37,6 +42,7 @@ struct Operation {
   bson::Document error_extra;  // members added to an error reply or write error
   storage::Durability durability = storage::Durability::kJournaled;
   bson::Document write_concern_error;  // what the reply says about an unsatisfiable write concern
+  std::optional<Error> injected_failure;  // a fail point keeps the writes from being committed
   bool must_abort_transaction =
       false;  // a write error has ended the transaction although the reply is ok: 1
 

@@ -8,6 +8,7 @@
 
 #include "datasource/embedded/catalog.h"
 #include "datasource/embedded/cursors.h"
+#include "datasource/embedded/fail_points.h"
 #include "datasource/embedded/sessions.h"
 #include "runtime/blocking_pool.h"
 #include "storage/engine.h"
@@ -20,6 +21,7 @@ struct Services {
   std::unique_ptr<Catalog> catalog;
   CursorTable cursors;
   SessionTable sessions;
+  FailPoints fail_points;
   runtime::BlockingPool* pool = nullptr;  // reads and writes that may wait
   // Threads for changes of the catalog: they may wait for writers without starving `pool`.
   std::unique_ptr<runtime::BlockingPool> schema_pool;

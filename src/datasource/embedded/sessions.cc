@@ -22,6 +22,8 @@ bool contains(const int (&list)[N], int code) {
   return std::find(std::begin(list), std::end(list), code) != std::end(list);
 }
 
+constexpr int kInterruptedAtShutdown = 11600;
+
 Error invalid(std::string text) { return mongo_error(code::kInvalidOptions, std::move(text)); }
 
 }  // namespace
@@ -189,23 +191,38 @@ bool is_transient_transaction_code(int code) {
          code == code::kNoSuchTransaction;
 }
 
-void append_error_labels(Builder& reply, int code, const LabelContext& context) {
-  const char* label = nullptr;
-  if (context.in_transaction) {
-    if (context.is_end_of_transaction) {
-      if (contains(kRetriable, code)) {
-        label = "RetryableWriteError";
-      } else if (contains(kTransient, code) || code == code::kNoSuchTransaction) {
-        label = "TransientTransactionError";
-      }
-    } else if (is_transient_transaction_code(code)) {
-      label = "TransientTransactionError";
-    }
-  } else if (context.is_retryable_write && contains(kRetriable, code)) {
-    label = "RetryableWriteError";
+namespace {
+
+// Whether a client may send the command once more. While the server runs, the codes of a shutdown
+// are no reason to.
+bool is_retriable(int code, const LabelContext& context) {
+  const bool is_of_shutdown = code == code::kShutdownInProgress || code == kInterruptedAtShutdown;
+  return contains(kRetriable, code) && (!is_of_shutdown || context.is_shutting_down);
+}
+
+bool is_transient(int code, bool has_concern_error, const LabelContext& context) {
+  if (!context.in_transaction) return false;
+  if (!context.is_end_of_transaction) return is_transient_transaction_code(code);
+  return contains(kTransient, code) || (code == code::kNoSuchTransaction && !has_concern_error);
+}
+
+}  // namespace
+
+void append_error_labels(Builder& reply, int code, int concern_code, const LabelContext& context) {
+  std::vector<std::string> labels;
+  if (context.instead != nullptr) {
+    labels = *context.instead;
+  } else if ((context.is_retryable_write || context.is_end_of_transaction) &&
+             (is_retriable(code, context) || is_retriable(concern_code, context))) {
+    labels.emplace_back("RetryableWriteError");
+    if (code != 0 && !context.has_written) labels.emplace_back("NoWritesPerformed");
+  } else if (is_transient(code, concern_code != 0, context)) {
+    labels.emplace_back("TransientTransactionError");
   }
-  if (label == nullptr) return;
-  reply.open_array("errorLabels").push(label).close();
+  if (labels.empty()) return;
+  reply.open_array("errorLabels");
+  for (const std::string& label : labels) reply.push(label);
+  reply.close();
 }
 
 }  // namespace restitch::datasource::embedded

@@ -116,8 +116,14 @@ struct LabelContext {
   bool in_transaction = false;
   bool is_end_of_transaction = false;  // commitTransaction, abortTransaction
   bool is_retryable_write = false;
+  bool is_shutting_down = false;
+  bool has_written = false;  // the command has stored something before it failed
+  // Instead of the labels by the rules.
+  const std::vector<std::string>* instead = nullptr;
 };
-void append_error_labels(bson::Builder& reply, int code, const LabelContext& context);
+// `code` is the command's error, `concern_code` that of its write concern; 0: none.
+void append_error_labels(bson::Builder& reply, int code, int concern_code,
+                         const LabelContext& context);
 bool is_transient_transaction_code(int code);
 
 }  // namespace restitch::datasource::embedded

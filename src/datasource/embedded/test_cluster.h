@@ -37,6 +37,7 @@ class TestCluster {
     ClusterOptions options;
     options.directory = directory_;
     options.block_cache_bytes = 16U << 20U;
+    options.test_commands = true;
     auto opened = Cluster::open(options, pool_);
     ASSERT_TRUE(opened) << opened.error().message();
     cluster_ = std::move(*opened);

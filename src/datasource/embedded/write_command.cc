@@ -93,8 +93,19 @@ const Document* WriteCommand::executed(std::int32_t statement) const {
 
 void WriteCommand::record_executed(std::int32_t statement, Document result) {
   if (!operation_.session_request.is_retryable_write() || !operation_.session) return;
+  meet_fail_point();
   operation_.session->executed[statement] = std::move(result);
   operation_.note_executed_statement();
+}
+
+void WriteCommand::meet_fail_point() {
+  const auto failure = operation_.services.fail_points.meet_transactional_write();
+  if (!failure) return;
+  if (failure->closes_connection && operation_.caller) operation_.caller->has_to_close = true;
+  if (failure->error_code) {
+    operation_.injected_failure =
+        mongo_error(*failure->error_code, "Failing a write before its commit by a fail point");
+  }
 }
 
 // ---- BatchWriteCommand

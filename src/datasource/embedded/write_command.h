@@ -49,6 +49,7 @@ class WriteCommand {
   // there are none.
   const bson::Document* executed(std::int32_t statement) const;
   void record_executed(std::int32_t statement, bson::Document result);
+  void meet_fail_point();
   std::int32_t statement_id(std::size_t index) const;
 
   Operation& operation_;

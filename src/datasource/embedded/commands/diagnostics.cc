@@ -137,7 +137,7 @@ Result<Document> server_status(Operation& operation) {
   return std::move(reply).finish();
 }
 
-void append_parameter(Builder& reply, std::string_view name) {
+void append_parameter(Builder& reply, const Services& services, std::string_view name) {
   if (name == "featureCompatibilityVersion") {
     reply.open_object(name).append("version", "7.0").close();
   } else if (name == "requireApiVersion") {
@@ -145,7 +145,7 @@ void append_parameter(Builder& reply, std::string_view name) {
   } else if (name == "authenticationMechanisms") {
     reply.open_array(name).push("SCRAM-SHA-1").push("SCRAM-SHA-256").close();
   } else if (name == "enableTestCommands") {
-    reply.append(name, false);
+    reply.append(name, services.fail_points.is_allowed());
   } else if (name == "transactionLifetimeLimitSeconds") {
     reply.append(name, static_cast<std::int32_t>(kTransactionLifetime.count()));
   } else if (name == "cursorTimeoutMillis") {
@@ -165,7 +165,7 @@ Result<Document> get_parameter(Operation& operation) {
   bool found = wants_all;
   for (const std::string_view name : kParameters) {
     if (!wants_all && !operation.command.view().contains(name)) continue;
-    append_parameter(reply, name);
+    append_parameter(reply, operation.services, name);
     found = true;
   }
   if (!found) return mongo_error(code::kInvalidOptions, "no option found to get");
@@ -215,13 +215,14 @@ Result<Document> command_line(Operation&) {
   return std::move(reply).finish();
 }
 
-Result<Document> list_commands(Operation&) {
+Result<Document> list_commands(Operation& operation) {
   Builder reply;
   reply.open_object("commands");
   for (const auto family :
        {read_commands(), write_commands(), index_commands(), catalog_commands(), session_commands(),
-        diagnostic_commands(), statistics_commands(), explain_commands()}) {
+        diagnostic_commands(), statistics_commands(), explain_commands(), fail_point_commands()}) {
     for (const CommandSpec& spec : family) {
+      if (spec.has(kForTests) && !operation.services.fail_points.is_allowed()) continue;
       reply.open_object(spec.name);
       reply.append("help", "").append("requiresAuth", !spec.has(kNoSession));
       reply.append("secondaryOk", spec.write == nullptr).append("adminOnly", spec.has(kAdminOnly));

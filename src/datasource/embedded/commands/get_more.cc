@@ -94,6 +94,14 @@ Result<Document> run_get_more(Operation& operation) {
   CursorHold hold(operation.services.cursors, cursor);
   const std::string ns = operation.database + "." + std::string(collection);
   RESTITCH_CHECK(check_owner(operation, *cursor, ns));
+  if (const auto failure = operation.services.fail_points.meet_get_more()) {
+    if (failure->closes_connection && operation.caller) operation.caller->has_to_close = true;
+    if (failure->error_code) {
+      hold.end();
+      return mongo_error(*failure->error_code,
+                         "Hit failGetMoreAfterCursorCheckout, throwing exception");
+    }
+  }
   if (fields.has("maxTimeMS")) {
     return mongo_error(code::kBadValue,
                        "cannot set maxTimeMS on getMore command for a non-awaitData cursor");
