@@ -20,7 +20,7 @@ DATA_PARENT = "/var/tmp"  # on disk, where /tmp may be memory that makes syncing
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
-    names = [benchmark.name for benchmark in benchmarks.ALL]
+    names = benchmarks.NAMES
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"one of {', '.join(names)}; default: all"
     )
@@ -29,6 +29,9 @@ def parse_arguments():
     )
     parser.add_argument(
         "--quick", action="store_true", help="one short run each: must work, proves nothing"
+    )
+    parser.add_argument(
+        "--large", action="store_true", help="engine with 10,000,000 documents too: half an hour"
     )
     parser.add_argument("--only", help="systems to run, separated by commas; default: all")
     parser.add_argument("--runs", type=int, default=5, help="timed runs per case")
@@ -42,10 +45,6 @@ def parse_arguments():
     if unknown:
         parser.error(f"unknown benchmark: {', '.join(sorted(unknown))}")
     return arguments
-
-
-def chosen_benchmarks(names):
-    return [benchmark for benchmark in benchmarks.ALL if not names or benchmark.name in names]
 
 
 def chosen_systems(benchmark, only):
@@ -79,7 +78,7 @@ def main():
     facts["server_core"], facts["driver_core"] = choose_cores()
     facts["date"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
     done, results = [], []
-    for benchmark in chosen_benchmarks(arguments.names):
+    for benchmark in benchmarks.chosen(arguments.names, arguments.quick, arguments.large):
         systems = chosen_systems(benchmark, arguments.only)
         if systems:
             done.append(benchmark)

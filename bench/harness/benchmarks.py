@@ -4,9 +4,14 @@ from dataclasses import dataclass
 from typing import Callable
 
 from harness.documents import DOCUMENT_BYTES
+from harness.engine import EmbeddedCluster, EngineCase, RocksDbAlone
+from harness.isolation import IsolationCase, RestitchUnderLoad
 from harness.restitch import Restitch
+from harness.restitch_wire import RestitchWire
 from harness.results import Spread
+from peers.ferretdb import FerretDbOnPostgres, FerretDbOnSqlite
 from peers.floor import Floor
+from peers.mongo_java_server import MongoJavaServer
 from peers.parse_server import ParseServer
 from peers.pocketbase import DurablePocketBase, PocketBase
 from peers.raw_rocksdb import RawRocksDb
@@ -38,6 +43,7 @@ class Benchmark:
     documents: int
     quick_documents: int
     targets: tuple
+    time_share: float = 1  # of the planned length of a run
     measures_fsync: bool = False
     measures_cold_start: bool = False
 
@@ -54,6 +60,16 @@ def throughput_ratio(case_name, peer, minimum):
         return ours.over(theirs) if ours and theirs else None
 
     return Target(f"throughput / {peer}, {case_name}", measure, minimum, is_minimum=True)
+
+
+def own_ratio(case_name, other_case_name, metric, bound, is_minimum):
+    def measure(result):
+        ours = result.spread(OURS, case_name, metric)
+        other = result.spread(OURS, other_case_name, metric)
+        return ours.over(other) if ours and other else None
+
+    what = "throughput" if metric == "per_second" else "p99"
+    return Target(f"{what}, {case_name} / {other_case_name}", measure, bound, is_minimum)
 
 
 def p50_milliseconds(case_name, maximum):
@@ -89,6 +105,113 @@ def _write_targets():
         yield throughput_ratio(case_name, PocketBase.name, 3)
         yield throughput_ratio(case_name, RawRocksDb.name, 0.5)
     yield p50_over_fsync(Case("write", 1).name, 1.3)
+
+
+WIRE_WORKLOADS = ("ping", "find", "insert", "insert many", "update", "scan", "group") + (
+    "ycsb a",
+    "ycsb b",
+    "ycsb c",
+    "ycsb e",
+    "insert retryable",
+)
+
+
+def _wire_cases():
+    for workload in WIRE_WORKLOADS:
+        yield Case(workload, 1)
+        if workload != "group":
+            yield Case(workload, 32)
+
+
+def _wire_targets():
+    yield own_ratio("find @32", "ping @32", "per_second", 0.6, is_minimum=True)
+    for case_name in ("find @32", "scan @32", "group @1", "ycsb c @32"):
+        yield throughput_ratio(case_name, FerretDbOnSqlite.name, 20)
+        yield throughput_ratio(case_name, FerretDbOnPostgres.name, 20)
+        yield throughput_ratio(case_name, MongoJavaServer.name, 1.5)
+    for case_name in ("insert @32", "insert many @32", "update @32"):
+        yield throughput_ratio(case_name, MongoJavaServer.name, 1)
+
+
+SMALLEST, LARGEST = 10_000, 1_000_000
+QUICK_SIZE = 1_000
+ENGINE_SIZES = (SMALLEST, 100_000, LARGEST)
+EXTRA_SIZE = 10_000_000
+
+
+def _engine_cases(sizes):
+    for documents in sizes:
+        yield EngineCase("get", 1, documents)
+        yield EngineCase("range", 1, documents)
+    largest = sizes[-1]
+    yield EngineCase("scan", 1, sizes[0])
+    yield EngineCase("insert", 32, largest)
+    yield EngineCase("insert buffered", 32, largest)
+    yield EngineCase("insert many", 1, largest)
+    yield EngineCase("match", 1, 0)
+    yield EngineCase("group", 1, 0)
+
+
+def growth_over(workload, smaller, larger, peer, maximum):
+    """How much more CPU a document costs among many than among few, beside the peer's growth."""
+    few, many = (EngineCase(workload, 1, size).name for size in (smaller, larger))
+
+    def measure(result):
+        costs = [
+            result.spread(system, case_name, "cpu_seconds_per_1000")
+            for system in (OURS, peer)
+            for case_name in (few, many)
+        ]
+        if not all(costs):
+            return None
+        our_few, our_many, their_few, their_many = costs
+        return our_many.over(our_few).over(their_many.over(their_few))
+
+    what = f"CPU of {workload} at {larger:,} / at {smaller:,} documents, beside {peer}'s growth"
+    return Target(what, measure, maximum, is_minimum=False)
+
+
+def _engine_targets(sizes):
+    for documents in sizes:
+        for workload, minimum in (("get", 0.4), ("range", 0.5)):
+            case_name = EngineCase(workload, 1, documents).name
+            yield throughput_ratio(case_name, RocksDbAlone.name, minimum)
+    for workload, callers in (("insert", 32), ("insert buffered", 32), ("insert many", 1)):
+        case_name = EngineCase(workload, callers, sizes[-1]).name
+        yield throughput_ratio(case_name, RocksDbAlone.name, 0.4)
+    if len(sizes) > 1:
+        for workload in ("get", "range"):
+            yield growth_over(workload, sizes[0], sizes[-1], RocksDbAlone.name, 1.5)
+
+
+def engine_benchmark(sizes):
+    return Benchmark(
+        name="engine",
+        title="The embedded cluster in process, by commands, beside RocksDB; figures are documents",
+        systems=(EmbeddedCluster, RocksDbAlone),
+        cases=tuple(_engine_cases(sizes)),
+        documents=0,
+        quick_documents=0,
+        targets=tuple(_engine_targets(sizes)),
+        time_share=0.5,
+    )
+
+
+DISTURBANCES = ("login storm", "scan of all documents", "looping function")
+
+
+def _isolation_targets():
+    quiet = IsolationCase("quiet").name
+    for disturbance in DISTURBANCES:
+        case_name = IsolationCase(disturbance).name
+        yield own_ratio(case_name, quiet, "p99_us", 2, is_minimum=False)
+
+
+def chosen(names, is_quick, is_large):
+    """The benchmarks of these names, or all."""
+    sizes = (QUICK_SIZE,) if is_quick else ENGINE_SIZES + ((EXTRA_SIZE,) if is_large else ())
+    benchmarks = (*ALL, engine_benchmark(sizes))
+    return [benchmark for benchmark in benchmarks if not names or benchmark.name in names]
 
 
 ALL = (
@@ -131,4 +254,24 @@ ALL = (
         ),
         measures_cold_start=True,
     ),
+    Benchmark(
+        name="wire-crud",
+        title="Commands of the MongoDB wire protocol; the records of YCSB have 10 fields of 100 B",
+        systems=(RestitchWire, FerretDbOnSqlite, FerretDbOnPostgres, MongoJavaServer),
+        cases=tuple(_wire_cases()),
+        documents=100_000,
+        quick_documents=2_000,
+        targets=tuple(_wire_targets()),
+        time_share=0.3,
+    ),
+    Benchmark(
+        name="isolation",
+        title="The ruled read at a fixed rate, while the same server does something heavy",
+        systems=(RestitchUnderLoad,),
+        cases=tuple(IsolationCase(name) for name in ("quiet", *DISTURBANCES)),
+        documents=1_000_000,
+        quick_documents=5_000,
+        targets=tuple(_isolation_targets()),
+    ),
 )
+NAMES = tuple(benchmark.name for benchmark in ALL) + ("engine",)

@@ -50,6 +50,14 @@ class Programs:
         return self.build_dir / "bench" / "restitch_bench_load"
 
     @property
+    def wire(self):
+        return self.build_dir / "bench" / "restitch_bench_wire"
+
+    @property
+    def engine(self):
+        return self.build_dir / "bench" / "restitch_bench_engine"
+
+    @property
     def floor(self):
         return self.build_dir / "bench" / "restitch_bench_floor"
 
@@ -58,7 +66,8 @@ class Programs:
         return self.build_dir / "bench" / "restitch_bench_rawrocks"
 
     def build(self):
-        targets = [program.name for program in (self.load, self.floor, self.rawrocks)]
+        programs = (self.load, self.wire, self.engine, self.floor, self.rawrocks)
+        targets = [program.name for program in programs]
         subprocess.run(["cmake", "--build", self.build_dir, "--target", *targets], check=True)
 
 
@@ -88,9 +97,51 @@ def _run_program(command, core):
     return result
 
 
-def drive(programs, core, port, workload, connections, seconds):
-    command = [programs.load, "--port", port, "--workload", workload]
-    return _run_program([*command, "--connections", connections, "--seconds", seconds], core)
+def drive(context, port, workload, connections, seconds, rate=0):
+    """One timed run of the HTTP driver; `rate` requests per second, or as fast as answers come."""
+    command = [context.programs.load, "--port", port, "--workload", workload]
+    command += ["--connections", connections, "--seconds", seconds, "--rate", rate]
+    return _run_program(command, context.driver_core)
+
+
+def fill_by_wire(context, port, documents, with_records=True):
+    options = [] if with_records else ["--items-only"]
+    _run_wire(context, "load", "--port", port, "--documents", documents, *options)
+
+
+def empty_writes_by_wire(context, port):
+    _run_wire(context, "reset", "--port", port)
+
+
+def _run_wire(context, *arguments):
+    command = [context.programs.wire, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RunFailed(f"{arguments[0]}: {done.stderr.strip()}")
+
+
+def drive_wire(context, port, case, documents, seconds):
+    """One timed run of the wire driver."""
+    command = [context.programs.wire, "run", "--port", port, "--documents", documents]
+    command += ["--case", case.workload, "--connections", case.connections, "--seconds", seconds]
+    return _run_program(command, context.driver_core)
+
+
+def fill_engine(context, system, directory, documents):
+    command = [context.programs.engine, "load", "--system", system, "--dir", directory]
+    done = subprocess.run(
+        [*map(str, command), "--documents", str(documents)], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise RunFailed(f"load: {done.stderr.strip()}")
+
+
+def run_engine(context, system, directory, case, seconds, warm_up_seconds):
+    """One timed run inside one process, on the server's core."""
+    command = [context.programs.engine, "run", "--system", system, "--dir", directory]
+    command += ["--documents", case.documents, "--case", case.workload]
+    command += ["--threads", case.connections, "--warm-up", warm_up_seconds]
+    return _run_program([*command, "--seconds", seconds], context.server_core)
 
 
 def raw_put(programs, core, directory, threads, value_bytes, seconds):

@@ -1,6 +1,7 @@
 """Writes a run as JSON (everything that was measured) and as Markdown (to be read)."""
 
 import json
+import math
 from dataclasses import asdict
 
 from harness.results import Spread
@@ -23,7 +24,7 @@ def _rounded(value):
     """Three significant figures, without an exponent."""
     if value >= 1000:
         return f"{value:,.0f}"
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
     return f"{value:.{digits}f}"
 
 

@@ -23,6 +23,11 @@ def _extended_json(fields):
     }
 
 
+def require_built(context):
+    if not context.programs.restitch.exists():
+        raise Unavailable("the restitch program is not built")
+
+
 class Restitch(HttpSystem):
     name = "restitch"
     workloads = {"read", "write", "sum", "read in function"}
@@ -30,8 +35,7 @@ class Restitch(HttpSystem):
     health_path = "/readyz"
 
     def install(self):
-        if not self.context.programs.restitch.exists():
-            raise Unavailable("the restitch program is not built")
+        require_built(self.context)
 
     def command(self):
         listen = f"127.0.0.1:{self.port}"
@@ -46,15 +50,16 @@ class Restitch(HttpSystem):
         self._owner = session["user_id"]
         self._headers = {"Authorization": f"Bearer {session['access_token']}"}
 
-    def load_documents(self, count):
+    def load_documents(self, count, first_number=0):
         """Loads through the app's system function: no client role may write the hidden field."""
-        for first in range(0, count, LOAD_BATCH):
-            numbers = range(first, min(first + LOAD_BATCH, count))
+        end = first_number + count
+        for first in range(first_number, end, LOAD_BATCH):
+            numbers = range(first, min(first + LOAD_BATCH, end))
             documents = [
                 {"_id": _oid(number), **_extended_json(fields_of(number, self._owner))}
                 for number in numbers
             ]
-            self.client.send(self._call({"name": "load", "arguments": [documents]}))
+            self.client.send(self.call_request({"name": "load", "arguments": [documents]}))
 
     def probe(self, request):
         answer = self.client.send(request)
@@ -72,17 +77,17 @@ class Restitch(HttpSystem):
 
     def sum_request(self, a, b):
         call = {"name": "sum", "arguments": [{"$numberInt": str(a)}, {"$numberInt": str(b)}]}
-        return {**self._call(call), "expect": f'{{"$numberInt":"{a + b}"}}'}
+        return {**self.call_request(call), "expect": f'{{"$numberInt":"{a + b}"}}'}
 
     def function_read_request(self, number):
         call = {"name": "readOne", "arguments": [_oid(number)]}
-        return {**self._call(call), "expect": _oid(number)["$oid"]}
+        return {**self.call_request(call), "expect": _oid(number)["$oid"]}
 
     def version(self):
         return program_version([self.context.programs.restitch, "--version"])
 
     def _action(self, name, arguments):
-        return self._call({"name": name, "service": "mongodb-atlas", "arguments": [arguments]})
+        return self.call_request({"name": name, "service": "mongodb-atlas", "arguments": [arguments]})
 
-    def _call(self, call):
+    def call_request(self, call):
         return json_post(f"{API}/functions/call", call, self._headers)

@@ -12,6 +12,7 @@ from harness.results import BenchmarkResult, ColdStart, SystemResult
 from peers.installer import Unavailable
 
 PROBLEM_CHARACTERS = 400
+SLOW_SECONDS = 6
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Plan:
     seconds: float
     warm_up_seconds: float
     is_quick: bool
+
+
+    def scaled(self, share):
+        """The same with shorter runs."""
+        return Plan(self.runs, self.seconds * share, self.warm_up_seconds, self.is_quick)
 
 
 def full_plan(runs, seconds):
@@ -38,7 +44,7 @@ class BenchmarkRun:
     def __init__(self, benchmark, system_classes, context, plan):
         self._benchmark = benchmark
         self._context = context
-        self._plan = plan
+        self._plan = plan.scaled(benchmark.time_share)
         self._systems = [system_class(context) for system_class in system_classes]
         documents = benchmark.quick_documents if plan.is_quick else benchmark.documents
         self._result = BenchmarkResult(benchmark.name, documents)
@@ -58,12 +64,18 @@ class BenchmarkRun:
         return self._result
 
     def _run_case(self, case):
-        def measure(system):
-            samples = self._result.systems[system.name].samples.setdefault(case.name, [])
-            samples.append(system.measure(case, self._plan.seconds))
+        slow = set()  # those that took much longer than planned are measured once
 
         def warm_up(system):
+            begin = time.monotonic()
             system.measure(case, self._plan.warm_up_seconds)
+            if time.monotonic() - begin > self._plan.warm_up_seconds + SLOW_SECONDS:
+                slow.add(system.name)
+
+        def measure(system):
+            samples = self._result.systems[system.name].samples.setdefault(case.name, [])
+            if not samples or system.name not in slow:
+                samples.append(system.measure(case, self._plan.seconds))
 
         self._for_each(f"{case.name}: prepare", lambda system: system.prepare(case), case)
         self._for_each(f"{case.name}: warm up", warm_up, case)

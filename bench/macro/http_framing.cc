@@ -36,18 +36,19 @@ std::size_t content_length(std::string_view head) {
 
 }  // namespace
 
-std::optional<FramedResponse> frame_response(std::string_view received) {
+std::optional<FramedResponse> frame_http(std::string_view received) {
   const std::size_t head_size = received.find(kHeadEnd);
   if (head_size == std::string_view::npos) return std::nullopt;
   if (head_size < kStatusOffset) throw std::runtime_error("answer is not HTTP/1.1");
 
   FramedResponse response;
-  response.status = parse_number<int>(received.substr(kStatusOffset));
+  const int status = parse_number<int>(received.substr(kStatusOffset));
+  response.is_success = status >= 200 && status < 300;
   const std::size_t body_size =
-      response.status == kNoContent ? 0 : content_length(received.substr(0, head_size));
+      status == kNoContent ? 0 : content_length(received.substr(0, head_size));
   const std::size_t body_offset = head_size + kHeadEnd.size();
-  response.total_bytes = body_offset + body_size;
-  if (received.size() < response.total_bytes) return std::nullopt;
+  if (received.size() < body_offset + body_size) return std::nullopt;
+  response.whole = received.substr(0, body_offset + body_size);
   response.body = received.substr(body_offset, body_size);
   return response;
 }

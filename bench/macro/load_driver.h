@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "bench/macro/latency_histogram.h"
-#include "bench/macro/workload.h"
+#include "bench/macro/request.h"
 
 namespace restitch::bench {
 
@@ -16,6 +16,10 @@ struct LoadOptions {
   std::uint16_t port = 0;
   std::size_t connections = 1;
   std::chrono::milliseconds duration{1000};
+  // Requests per second of all connections together; 0: each connection sends as soon as it has its
+  // answer. At a rate, latency counts from the time a request was due.
+  double rate = 0;
+  Framing framing = nullptr;
 };
 
 struct LoadResult {
@@ -30,10 +34,15 @@ struct LoadResult {
 };
 
 // Sends the requests in order, over and over, on keep-alive connections with one request
-// outstanding each, all from the calling thread. An answer other than 2xx, or one without its
-// expected text, counts as a failure. Requests outstanding when the duration ends are waited for
+// outstanding each, all from the calling thread. An answer that is no success, or one without its
+// expected bytes, counts as a failure. Requests outstanding when the duration ends are waited for
 // and counted. Throws std::runtime_error when the server cannot be reached, closes a connection or
 // stops answering.
-LoadResult run_load(const LoadOptions& options, const std::vector<PreparedRequest>& requests);
+LoadResult run_load(const LoadOptions& options, std::vector<PreparedRequest>& requests);
+
+// Sends each request once, in order, on one connection, and waits for each answer. Throws
+// std::runtime_error as well when an answer is not as expected. The answers' bodies.
+std::vector<std::string> run_once(const LoadOptions& options,
+                                  std::vector<PreparedRequest>& requests);
 
 }  // namespace restitch::bench

@@ -6,6 +6,7 @@
 #include <exception>
 #include <iostream>
 
+#include "bench/macro/http_framing.h"
 #include "bench/macro/load_driver.h"
 #include "bench/macro/workload.h"
 
@@ -21,12 +22,14 @@ int main(int argc, char** argv) {
   cli.add_option("--connections", options.connections, "Keep-alive connections")
       ->check(CLI::Range(1, 4096));
   cli.add_option("--seconds", seconds, "How long to send")->check(CLI::Range(0.01, 600.0));
+  cli.add_option("--rate", options.rate, "Requests per second; 0: as fast as answers come")
+      ->check(CLI::Range(0.0, 1e6));
   CLI11_PARSE(cli, argc, argv);
 
   try {
     options.duration = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
-    const auto requests =
-        read_workload(workload, options.host + ":" + std::to_string(options.port));
+    options.framing = frame_http;
+    auto requests = read_workload(workload, options.host + ":" + std::to_string(options.port));
     const LoadResult result = run_load(options, requests);
     std::cout << boost::json::serialize(result.to_json()) << std::endl;
     return result.failures == 0 ? 0 : 1;

@@ -3,16 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "bench/macro/request.h"
+
 namespace restitch::bench {
 
-// One HTTP request as it goes over the wire, and a text that a right answer contains (empty: not
-// checked).
-struct PreparedRequest {
-  std::string bytes;
-  std::string expect;
-};
-
-// Reads a workload file: one JSON object per line,
+// Reads a workload file of HTTP requests: one JSON object per line,
 //   {"method": "POST", "path": "/x", "headers": {"name": "value"}, "body": "…", "expect": "…"}
 // A first line {"common": {…}} gives members that the later lines leave out; its headers are added
 // to theirs. Content-Length and Host are added here. Throws std::runtime_error that names the line

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 ERROR_LINES = 4
+GO_BIN = "/usr/local/go/bin"  # where Go's own archive goes, often without being on the path
 
 
 class Unavailable(Exception):
@@ -18,8 +19,12 @@ def cache_dir():
     return Path(base) / "restitch-bench"
 
 
+def search_path():
+    return os.environ.get("PATH", os.defpath) + os.pathsep + GO_BIN
+
+
 def require_program(name):
-    if shutil.which(name) is None:
+    if shutil.which(name, path=search_path()) is None:
         raise Unavailable(f"{name} is not installed")
 
 
@@ -39,7 +44,11 @@ def install_once(source_dir, command):
     require_program(command[0])
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source_dir, target)
-    done = subprocess.run(command, cwd=target, capture_output=True, text=True)
+    env = {**os.environ, "PATH": search_path()}
+    program = shutil.which(command[0], path=search_path())
+    done = subprocess.run(
+        [program, *command[1:]], cwd=target, capture_output=True, text=True, env=env
+    )
     if done.returncode != 0:
         last_lines = (done.stderr or done.stdout).strip().splitlines()[-ERROR_LINES:]
         raise Unavailable(f"{' '.join(command)} failed: {' / '.join(last_lines)}")

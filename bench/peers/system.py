@@ -70,21 +70,57 @@ class System:
         return sum(file.stat().st_blocks * 512 for file in files)
 
 
-class HttpSystem(System):
-    """A server that the load driver talks to. Subclasses give its command line and its requests."""
-
-    health_path = None  # none: ready as soon as it accepts connections
+class ServerSystem(System):
+    """A system that is one server process with a port. Subclasses give its command line."""
 
     def __init__(self, context):
         super().__init__(context)
         self.port = free_port()
         self.server = None
-        self.client = RestClient(self.port)
         self.documents = 0
 
     def command(self):
         """(command line, extra environment) of the server."""
         raise NotImplementedError
+
+    def is_ready(self):
+        return accepts(self.port)
+
+    def launch(self):
+        command, env = self.command()
+        log_file = self.context.work_dir / f"{self.name}.log"
+        work_dir = self.context.work_dir  # some servers write logs where they start
+        self.server = Server(command, self.context.server_core, log_file, env, cwd=work_dir)
+        self.server.wait_until(self.is_ready)
+
+    def restart(self):
+        """Stops and starts the server on its data."""
+        self.server.stop()
+        self.launch()
+
+    def root_pids(self):
+        return [self.server.pid]
+
+    def stop(self):
+        if self.server is not None:
+            self.server.stop()
+
+    def sampled(self, drive):
+        """The Sample of what `drive` measures while the server's use of resources is watched."""
+        before = usage_of_trees(self.root_pids())
+        result = drive()
+        after = usage_of_trees(self.root_pids())
+        return load.Sample.of(result, after.cpu_seconds - before.cpu_seconds, after.resident_bytes)
+
+
+class HttpSystem(ServerSystem):
+    """A server that the HTTP load driver talks to. Subclasses give its requests."""
+
+    health_path = None  # none: ready as soon as it accepts connections
+
+    def __init__(self, context):
+        super().__init__(context)
+        self.client = RestClient(self.port)
 
     def sign_in(self):
         """Called when the server is ready for the first time."""
@@ -100,49 +136,24 @@ class HttpSystem(System):
         if documents:
             self.load_documents(documents)
 
-    def launch(self):
-        command, env = self.command()
-        log_file = self.context.work_dir / f"{self.name}.log"
-        work_dir = self.context.work_dir  # some servers write logs where they start
-        self.server = Server(command, self.context.server_core, log_file, env, cwd=work_dir)
-        self.server.wait_until(self.is_ready)
-
     def is_ready(self):
-        return answers(self.port, self.health_path) if self.health_path else accepts(self.port)
-
-    def restart(self):
-        """Stops and starts the server on its data."""
-        self.server.stop()
-        self.launch()
+        return answers(self.port, self.health_path) if self.health_path else super().is_ready()
 
     def prepare(self, case):
         requests = self.requests(case.workload)
         self.probe(requests[0])
-        load.write_workload(self._workload_file(case), requests)
+        load.write_workload(self.workload_file(case.workload), requests)
 
     def probe(self, request):
         """Sends one request and looks at the answer before any load does."""
         self.client.send(request)
 
     def measure(self, case, seconds):
-        before = usage_of_trees(self.root_pids())
-        result = load.drive(
-            self.context.programs,
-            self.context.driver_core,
-            self.port,
-            self._workload_file(case),
-            case.connections,
-            seconds,
-        )
-        after = usage_of_trees(self.root_pids())
-        return load.Sample.of(result, after.cpu_seconds - before.cpu_seconds, after.resident_bytes)
+        def drive():
+            file = self.workload_file(case.workload)
+            return load.drive(self.context, self.port, file, case.connections, seconds)
 
-    def root_pids(self):
-        return [self.server.pid]
-
-    def stop(self):
-        if self.server is not None:
-            self.server.stop()
+        return self.sampled(drive)
 
     def requests(self, workload):
         makers = {
@@ -177,5 +188,5 @@ class HttpSystem(System):
     def _function_read_requests(self):
         return [self.function_read_request(number) for number in shuffled_numbers(self.documents)]
 
-    def _workload_file(self, case):
-        return self.context.work_dir / f"{self.name}.{case.workload.replace(' ', '-')}.ndjson"
+    def workload_file(self, workload):
+        return self.context.work_dir / f"{self.name}.{workload.replace(' ', '-')}.ndjson"

@@ -1,0 +1,70 @@
+"""FerretDB 1.24, built from its Go module, on SQLite and on PostgreSQL."""
+
+from peers.installer import install_once
+from peers.postgres import PORT, SUPERUSER, Postgres
+from peers.wire_system import WireSystem
+
+
+class FerretDb(WireSystem):
+    handler = ""
+
+    def install(self):
+        source = self.context.bench_dir / "peers" / "ferretdb"
+        folder = install_once(source, ["go", "build", "-trimpath", "-o", "ferretdb", "."])
+        self._binary = folder / "ferretdb"
+        self._module_file = folder / "go.mod"
+
+    def url(self):
+        raise NotImplementedError
+
+    def command(self):
+        return [self._binary, self.handler, self.url(), f"127.0.0.1:{self.port}"], {}
+
+    def version(self):
+        for line in self._module_file.read_text().splitlines():
+            if "FerretDB/FerretDB " in line:
+                return "FerretDB " + line.split()[-1]
+        return "unknown"
+
+
+class FerretDbOnSqlite(FerretDb):
+    name = "ferretdb-sqlite"
+    durability = "SQLite WAL, synchronous=FULL (its default): synced before the answer"
+    handler = "sqlite"
+
+    def url(self):
+        return f"file:{self.data_dir}/"
+
+
+class FerretDbOnPostgres(FerretDb):
+    name = "ferretdb-postgresql"
+    durability = "PostgreSQL, fsync=on, synchronous_commit=on"
+    handler = "postgresql"
+
+    def __init__(self, context):
+        super().__init__(context)
+        self._postgres = None
+
+    def install(self):
+        super().install()
+        self._postgres = Postgres(self.data_dir / "postgres", self.context.server_core)
+
+    def url(self):
+        socket_dir = self._postgres.socket_dir
+        return f"postgres://{SUPERUSER}@/postgres?host={socket_dir}&port={PORT}"
+
+    def start(self, documents):
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._postgres.start()
+        super().start(documents)
+
+    def root_pids(self):
+        return [self.server.pid, self._postgres.pid]
+
+    def stop(self):
+        super().stop()
+        if self._postgres is not None:
+            self._postgres.stop()
+
+    def version(self):
+        return f"{super().version()}, {self._postgres.version()}"
