@@ -15,6 +15,8 @@ pkg_check_modules(YAML_PC REQUIRED IMPORTED_TARGET yaml-cpp)
 add_library(YamlCpp::YamlCpp ALIAS PkgConfig::YAML_PC)
 pkg_check_modules(ROCKSDB_PC REQUIRED IMPORTED_TARGET rocksdb)
 add_library(RocksDB::RocksDB ALIAS PkgConfig::ROCKSDB_PC)
+pkg_check_modules(MONGOC_PC REQUIRED IMPORTED_TARGET libmongoc-1.0)
+add_library(MongoC::MongoC ALIAS PkgConfig::MONGOC_PC)
 
 find_library(RESTITCH_PROMETHEUS prometheus-cpp-core REQUIRED)
 add_library(PrometheusCore::PrometheusCore INTERFACE IMPORTED)

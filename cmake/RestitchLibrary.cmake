@@ -1,4 +1,4 @@
-# restitch_library(<folder> [ASIO] [DEPS <folder>…] [LIBS <target>…])
+# restitch_library(<folder> [ASIO] [DEPS <folder>…] [LIBS <target>…] [PRIVATE_LIBS <target>…])
 # One static library restitch_<folder> from src/<folder>/**.cc (without main.cc), and, where there are *_test.cc files, one test
 # program restitch_<folder>_test registered with CTest. ASIO shares the precompiled header of Boost.Asio.
 set(RESTITCH_PCH_PLAIN <string> <string_view> <vector> <optional> <variant> <memory> <functional> <algorithm>
@@ -18,7 +18,7 @@ function(restitch_precompile target first_variable headers)
 endfunction()
 
 function(restitch_library folder)
-  cmake_parse_arguments(ARG "ASIO" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "ASIO" "" "DEPS;LIBS;PRIVATE_LIBS" ${ARGN})
   set(root ${CMAKE_SOURCE_DIR}/src/${folder})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${root}/*.cc)
   file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${root}/*_test.cc)
@@ -38,6 +38,9 @@ function(restitch_library folder)
     set(visibility INTERFACE)
   endif()
   target_link_libraries(restitch_${folder} ${visibility} restitch_options Boost::headers ${deps} ${ARG_LIBS})
+  if(ARG_PRIVATE_LIBS)
+    target_link_libraries(restitch_${folder} PRIVATE ${ARG_PRIVATE_LIBS})
+  endif()
 
   if(tests)
     add_executable(restitch_${folder}_test EXCLUDE_FROM_ALL ${tests})

@@ -88,6 +88,36 @@ Task<void> check_sources(functions::FunctionService& service, const app::Config&
   co_return Status();
 }
 
+std::string config_file(const app::DataSourceConfig& source) { return source.directory + "/config.json"; }
+
+const char* cluster_pointer(const app::DataSourceConfig& source) {
+  return source.type == app::SourceType::kDataLake ? "/config/dataLakeName" : "/config/clusterName";
+}
+
+// The URI of a self-hosted source; "" when its secret is missing, which is reported with the other secrets.
+std::string uri_of(const app::DataSourceConfig& source, const std::map<std::string, std::string>& secrets) {
+  if (!source.uri.empty()) return source.uri;
+  const auto secret = secrets.find(source.uri_secret);
+  return secret == secrets.end() ? std::string() : secret->second;
+}
+
+// A bound name must be the kind of instance that the directory says (spec: app-config §5.1).
+void check_kind(const app::DataSourceConfig& source, datasource::Kind kind, bool is_bound, app::Findings& findings) {
+  const bool is_federated = kind == datasource::Kind::kFederated;
+  const bool wants_federated = source.type == app::SourceType::kDataLake;
+  if (!is_bound || is_federated == wants_federated) return;
+  findings.error(config_file(source), cluster_pointer(source), "InvalidParameter",
+                 "'" + source.cluster_name + "' is " + (is_federated ? "a federated instance" : "no federated instance") +
+                     ", so the data source's type must " + (is_federated ? "" : "not ") + "be \"datalake\"");
+}
+
+// Waits until a deployment answers, or its time limit: whether it has transactions is known afterwards.
+asio::awaitable<void> look_for(datasource::DataSource& source) {
+  bson::Document ping = bson::make_document("ping", std::int32_t{1});
+  auto answered = co_await source.run("admin", std::move(ping));
+  static_cast<void>(answered);  // one that is down is found when it comes
+}
+
 std::string now_iso() {
   char text[40];
   const std::time_t now = std::time(nullptr);
@@ -126,15 +156,12 @@ std::string describe(const app::Findings& findings) {
 
 Deployer::Deployer(
     AppRegistry& registry, AppStore& store, LogStore& logs, auth::AuthService& auth,
-    std::shared_ptr<datasource::DataSource> embedded,
-    std::map<std::string, std::shared_ptr<datasource::DataSource>, std::less<>> clusters,
-    DeployerOptions options)
+    datasource::Clusters& clusters, DeployerOptions options)
     : registry_(registry),
       store_(store),
       logs_(logs),
       auth_(auth),
-      embedded_(std::move(embedded)),
-      clusters_(std::move(clusters)),
+      clusters_(clusters),
       options_(std::move(options)) {}
 
 Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& findings) {
@@ -156,7 +183,6 @@ Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& fi
 Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, std::string root,
                                      app::Findings& findings) {
   const auto rule_set = compile_all(*config, findings);
-  rules::SourceMap sources = resolve_sources(*config, findings);
   if (findings.has_errors()) co_return refused(findings);
 
   RESTITCH_CO_TRY(AppIdentity identity,
@@ -172,6 +198,7 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   app->name = identity.name;
   app->config = config;
   app::check_secret_references(*config, secrets, findings);
+  RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(*config, secrets, findings));
   app->values = resolve_values(*config, secrets);
   app->environment_tag = config->environment;
   app->environment_values = environment_values(*config);
@@ -191,29 +218,32 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   co_return DeployedAppPtr(std::move(app));
 }
 
-rules::SourceMap Deployer::resolve_sources(const app::Config& config,
-                                           app::Findings& findings) const {
+Task<rules::SourceMap> Deployer::resolve_sources(const app::Config& config,
+                                                 const std::map<std::string, std::string>& secrets,
+                                                 app::Findings& findings) const {
   rules::SourceMap sources;
   for (const app::DataSourceConfig& source : config.data_sources) {
-    const auto bound = clusters_.find(source.cluster_name);
-    if (bound != clusters_.end()) {
-      sources[source.name] = bound->second;
-      continue;
-    }
-    if (!source.uri.empty() || !source.uri_secret.empty()) {
-      findings.error(source.directory + "/config.json", "/config/uri", "InvalidParameter",
-                     "data source '" + source.name +
-                         "' names a URI, and this version reaches no external cluster");
-      continue;
-    }
-    if (options_.strict_clusters) {
-      findings.error(source.directory + "/config.json", "/config/clusterName", "InvalidParameter",
+    const bool has_uri = source.type == app::SourceType::kSelfHosted && (!source.uri.empty() || !source.uri_secret.empty());
+    if (!has_uri && options_.strict_clusters && !clusters_.is_bound(source.cluster_name)) {
+      findings.error(config_file(source), cluster_pointer(source), "InvalidParameter",
                      "failed to find cluster '" + source.cluster_name + "'");
       continue;
     }
-    sources[source.name] = embedded_;
+    datasource::mongodb::ReadPreference preference;
+    preference.mode = source.read_preference;
+    preference.tag_sets = source.read_preference_tag_sets;
+    auto resolved = has_uri ? clusters_.connect(source.name, uri_of(source, secrets), preference)
+                            : clusters_.find(source.cluster_name, preference);
+    if (!resolved) {
+      findings.error(config_file(source), has_uri ? "/config/uri" : cluster_pointer(source), "InvalidParameter",
+                     resolved.error().message());
+      continue;
+    }
+    check_kind(source, (*resolved)->kind(), clusters_.is_bound(source.cluster_name), findings);
+    if (has_uri) co_await look_for(**resolved);
+    sources[source.name] = std::move(*resolved);
   }
-  return sources;
+  co_return sources;
 }
 
 Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(

@@ -6,6 +6,7 @@
 
 #include "app/config.h"
 #include "auth/auth_service.h"
+#include "datasource/clusters.h"
 #include "deployment/app_registry.h"
 #include "deployment/app_store.h"
 #include "deployment/log_store.h"
@@ -25,9 +26,7 @@ struct DeployerOptions {
 class Deployer {
  public:
   Deployer(AppRegistry& registry, AppStore& store, LogStore& logs, auth::AuthService& auth,
-           std::shared_ptr<datasource::DataSource> embedded,
-           std::map<std::string, std::shared_ptr<datasource::DataSource>, std::less<>> clusters,
-           DeployerOptions options);
+           datasource::Clusters& clusters, DeployerOptions options);
 
   // The app's client id. With errors in `findings` the answer is kInvalidArgument, one finding a
   // line.
@@ -39,7 +38,8 @@ class Deployer {
  private:
   Task<DeployedAppPtr> build(std::shared_ptr<const app::Config> config, std::string root,
                              app::Findings& findings);
-  rules::SourceMap resolve_sources(const app::Config& config, app::Findings& findings) const;
+  Task<rules::SourceMap> resolve_sources(const app::Config& config, const std::map<std::string, std::string>& secrets,
+                                         app::Findings& findings) const;
   Task<std::shared_ptr<functions::FunctionService>> start_functions(
       const app::Config& config, const DeployedApp& app, std::string root,
       functions::NameLister list_names, app::Findings& findings) const;
@@ -49,8 +49,7 @@ class Deployer {
   AppStore& store_;
   LogStore& logs_;
   auth::AuthService& auth_;
-  std::shared_ptr<datasource::DataSource> embedded_;
-  std::map<std::string, std::shared_ptr<datasource::DataSource>, std::less<>> clusters_;
+  datasource::Clusters& clusters_;
   DeployerOptions options_;
 };
 

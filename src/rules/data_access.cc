@@ -125,6 +125,11 @@ class DataAccessImpl : public DataAccess {
     RESTITCH_CO_TRY(const std::shared_ptr<datasource::DataSource> source,
                     source_of(operation.source));
     if (is_internal_database(operation.database)) co_return no_rule(operation);
+    if (is_write(operation.action) && source->kind() == datasource::Kind::kFederated) {
+      co_return Error(ErrorCode::kInvalidArgument, std::string(name_of(operation.action)) +
+                                                       " is not possible on the federated data source '" +
+                                                       operation.source + "'");
+    }
     fill_missing_update(operation);
     const std::string name = operation.source;
     const datasource::CallOptions call{transaction.get(), deadline, false};

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "runtime/blocking_pool.h"
+#include "runtime/elastic_pool.h"
 #include "runtime/gate.h"
 #include "runtime/io_threads.h"
 #include "runtime/metrics.h"
@@ -23,7 +24,8 @@ class RuntimeTest : public ::testing::Test {
   IoThreads threads_;
 };
 
-Task<int> doubled_on_pool(BlockingPool& pool, int value, std::thread::id* ran_on) {
+template <typename Pool>
+Task<int> doubled_on_pool(Pool& pool, int value, std::thread::id* ran_on) {
   const auto work = [value, ran_on]() -> Result<int> {
     *ran_on = std::this_thread::get_id();
     return value * 2;
@@ -34,10 +36,15 @@ Task<int> doubled_on_pool(BlockingPool& pool, int value, std::thread::id* ran_on
   co_return result;
 }
 
-TEST_F(RuntimeTest, pool_work_runs_elsewhere_and_resumes_the_caller_on_its_thread) {
-  BlockingPool pool(2, 10);
+template <typename Pool>
+class PoolTest : public RuntimeTest {};
+using Pools = ::testing::Types<BlockingPool, ElasticPool>;
+TYPED_TEST_SUITE(PoolTest, Pools);
+
+TYPED_TEST(PoolTest, work_runs_elsewhere_and_resumes_the_caller_on_its_thread) {
+  TypeParam pool(2, 10);
   std::thread::id ran_on;
-  const auto result = run_and_wait(threads_.context(0), doubled_on_pool(pool, 21, &ran_on));
+  const auto result = run_and_wait(this->threads_.context(0), doubled_on_pool(pool, 21, &ran_on));
   ASSERT_TRUE(result);
   EXPECT_EQ(*result, 42);
   EXPECT_NE(ran_on, std::this_thread::get_id());
@@ -48,7 +55,8 @@ struct Tally {
   std::atomic<int> done{0};
 };
 
-asio::awaitable<void> wait_for(BlockingPool& pool, std::mutex& gate, Tally& tally) {
+template <typename Pool>
+asio::awaitable<void> wait_for(Pool& pool, std::mutex& gate, Tally& tally) {
   const auto work = [&gate]() -> Result<int> {
     const std::lock_guard wait(gate);
     return 1;
@@ -61,19 +69,43 @@ asio::awaitable<void> wait_for(BlockingPool& pool, std::mutex& gate, Tally& tall
   ++tally.done;
 }
 
-TEST_F(RuntimeTest, pool_refuses_what_exceeds_its_queue) {
-  BlockingPool pool(1, 2);
+TYPED_TEST(PoolTest, refuses_what_exceeds_its_queue) {
+  TypeParam pool(1, 2);
   std::mutex gate;
   Tally tally;
   {
     const std::lock_guard hold(gate);
     for (int i = 0; i < 8; ++i) {
-      asio::co_spawn(threads_.context(0), wait_for(pool, gate, tally), [](std::exception_ptr) {});
+      asio::co_spawn(this->threads_.context(0), wait_for(pool, gate, tally), [](std::exception_ptr) {});
     }
     while (tally.refused.load() < 5) std::this_thread::yield();
   }
   while (tally.done.load() < 8) std::this_thread::yield();
   EXPECT_LE(tally.refused.load(), 6);  // one may run while two wait
+}
+
+TEST_F(RuntimeTest, an_elastic_pool_runs_as_many_calls_at_once_as_it_may_have_threads) {
+  constexpr int kCalls = 8;
+  ElasticPool pool(kCalls, 100);
+  std::mutex gate;
+  std::atomic<int> begun{0};
+  std::atomic<int> ended{0};
+  const auto call = [&]() -> asio::awaitable<void> {
+    const auto work = [&]() -> Result<int> {
+      ++begun;
+      const std::lock_guard wait(gate);
+      return 1;
+    };
+    const Result<int> result = co_await pool.run(work);
+    EXPECT_TRUE(result);
+    ++ended;
+  };
+  {
+    const std::lock_guard hold(gate);
+    for (int i = 0; i < kCalls; ++i) asio::co_spawn(threads_.context(0), call(), [](std::exception_ptr) {});
+    while (begun.load() < kCalls) std::this_thread::yield();  // hangs if they had to take turns
+  }
+  while (ended.load() < kCalls) std::this_thread::yield();
 }
 
 Task<int> failing() { co_return Error(ErrorCode::kNotFound, "nothing there"); }

@@ -3,13 +3,15 @@
 #include <yaml-cpp/yaml.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 
 namespace restitch::server {
 namespace {
 
-// The YAML configuration file: its keys are the long option names, lists become repeated options.
+// The YAML configuration file: its keys are the long option names, lists become repeated options. `clusters` is a mapping of
+// its own: NAME: {uri, kind}.
 class YamlConfig : public CLI::Config {
  public:
   std::string to_config(const CLI::App*, bool, bool, std::string) const override { return {}; }
@@ -21,6 +23,10 @@ class YamlConfig : public CLI::Config {
       if (root.IsNull()) return entries;
       if (!root.IsMap()) throw CLI::FileError("the configuration file is no YAML mapping");
       for (const auto& entry : root) {
+        if (entry.first.as<std::string>() == "clusters") {
+          add_clusters(entry.second, entries);
+          continue;
+        }
         CLI::ConfigItem item;
         item.parents = {"serve"};
         item.name = entry.first.as<std::string>();
@@ -38,12 +44,34 @@ class YamlConfig : public CLI::Config {
     }
     return entries;
   }
+
+ private:
+  static void add_clusters(const YAML::Node& clusters, std::vector<CLI::ConfigItem>& entries) {
+    if (!clusters.IsMap()) throw CLI::FileError("the configuration file's entry 'clusters' is no mapping");
+    for (const auto& cluster : clusters) {
+      const auto name = cluster.first.as<std::string>();
+      const YAML::Node& settings = cluster.second;
+      if (!settings.IsMap() || !settings["uri"]) {
+        throw CLI::FileError("the configuration file's cluster '" + name + "' needs a 'uri'");
+      }
+      entries.push_back(item("cluster", name + "=" + settings["uri"].as<std::string>()));
+      if (settings["kind"]) entries.push_back(item("cluster-kind", name + "=" + settings["kind"].as<std::string>()));
+    }
+  }
+
+  static CLI::ConfigItem item(std::string name, std::string value) {
+    CLI::ConfigItem result;
+    result.parents = {"serve"};
+    result.name = std::move(name);
+    result.inputs.push_back(std::move(value));
+    return result;
+  }
 };
 
 struct RawServe {
   std::string listen = "127.0.0.1:9090";
   std::string wire, state;
-  std::vector<std::string> clusters;
+  std::vector<std::string> clusters, cluster_kinds;
 };
 
 void add_worker_options(CLI::App& command, std::string& node, std::string& worker_script) {
@@ -70,6 +98,9 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->envname("RESTITCH_PUBLIC_URL");
   serve.add_option("--cluster", raw.clusters, "NAME=URI: what a data source's clusterName stands for (repeatable)")
       ->envname("RESTITCH_CLUSTER");
+  serve.add_option("--cluster-kind", raw.cluster_kinds,
+                   "NAME=cluster|serverless|federated: what kind of instance a --cluster is (default: cluster)")
+      ->envname("RESTITCH_CLUSTER_KIND");
   serve.add_flag("--strict-clusters", options.strict_clusters,
                  "Refuse a directory whose clusterName no --cluster names, instead of using the embedded cluster")
       ->envname("RESTITCH_STRICT_CLUSTERS");
@@ -95,8 +126,41 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
 // Options that the command line already knows and this version cannot serve yet.
 void refuse_unavailable(const RawServe& raw) {
   if (!raw.state.empty()) throw CLI::ValidationError("--state", "an external state store is not available in this version");
-  if (!raw.clusters.empty())
-    throw CLI::ValidationError("--cluster", "external clusters are not available in this version");
+}
+
+// "NAME=VALUE" taken apart.
+std::pair<std::string, std::string> split_setting(const std::string& option, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos || equals + 1 == text.size()) {
+    throw CLI::ValidationError(option, "needs NAME=VALUE");  // the text may hold a password
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+datasource::Kind kind_of(const std::string& text) {
+  if (text == "cluster") return datasource::Kind::kCluster;
+  if (text == "serverless") return datasource::Kind::kServerless;
+  if (text == "federated") return datasource::Kind::kFederated;
+  throw CLI::ValidationError("--cluster-kind", "'" + text + "' is none of cluster, serverless, federated");
+}
+
+std::vector<datasource::ClusterBinding> cluster_bindings(const RawServe& raw) {
+  std::vector<datasource::ClusterBinding> bindings;
+  const auto find = [&bindings](const std::string& name) {
+    return std::find_if(bindings.begin(), bindings.end(), [&name](const auto& binding) { return binding.name == name; });
+  };
+  for (const std::string& text : raw.clusters) {
+    auto [name, uri] = split_setting("--cluster", text);
+    if (find(name) != bindings.end()) throw CLI::ValidationError("--cluster", "names '" + name + "' twice");
+    bindings.push_back({std::move(name), std::move(uri), datasource::Kind::kCluster});
+  }
+  for (const std::string& text : raw.cluster_kinds) {
+    const auto [name, kind] = split_setting("--cluster-kind", text);
+    const auto binding = find(name);
+    if (binding == bindings.end()) throw CLI::ValidationError("--cluster-kind", "no --cluster is named '" + name + "'");
+    binding->kind = kind_of(kind);
+  }
+  return bindings;
 }
 
 }  // namespace
@@ -143,6 +207,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       auto listen = parse_host_port(raw.listen);
       if (!listen) throw CLI::ValidationError("--listen", listen.error().message());
       serve_options.listen = *listen;
+      serve_options.clusters = cluster_bindings(raw);
       if (!raw.wire.empty()) {
         auto wire = parse_host_port(raw.wire);
         if (!wire) throw CLI::ValidationError("--wire", wire.error().message());

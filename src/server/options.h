@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "datasource/clusters.h"
 
 namespace restitch::server {
 
@@ -24,6 +25,7 @@ struct ServeOptions {
   std::vector<std::string> apps;
   bool watch = false;
   std::string public_url;
+  std::vector<datasource::ClusterBinding> clusters;
   bool strict_clusters = false;
   bool test_commands = false;  // fail points of the embedded cluster
   std::string node = "node";

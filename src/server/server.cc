@@ -89,14 +89,16 @@ class RunningServer final : public Server {
         pool_(std::move(pool)),
         hash_pool_(std::max<std::size_t>(1, thread_count(options_.threads) / 2), kPoolQueue),
         cluster_(std::move(cluster)),
+        clusters_(cluster_),
         apps_store_(cluster_, std::move(box)),
         logs_(cluster_, threads_),
         auth_(cluster_, hash_pool_, {}),
-        deployer_(registry_, apps_store_, logs_, auth_, cluster_, {}, deployer_options(admin, worker_script)),
+        deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script)),
         client_api_(registry_, auth_, {options_.public_url}) {}
 
   Status open() {
     threads_.start();
+    RESTITCH_CHECK(clusters_.bind(options_.clusters));
     RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), prepare()));
     for (const std::string& directory : options_.apps) {
       fingerprints_[directory] = fingerprint_of_directory(directory);
@@ -133,6 +135,7 @@ class RunningServer final : public Server {
     if (wire_) wire_->stop(kDrainGrace);
     boost::asio::co_spawn(threads_.context(0), deployer_.stop(), boost::asio::use_future).get();
     logs_.drain();
+    clusters_.close();
     threads_.stop();
     pool_->stop();
     hash_pool_.stop();
@@ -142,9 +145,12 @@ class RunningServer final : public Server {
   }
 
  private:
-  static deployment::DeployerOptions deployer_options(const AdminCredentials& admin, const std::string& worker_script) {
+  static deployment::DeployerOptions deployer_options(const ServeOptions& serve, const AdminCredentials& admin,
+                                                      const std::string& worker_script) {
     deployment::DeployerOptions options;
     options.group_id = admin.group_id;
+    options.strict_clusters = serve.strict_clusters;
+    options.functions.node_binary = serve.node;
     options.functions.worker_script = worker_script;
     return options;
   }
@@ -206,6 +212,7 @@ class RunningServer final : public Server {
   std::unique_ptr<runtime::BlockingPool> pool_;
   runtime::BlockingPool hash_pool_;
   std::shared_ptr<Cluster> cluster_;
+  datasource::Clusters clusters_;
   deployment::AppRegistry registry_;
   deployment::AppStore apps_store_;
   deployment::LogStore logs_;

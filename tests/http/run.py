@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
+import sources  # noqa: E402
 import steps  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
@@ -30,8 +31,10 @@ APPS = sorted(str(path.parent) for name in ("root_config.json", "realm_config.js
 class Servers:
     """The server of the current case file; `restart` keeps its data."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, source):
         self._binary = binary
+        self._source = source
+        self._source_options = []
         self._options = None
         self._data = None
         self.current = None
@@ -43,11 +46,16 @@ class Servers:
         self.stop()
         self._options = options
         self._data = tempfile.mkdtemp(prefix="restitch-http-")
-        self.current = RestitchProcess(self._binary, self._data, APPS, options).wait_until_ready()
+        self._source_options = self._source.start()
+        self._start_process()
 
     def restart(self):
         self._stop_process()
-        self.current = RestitchProcess(self._binary, self._data, APPS, self._options).wait_until_ready()
+        self._start_process()
+
+    def _start_process(self):
+        options = [*self._options, *self._source_options]
+        self.current = RestitchProcess(self._binary, self._data, APPS, options).wait_until_ready()
 
     def _stop_process(self):
         if not self.current:
@@ -62,6 +70,7 @@ class Servers:
         if self._data:
             shutil.rmtree(self._data, ignore_errors=True)
             self._data = None
+            self.problems += self._source.stop()
 
 
 def run_case(servers, case, app, unique):
@@ -82,6 +91,8 @@ def run_case(servers, case, app, unique):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
+    parser.add_argument("--source", choices=sources.NAMES, default="embedded",
+                        help="the MongoDB deployment behind the data sources")
     parser.add_argument("--file", default="", help="only case files whose name holds this")
     parser.add_argument("--only", default="", help="only cases whose name holds this")
     options = parser.parse_args()
@@ -90,7 +101,7 @@ def main():
              if options.file in path.stem]
     files.sort(key=lambda entry: entry[1].get("serve", []))  # one server for neighbours with equal options
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    servers = Servers(options.binary)
+    servers = Servers(options.binary, sources.make(options.source, options.binary))
     number = 0
     try:
         for path, content in files:

@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Data sources on an external MongoDB deployment, here another server's MongoDB endpoint, against the real binary."""
+
+import argparse
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import urllib.error
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+sys.dont_write_bytecode = True
+
+from restitch_process import RestitchProcess  # noqa: E402
+
+APP = "sources-aaaaa"
+DOWN_AFTER = 20  # seconds within which an operation on a source that is down must have been answered
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Refused(Exception):
+    def __init__(self, status, body):
+        super().__init__(f"{status} {body}")
+        self.status = status
+        self.body = body
+
+
+class Client:
+    """An app user, signed in anonymously."""
+
+    def __init__(self, url):
+        self._url = f"{url}/api/client/v2.0/app/{APP}"
+        self._token = None
+        self._token = self._post("/auth/providers/anon-user/login", {})["access_token"]
+
+    def _post(self, path, body):
+        headers = {"Content-Type": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        request = urllib.request.Request(self._url + path, json.dumps(body).encode(), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            raise Refused(error.code, json.loads(error.read())) from None
+
+    def call(self, name, *arguments, service=None):
+        body = {"name": name, "arguments": list(arguments)}
+        if service:
+            body["service"] = service
+        return self._post("/functions/call", body)
+
+    def data(self, action, **argument):
+        return self.call(action, {"database": "shop", "collection": "items", **argument}, service="main")
+
+
+class Bench:
+    """The server under test, and the deployment behind its data source, which can be stopped and started again."""
+
+    def __init__(self, binary):
+        self.binary = binary
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="restitch-sources-"))
+        self.port = free_port()
+        self.source = None
+        self.start_source()
+        self.uri = f"mongodb://127.0.0.1:{self.port}/?replicaSet=restitch"
+        self.server = self.start_server("server", ["--cluster", f"Cluster0={self.uri}"])
+
+    def start_source(self):
+        self.source = RestitchProcess(self.binary, str(self.folder / "source"), [],
+                                      ["--wire", f"127.0.0.1:{self.port}"]).wait_until_ready()
+
+    def start_server(self, name, options):
+        return RestitchProcess(self.binary, str(self.folder / name), [str(HERE / "app")], options).wait_until_ready()
+
+    def run_until_exit(self, options):
+        """What a server prints that is not expected to start."""
+        command = [self.binary, "serve", "--data", str(self.folder / "refused"), "--listen", "127.0.0.1:0",
+                   "--app", str(HERE / "app"), *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode != 0, "the server started"
+        return done.stdout + done.stderr
+
+    def stop(self):
+        for process in (self.server, self.source):
+            if process.is_running():
+                assert process.stop() == 0, process.log_tail()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def fails_with(expected, action):
+    try:
+        answer = action()
+    except Refused as refused:
+        assert (refused.status, refused.body.get("error_code")) == expected[:2], refused
+        assert expected[2] in refused.body["error"], refused
+        return
+    raise AssertionError(f"not refused but answered {answer}")
+
+
+# ---- Tests: each takes the bench.
+
+
+def test_documents_are_stored_in_the_deployment_not_in_the_server(bench):
+    Client(bench.server.url).data("insertOne", document={"_id": "where", "n": 1})
+    elsewhere = bench.start_server("elsewhere", ["--cluster", f"Cluster0={bench.uri}"])
+    embedded = bench.start_server("embedded", [])
+    try:
+        assert Client(elsewhere.url).data("findOne", query={"_id": "where"})["_id"] == "where"
+        assert Client(embedded.url).data("findOne", query={"_id": "where"}) is None
+    finally:
+        elsewhere.stop()
+        embedded.stop()
+
+
+def test_a_cursor_of_many_batches_gives_every_document_once(bench):
+    client = Client(bench.server.url)
+    client.data("deleteMany", query={})
+    for start in range(0, 5000, 1000):
+        client.data("insertMany", documents=[{"_id": f"d{n}", "n": {"$numberInt": str(n)}}
+                                             for n in range(start, start + 1000)])
+    answer = client.call("countAll")
+    assert answer == {"count": {"$numberInt": "5000"}, "sum": {"$numberInt": str(sum(range(5000)))}}, answer
+
+
+def test_a_transaction_commits_as_a_whole_and_leaves_nothing_when_aborted(bench):
+    client = Client(bench.server.url)
+    client.data("insertMany", documents=[{"_id": "a", "amount": {"$numberInt": "10"}},
+                                         {"_id": "b", "amount": {"$numberInt": "0"}}])
+
+    def amounts():
+        return [client.data("findOne", query={"_id": name})["amount"]["$numberInt"] for name in "ab"]
+
+    client.call("transfer", "a", "b", 3, False)
+    assert amounts() == ["7", "3"], amounts()
+    fails_with((400, "FunctionExecutionError", "changed my mind"), lambda: client.call("transfer", "a", "b", 3, True))
+    assert amounts() == ["7", "3"], amounts()
+
+
+def test_a_duplicate_key_reads_as_from_the_embedded_cluster(bench):
+    client = Client(bench.server.url)
+    client.data("insertOne", document={"_id": "twice"})
+    fails_with((400, "MongoDBError", "Duplicate key error: E11000 duplicate key error collection: shop.items"),
+               lambda: client.data("insertOne", document={"_id": "twice"}))
+
+
+def test_a_federated_source_takes_no_writes_and_no_users(bench):
+    client = Client(bench.server.url)
+    fails_with((403, "NoMatchingRuleFound", "no rule exists for namespace 'shop.items'"),
+               lambda: client.call("findOne", {"database": "shop", "collection": "items", "query": {}},
+                                   service="lake"))
+    lake = bench.start_server("federated", ["--cluster", f"Lake0={bench.uri}", "--cluster-kind", "Lake0=federated"])
+    try:
+        answer = Client(lake.url).call("writeToLake")
+        assert "insertOne is not possible on the federated data source 'lake'" in answer, answer
+    finally:
+        lake.stop()
+
+
+def test_a_directory_whose_source_is_another_kind_of_instance_is_refused(bench):
+    output = bench.run_until_exit(["--cluster", f"Cluster0={bench.uri}", "--cluster-kind", "Cluster0=federated"])
+    assert "'Cluster0' is a federated instance" in output, output
+    assert "data_sources/main/config.json" in output, output
+
+
+def test_a_wrong_uri_is_refused_without_repeating_its_password(bench):
+    output = bench.run_until_exit(["--cluster", "Cluster0=mongo://user:geheim@127.0.0.1"])
+    assert "the URI of cluster 'Cluster0' is no MongoDB connection string" in output, output
+    assert "geheim" not in output, output
+
+
+def test_a_name_that_is_not_bound_is_refused_when_names_are_strict(bench):
+    output = bench.run_until_exit(["--strict-clusters", "--cluster", f"Lake0={bench.uri}",
+                                   "--cluster-kind", "Lake0=federated"])
+    assert "failed to find cluster 'Cluster0'" in output, output
+
+
+def test_a_source_that_is_down_is_an_error_of_its_own_and_is_found_when_it_returns(bench):
+    client = Client(bench.server.url)
+    client.data("insertOne", document={"_id": "kept"})
+    bench.source.kill()
+    started = time.monotonic()
+    fails_with((503, "MongoDBError", "data source 'main' is not available"),
+               lambda: client.data("findOne", query={"_id": "kept"}))
+    assert time.monotonic() - started < DOWN_AFTER
+    Client(bench.server.url)  # signing in needs no data source
+    bench.start_source()
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            assert client.data("findOne", query={"_id": "kept"})["_id"] == "kept"
+            return
+        except Refused:
+            assert time.monotonic() < deadline, "the source was not found again"
+            time.sleep(0.2)
+
+
+def test_a_server_starts_while_its_source_is_down(bench):
+    late = bench.start_server("late", ["--cluster", f"Cluster0=mongodb://127.0.0.1:{free_port()}"])
+    try:
+        fails_with((503, "MongoDBError", "data source 'main' is not available"),
+                   lambda: Client(late.url).data("findOne", query={}))
+    finally:
+        late.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
+    parser.add_argument("--only", default="", help="only tests whose name holds this")
+    options = parser.parse_args()
+    tests = [(name, function) for name, function in globals().items()
+             if name.startswith("test_") and options.only in name]
+    passed = failed = 0
+    bench = Bench(options.binary)
+    try:
+        for name, function in tests:
+            started = time.monotonic()
+            try:
+                function(bench)
+            except Exception:
+                failed += 1
+                print(f"FAIL {name}\n{traceback.format_exc(limit=6)}", flush=True)
+            else:
+                passed += 1
+                print(f"ok   {name} ({time.monotonic() - started:.1f} s)", flush=True)
+        bench.stop()
+    finally:
+        bench.server.kill()
+        bench.source.kill()
+    print(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 and passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
