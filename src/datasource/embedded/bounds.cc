@@ -165,15 +165,13 @@ class BoundsMaker {
   std::optional<PredicateBounds> negative(const FilterNode& node) const {
     if (context_.is_hashed) return std::nullopt;
     if (node.op == FilterOp::kExists) {
-      if (context_.is_sparse) return std::nullopt;
       return PredicateBounds{point(Value::null(), nullptr), false};
     }
     // The complement serves when every key inside the positive intervals proves a match.
     if (node.op == FilterOp::kEq && node.operand.view().is_nullish()) {
-      if (context_.is_multikey || context_.is_sparse) return std::nullopt;
+      if (context_.is_multikey) return std::nullopt;
       return PredicateBounds{complement(point(Value::null(), nullptr)), false};
     }
-    if (context_.is_sparse) return std::nullopt;
     const auto bounds = positive(node);
     if (!bounds || !bounds->is_exact) return std::nullopt;
     return PredicateBounds{complement(bounds->intervals), false};
@@ -190,7 +188,6 @@ class BoundsMaker {
     if (has_strings(operand) && !collations_agree()) return std::nullopt;
     if (context_.is_hashed) return hashed_equality(operand);
     if (operand.is_nullish()) {
-      if (context_.is_sparse) return std::nullopt;
       return PredicateBounds{
           {make_interval(Value::undefined(), true, Value::null(), true, nullptr)}, false};
     }
@@ -201,14 +198,17 @@ class BoundsMaker {
 
   std::optional<PredicateBounds> hashed_equality(ValueView operand) const {
     if (operand.type() == Type::kArray || operand.type() == Type::kRegex) return std::nullopt;
-    if (operand.is_nullish() && context_.is_sparse) return std::nullopt;
     Value replaced(operand);
     if (context_.index_collation != nullptr && has_strings(operand)) {
       replaced = query::collated(operand, *context_.index_collation);
     }
-    const Value hash =
-        Value::of(operand.is_missing() ? hashed_value(Value::null()) : hashed_value(replaced));
-    return PredicateBounds{point(hash, nullptr), false};
+    if (operand.is_nullish()) {
+      // Missing is stored as null; undefined matches too.
+      return PredicateBounds{united(point(Value::of(hashed_value(Value::null())), nullptr),
+                                    point(Value::of(hashed_value(Value::undefined())), nullptr)),
+                             false};
+    }
+    return PredicateBounds{point(Value::of(hashed_value(replaced)), nullptr), false};
   }
 
   // A document matches by its whole array or by one nested array: it has a key for the first
@@ -322,7 +322,6 @@ class BoundsMaker {
       if (!range || type == Type::kArray || context_.index_collation != nullptr) {
         return PredicateBounds{everything(), false};
       }
-      if (type == Type::kNull && context_.is_sparse) return std::nullopt;
       intervals = united(std::move(intervals), class_intervals(*range));
     }
     return PredicateBounds{std::move(intervals), false};

@@ -45,7 +45,6 @@ struct BoundsContext {
   const query::Collation* index_collation = nullptr;
   const query::Collation* query_collation = nullptr;
   bool is_multikey = false;  // an array was met on the field's path
-  bool is_sparse = false;
   bool is_hashed = false;
 };
 

@@ -103,6 +103,26 @@ int strength(const Intervals& intervals) {
   return is_half_open ? 1 : 2;
 }
 
+// Whether a document that matches the predicate has a value at its path.
+bool needs_presence(const FilterNode& node, bool is_negated) {
+  const ValueView operand = node.operand;
+  if (is_negated) return node.op == FilterOp::kEq && operand.is_nullish();
+  switch (node.op) {
+    case FilterOp::kExists:
+    case FilterOp::kType:
+    case FilterOp::kRegex:
+      return true;
+    case FilterOp::kIn: {
+      const View values = operand.get_document();
+      return std::none_of(values.begin(), values.end(),
+                          [](const bson::Element& element) { return element.value.is_nullish(); });
+    }
+    default:  // comparisons with MinKey and MaxKey accept every document
+      return !operand.is_nullish() && operand.type() != Type::kMinKey &&
+             operand.type() != Type::kMaxKey;
+  }
+}
+
 struct FieldBounds {
   Intervals intervals = everything();
   std::vector<const FilterNode*> exact_for;  // predicates that need no further test
@@ -133,7 +153,6 @@ class IndexMatcher {
     context.index_collation = index_.collation.get();
     context.query_collation = collation_;
     context.is_multikey = is_multikey;
-    context.is_sparse = index_.sparse && index_.fields.size() == 1;
     context.is_hashed = described.hashed;
     for (const Predicate& predicate : conjunction_.predicates) {
       if (predicate.path != described.path) continue;
@@ -348,11 +367,12 @@ class Planner {
     return {};
   }
 
-  bool is_usable(const Index& index) const {
+  bool is_usable(const Index& index, const std::vector<const FilterNode*>& nodes) const {
     if (index.is_building || index.usable_from > request_.read_time) return false;
     if (hinted_ != nullptr) return hinted_->ident == index.ident;
     if (index.hidden) return false;
-    return !index.partial || implies(*request_.filter, *index.partial->filter);
+    if (!index.partial) return true;
+    return implies({nodes, request_.collation}, *index.partial->filter, index.collation.get());
   }
 
   // The best index: with `must_be_bounded`, one whose first field is bounded; else one that gives
@@ -360,8 +380,9 @@ class Planner {
   std::optional<Candidate> best_candidate(const Conjunction& conjunction, bool wants_order,
                                           bool must_be_bounded) const {
     std::optional<Candidate> best;
+    const std::vector<const FilterNode*> nodes{&request_.filter->root()};
     for (const IndexPtr& index : request_.collection->indexes) {
-      if (!is_usable(*index)) continue;
+      if (!is_usable(*index, nodes)) continue;
       auto candidate = candidate_of(index, conjunction, wants_order);
       if (must_be_bounded && !candidate.is_bounded) continue;
       if (!must_be_bounded && hinted_ == nullptr) {
@@ -378,8 +399,8 @@ class Planner {
     Candidate candidate;
     std::vector<FieldBounds> bounds = IndexMatcher(*index, conjunction, request_.collation).run();
     candidate.is_bounded = bounds.front().is_bounded;
-    if (index->sparse && index->fields.size() > 1 && !implies_presence(*index, conjunction)) {
-      candidate.is_bounded = hinted_ != nullptr && candidate.is_bounded;
+    if (index->sparse && hinted_ == nullptr && !implies_presence(*index, conjunction)) {
+      candidate.is_bounded = false;
     }
     SortSupport support = SortSupport::kNone;
     if (wants_order) {
@@ -402,10 +423,10 @@ class Planner {
     return candidate;
   }
 
-  // A compound sparse index holds a document when one of its fields is there.
+  // A sparse index holds a document when one of its fields is there.
   static bool implies_presence(const Index& index, const Conjunction& conjunction) {
     for (const Predicate& predicate : conjunction.predicates) {
-      if (predicate.is_negated || predicate.node->operand.view().is_nullish()) continue;
+      if (!needs_presence(*predicate.node, predicate.is_negated)) continue;
       for (const IndexField& field : index.fields) {
         if (field.path == predicate.path) return true;
       }
@@ -473,7 +494,7 @@ class Planner {
         narrowed.predicates = conjunction.predicates;
         collect(*branch, "", nullptr, narrowed);
         narrowed.has_others = true;
-        if (auto best = best_of_branch(narrowed)) {
+        if (auto best = best_of_branch(narrowed, {&request_.filter->root(), branch.get()})) {
           scans.push_back(std::move(*best));
           continue;
         }
@@ -489,10 +510,11 @@ class Planner {
     return std::nullopt;
   }
 
-  std::optional<IndexScan> best_of_branch(const Conjunction& conjunction) const {
+  std::optional<IndexScan> best_of_branch(const Conjunction& conjunction,
+                                          const std::vector<const FilterNode*>& nodes) const {
     std::optional<Candidate> best;
     for (const IndexPtr& index : request_.collection->indexes) {
-      if (!is_usable(*index)) continue;
+      if (!is_usable(*index, nodes)) continue;
       auto candidate = candidate_of(index, conjunction, false);
       if (candidate.is_bounded && (!best || candidate.score > best->score)) {
         best = std::move(candidate);
