@@ -101,9 +101,10 @@ std::string head_of(const HttpResponse& response, bool keep_alive) {
   return head;
 }
 
-class Connection final : public HttpConnection, public std::enable_shared_from_this<Connection> {
+class ServedConnection final : public Connection,
+                               public std::enable_shared_from_this<ServedConnection> {
  public:
-  Connection(tcp::socket socket, const HttpService& service)
+  ServedConnection(tcp::socket socket, const HttpService& service)
       : socket_(std::move(socket)), service_(service) {
     error_code ignored;
     const auto endpoint = socket_.remote_endpoint(ignored);
@@ -256,9 +257,8 @@ class Connection final : public HttpConnection, public std::enable_shared_from_t
 
 }  // namespace
 
-std::shared_ptr<HttpConnection> HttpConnection::create(tcp::socket socket,
-                                                       const HttpService& service) {
-  return std::make_shared<Connection>(std::move(socket), service);
+std::shared_ptr<Connection> make_http_connection(tcp::socket socket, const HttpService& service) {
+  return std::make_shared<ServedConnection>(std::move(socket), service);
 }
 
 }  // namespace restitch::net

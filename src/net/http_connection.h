@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "net/http_server.h"
+#include "net/listener.h"
 #include "runtime/task.h"
 
 namespace restitch::net {
@@ -16,21 +17,8 @@ struct HttpService {
   HttpHandler on_oversized_body;
 };
 
-// One accepted connection. Lives on one thread; every member is called there.
-class HttpConnection {
- public:
-  static std::shared_ptr<HttpConnection> create(boost::asio::ip::tcp::socket socket,
-                                                const HttpService& service);
-  virtual ~HttpConnection() = default;
-
-  // Serves until the peer or the server ends the connection.
-  virtual asio::awaitable<void> serve() = 0;
-  // Closes when idle; else after the answer in the making.
-  virtual void drain() = 0;
-  virtual void abort() = 0;
-  // Closes when what it waits for is overdue. Called about once a second: cheaper than a timer for
-  // each wait.
-  virtual void enforce_deadline(std::chrono::steady_clock::time_point now) = 0;
-};
+// A connection that serves HTTP/1.1. `service` must outlive it.
+std::shared_ptr<Connection> make_http_connection(boost::asio::ip::tcp::socket socket,
+                                                 const HttpService& service);
 
 }  // namespace restitch::net

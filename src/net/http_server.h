@@ -35,9 +35,11 @@ class HttpServer {
 
   virtual std::uint16_t port() const = 0;
   virtual std::size_t connections() const = 0;
-  // Accepts no more, closes idle connections, lets requests in flight be answered, and returns when
-  // all connections are gone or the grace is over. Must not be called from one of the threads.
-  virtual void stop(std::chrono::milliseconds grace) = 0;
+  // Accepts no more, closes idle connections, lets requests in flight be answered. Returns at once.
+  virtual void drain() = 0;
+  // After drain(): returns when all connections are gone; at the deadline they are aborted. Must
+  // not be called from one of the threads.
+  virtual void finish(std::chrono::steady_clock::time_point deadline) = 0;
 };
 
 }  // namespace restitch::net

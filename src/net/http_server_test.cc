@@ -52,13 +52,19 @@ class HttpServerTest : public ::testing::Test {
     options.max_header_bytes = 2000;
     options.idle_timeout = std::chrono::seconds(1);
     options.request_timeout = std::chrono::seconds(1);
+    options.max_connections = 20;
     auto server = HttpServer::listen(options, threads_, &echo, &oversized);
     EXPECT_TRUE(server);
     server_ = std::move(*server);
   }
   ~HttpServerTest() override {
-    server_->stop(std::chrono::seconds(5));
+    stop(std::chrono::seconds(5));
     threads_.stop();
+  }
+
+  void stop(std::chrono::seconds grace) {
+    server_->drain();
+    server_->finish(std::chrono::steady_clock::now() + grace);
   }
 
   static asio::awaitable<HttpResponse> echo(const HttpRequest& request) {
@@ -141,11 +147,24 @@ TEST_F(HttpServerTest, a_connection_that_sends_nothing_or_half_a_request_is_clos
   EXPECT_EQ(exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf"), "");
 }
 
+TEST_F(HttpServerTest, connections_above_the_limit_are_told_so) {
+  std::vector<std::unique_ptr<RawClient>> idle;
+  for (int at = 0; at < 20; ++at) idle.push_back(std::make_unique<RawClient>(server_->port()));
+  while (server_->connections() < 20) std::this_thread::yield();
+  const std::string answer = RawClient(server_->port()).read_all();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+  EXPECT_TRUE(answer.ends_with("{\"error\":\"too many connections\"}")) << answer;
+  idle.clear();
+  while (server_->connections() > 0) std::this_thread::yield();
+  EXPECT_NE(exchange("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").find("200 OK"),
+            std::string::npos);
+}
+
 TEST_F(HttpServerTest, stop_closes_idle_connections_at_once) {
   RawClient idle(server_->port());
   while (server_->connections() == 0) std::this_thread::yield();
   const auto started = std::chrono::steady_clock::now();
-  server_->stop(std::chrono::seconds(10));
+  stop(std::chrono::seconds(10));
   EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(5));
   EXPECT_EQ(server_->connections(), 0U);
   EXPECT_EQ(idle.read_all(), "");

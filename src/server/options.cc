@@ -108,8 +108,10 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->envname("RESTITCH_STATE");
   serve.add_option("--wire", raw.wire, "Loopback address and port for the MongoDB wire protocol (default: off)")
       ->envname("RESTITCH_WIRE");
-  serve
-      .add_flag("--test-commands", options.test_commands, "Enable fail points; never in production")
+  serve.add_option("--wire-advertise", options.wire_advertise,
+                   "HOST:PORT that drivers are told to connect to (default: the loopback address, else this machine's name)")
+      ->envname("RESTITCH_WIRE_ADVERTISE");
+  serve.add_flag("--test-commands", options.test_commands, "Enable fail points; never in production")
       ->envname("RESTITCH_TEST_COMMANDS");
   serve.add_option("--threads", options.threads, "Network threads (default: one for each core)")
       ->envname("RESTITCH_THREADS");

@@ -22,6 +22,7 @@ struct ServeOptions {
   std::string data_directory;
   HostPort listen{"127.0.0.1", 9090};
   std::optional<HostPort> wire;  // MongoDB wire protocol; off when absent
+  std::string wire_advertise;    // host:port that its clients are told; "" = found out
   std::vector<std::string> apps;
   bool watch = false;
   std::string public_url;

@@ -131,8 +131,11 @@ class RunningServer final : public Server {
   Status stop() override {
     ready_.store(false);
     RESTITCH_LOG(kInfo, kServer, 2, "Server stopping", {"connections", http_ ? http_->connections() : 0});
-    if (http_) http_->stop(kDrainGrace);
-    if (wire_) wire_->stop(kDrainGrace);
+    if (http_) http_->drain();
+    if (wire_) wire_->drain();
+    const auto deadline = std::chrono::steady_clock::now() + kDrainGrace;
+    if (http_) http_->finish(deadline);
+    if (wire_) wire_->finish(deadline);
     boost::asio::co_spawn(threads_.context(0), deployer_.stop(), boost::asio::use_future).get();
     logs_.drain();
     clusters_.close();
@@ -167,7 +170,8 @@ class RunningServer final : public Server {
     api::wire::WireServerOptions wire;
     wire.host = options_.wire->host;
     wire.port = options_.wire->port;
-    RESTITCH_TRY(wire_, api::wire::WireServer::listen(wire, threads_, *cluster_));
+    wire.advertised = options_.wire_advertise;
+    RESTITCH_TRY(wire_, api::wire::WireServer::listen(wire, threads_, *cluster_, *pool_));
     return {};
   }
 

@@ -522,3 +522,24 @@ def many_threads_work_at_once(context):
 def a_wrong_password_mechanism_is_told(context):
     with fails(OperationFailure), context.connect(username="u", password="p", authSource="admin") as client:
         client.admin.command("ping")
+
+
+@test
+def each_compressor_carries_small_and_large_messages(context):
+    for name in ("snappy", "zstd", "zlib"):
+        with context.connect(compressors=name) as client:
+            collection = client[context.name][name]
+            collection.insert_many([{"_id": number, "text": "word " * 2000} for number in range(500)])
+            equal(collection.count_documents({}), 500)
+            equal(sum(len(document["text"]) for document in collection.find()), 500 * 10000)
+            pool = next(iter(client._topology._servers.values())).pool
+            contexts = {type(conn.compression_context).__name__ for conn in pool.conns}
+            equal(contexts, {{"snappy": "SnappyContext", "zstd": "ZstdContext", "zlib": "ZlibContext"}[name]})
+
+
+@test
+def exhaust_cursors_read_to_the_end(context):
+    collection = collection_of(context)
+    collection.insert_many([{"_id": number} for number in range(1000)])
+    cursor = collection.find(cursor_type=pymongo.CursorType.EXHAUST, batch_size=10)
+    equal([document["_id"] for document in cursor], list(range(1000)))

@@ -6,10 +6,9 @@ import threading
 import time
 
 import raw_client as raw
-from restitch_process import RestitchProcess, parse_log_line
 from checks import equal, true
+from server import start
 
-WIRE_READY_ID = 1201  # of the log line that names the endpoint's port
 HELLO = {"hello": 1, "$db": "admin"}
 
 
@@ -48,19 +47,39 @@ def a_stop_tells_monitors_and_answers_commands_in_flight(context, _binary):
     true(time.monotonic() - started < 20, "nothing was waited for")
 
 
+def a_restart_is_a_later_election(_context, binary):
+    with tempfile.TemporaryDirectory() as data:
+        seen = []
+        for _ in range(2):
+            run = start(binary, data, [])
+            with raw.RawClient(run.wire_port) as client:
+                hello = client.command(HELLO).document
+            seen.append((hello["electionId"], hello["topologyVersion"]["processId"], hello["setVersion"]))
+            equal(run.process.stop(), 0)
+    true(seen[0][0] < seen[1][0], f"the election ids grow: {seen}")
+    true(seen[0][1] != seen[1][1], "another process")
+    equal(seen[0][2], seen[1][2])
+
+
+def the_configured_name_is_told_to_clients(_context, binary):
+    with tempfile.TemporaryDirectory() as data:
+        run = start(binary, data, ["--wire-advertise", "DB.example.org:27017"])
+        with raw.RawClient(run.wire_port) as client:
+            hello = client.command(HELLO).document
+        run.process.stop()
+    equal((hello["hosts"], hello["me"], hello["primary"]), (["db.example.org:27017"],) + ("db.example.org:27017",) * 2)
+
+
 def fail_points_do_not_exist_unless_asked_for(_context, binary):
     with tempfile.TemporaryDirectory() as data:
-        process = RestitchProcess(binary, data, [], ["--wire", "127.0.0.1:0"]).wait_until_ready()
-        try:
-            ports = [entry["attr"]["port"] for entry in map(parse_log_line, process.log)
-                     if entry and entry.get("id") == WIRE_READY_ID]
-            client = raw.RawClient(ports[0])
+        run = start(binary, data, [])
+        with raw.RawClient(run.wire_port) as client:
             reply = client.command({"configureFailPoint": "failCommand", "mode": "off", "$db": "admin"})
-            equal(reply.code, 59)
-            equal(reply.document["errmsg"], "no such command: 'configureFailPoint'")
-        finally:
-            process.stop()
+        run.process.stop()
+    equal(reply.code, 59)
+    equal(reply.document["errmsg"], "no such command: 'configureFailPoint'")
 
 
-TESTS = [only_loopback_addresses_are_listened_on, fail_points_do_not_exist_unless_asked_for,
+TESTS = [only_loopback_addresses_are_listened_on, a_restart_is_a_later_election,
+         the_configured_name_is_told_to_clients, fail_points_do_not_exist_unless_asked_for,
          a_stop_tells_monitors_and_answers_commands_in_flight]

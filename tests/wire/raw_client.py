@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import zlib
 
 import bson
 
@@ -60,9 +61,27 @@ def with_checksum(sections, damage=0):
     return covered + struct.pack("<I", crc32c(covered) ^ damage)
 
 
+NOOP, SNAPPY, ZLIB, ZSTD = 0, 1, 2, 3
+
+
+def compressed(data, compressor=NOOP, size=None, op_code=None):
+    """The message wrapped into OP_COMPRESSED."""
+    _, request_id, _, inner_code = struct.unpack_from("<iiii", data)
+    content = zlib.compress(data[16:]) if compressor == ZLIB else data[16:]
+    size = len(data) - 16 if size is None else size
+    head = struct.pack("<iiB", inner_code if op_code is None else op_code, size, compressor)
+    return message(OP_COMPRESSED, head + content, request_id)
+
+
 class Reply:
     def __init__(self, data):
         _, self.request_id, self.response_to, self.op_code = struct.unpack_from("<iiii", data)
+        self.compressor = None
+        if self.op_code == OP_COMPRESSED:
+            self.op_code, size, self.compressor = struct.unpack_from("<iiB", data, 16)
+            content = zlib.decompress(data[25:]) if self.compressor == ZLIB else data[25:]
+            assert len(content) == size, (len(content), size)
+            data = data[:16] + content
         if self.op_code == OP_MSG:
             self.flags = struct.unpack_from("<I", data, 16)[0]
             self.document = bson.decode(data[21:])

@@ -27,13 +27,18 @@ def check_answers(context, data, code, what):
         equal(client.command(PING).document["ok"], 1.0, f"ping after {what}")
 
 
+def client_reply(context, command):
+    with raw.RawClient(context.wire_port) as client:
+        return client.command(command)
+
+
 @test
 def junk_ends_its_connection_only(context):
     check_closes(context, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP")
     check_closes(context, bytes(range(256)) * 4, "noise")
     for length in (0, 15, -1, -(2**31), 48000001, 2**31 - 1):
         check_closes(context, raw.header(length, 1, raw.OP_MSG), f"length {length}")
-    for op_code in (0, 1, 2001, 2002, 2005, 2006, 2007, 2010, 2011, raw.OP_COMPRESSED, 9999, -1):
+    for op_code in (0, 1, 2001, 2002, 2005, 2006, 2007, 2010, 2011, 9999, -1):
         check_closes(context, raw.message(op_code, b"\0" * 32), f"operation {op_code}")
 
 
@@ -177,7 +182,7 @@ def hello_has_the_fields_and_types_that_drivers_need(context):
             "hosts": [address], "setName": "restitch", "setVersion": 1, "isWritablePrimary": True, "secondary": False,
             "primary": address, "me": address, "maxBsonObjectSize": 16777216, "maxMessageSizeBytes": 48000000,
             "maxWriteBatchSize": 100000, "logicalSessionTimeoutMinutes": 30, "minWireVersion": 0, "maxWireVersion": 21,
-            "readOnly": False, "ok": 1.0, "electionId": ObjectId("7fffffff0000000000000001")}.items():
+            "readOnly": False, "ok": 1.0}.items():
         equal(first.get(name), value, name)
     for name in ("msg", "arbiterOnly", "hidden", "ismaster", "helloOk", "compression", "saslSupportedMechs"):
         true(name not in first, f"no {name}")
@@ -185,7 +190,9 @@ def hello_has_the_fields_and_types_that_drivers_need(context):
     equal(first["topologyVersion"], other["topologyVersion"])
     equal(first["connectionId"], again["connectionId"])
     true(other["connectionId"] != first["connectionId"], "connections have their own ids")
-    true(isinstance(first["lastWrite"]["opTime"]["t"], Int64), "the term is a long")
+    term = first["lastWrite"]["opTime"]["t"]
+    true(isinstance(term, Int64) and term > 0, "the term is a long")
+    equal(first["electionId"], ObjectId(b"\x7f\xff\xff\xff" + struct.pack(">q", term)))
 
 
 @test
@@ -233,6 +240,120 @@ def hello_streams_when_it_may(context):
     with raw.RawClient(context.wire_port) as client:
         reply = client.command(PING, flags=raw.EXHAUST_ALLOWED)
         equal(reply.flags, 0, "other commands do not stream")
+
+
+@test
+def compression_is_negotiated_and_answered_alike(context):
+    for wanted, got in ((["zlib"], ["zlib"]), (["lz4", "zlib", "snappy", "zlib"], ["zlib", "snappy"]), (["lz4"], None)):
+        with raw.RawClient(context.wire_port) as client:
+            equal(client.command({**HELLO, "compression": wanted}).document.get("compression"), got)
+    with raw.RawClient(context.wire_port) as client:
+        ping = raw.op_msg(raw.body(PING), request_id=77)
+        for compressor in (raw.NOOP, raw.ZLIB):
+            reply = client.ask(raw.compressed(ping, compressor))
+            equal((reply.document["ok"], reply.compressor, reply.response_to), (1.0, compressor, 77))
+        equal(client.ask(ping).compressor, None, "a plain request")
+        hello = client.ask(raw.compressed(raw.op_msg(raw.body(HELLO)), raw.ZLIB))
+        equal((hello.document["ok"], hello.compressor), (1.0, None), "hello is answered plain")
+        legacy = client.ask(raw.compressed(raw.op_query("admin.$cmd", {"isMaster": 1}), raw.ZLIB))
+        equal(legacy.document["ismaster"], True)
+        large = {"insert": "c", "documents": [{"_id": 1, "text": "a" * 3_000_000}], "$db": context.name}
+        equal(client.ask(raw.compressed(raw.op_msg(raw.body(large)), raw.ZLIB)).document.get("n"), 1)
+        found = client.ask(raw.compressed(raw.op_msg(raw.body({"find": "c", "$db": context.name})), raw.ZLIB))
+        equal(found.compressor, raw.ZLIB)
+        equal(len(found.document["cursor"]["firstBatch"][0]["text"]), 3_000_000)
+
+
+@test
+def damaged_compressed_messages_end_their_connection_only(context):
+    ping = raw.op_msg(raw.body(PING))
+    for compressor in (raw.NOOP, raw.ZLIB, raw.SNAPPY, raw.ZSTD):
+        for size in (0, len(ping) - 17, len(ping) - 15, -1, 48_000_000, 2**31 - 1):
+            check_closes(context, raw.compressed(ping, compressor, size), f"compressor {compressor}, size {size}")
+    check_closes(context, raw.compressed(ping, 4), "an unknown compressor")
+    check_closes(context, raw.compressed(raw.compressed(ping, raw.ZLIB), raw.ZLIB), "compression in compression")
+    check_closes(context, raw.compressed(ping, raw.NOOP, op_code=raw.OP_REPLY), "a reply inside")
+    check_closes(context, raw.message(raw.OP_COMPRESSED, b"\0" * 8), "a compressed message cut short")
+    bomb = raw.op_msg(b"\0" * 47_000_000)
+    check_answers(context, raw.compressed(bomb, raw.ZLIB), 22, "47 MB of zeros")
+
+
+@test
+def get_more_streams_when_it_may(context):
+    context.client[context.name].c.insert_many([{"_id": number} for number in range(25)])
+    with raw.RawClient(context.wire_port) as client:
+        find = client.command({"find": "c", "batchSize": 3, "$db": context.name, "sort": {"_id": 1}})
+        seen = [document["_id"] for document in find.document["cursor"]["firstBatch"]]
+        get_more = {"getMore": Int64(find.document["cursor"]["id"]), "collection": "c", "batchSize": 4, "$db": context.name}
+        reply = client.command(get_more, flags=raw.EXHAUST_ALLOWED, request_id=9)
+        expected = 9
+        while True:
+            equal(reply.response_to, expected, "each reply answers the one before")
+            seen += [document["_id"] for document in reply.document["cursor"]["nextBatch"]]
+            if reply.flags & raw.MORE_TO_COME == 0:
+                break
+            expected, reply = reply.request_id, client.receive()
+        equal(reply.document["cursor"]["id"], 0, "the stream ends with the cursor")
+        equal(seen, list(range(25)))
+        equal(client.command(PING).document["ok"], 1.0)
+        lost = client.command({**get_more, "getMore": Int64(12345)}, flags=raw.EXHAUST_ALLOWED)
+        equal((lost.code, lost.flags), (43, 0), "an error ends the stream")
+
+
+@test
+def a_stream_nobody_reads_ends_with_its_cursor(context):
+    collection = context.client[context.name].c
+    collection.insert_many([{"_id": number, "data": b"x" * 1_000_000} for number in range(60)])
+
+    def open_cursors():
+        return context.client.admin.command("serverStatus")["metrics"]["cursor"]["open"]["total"]
+
+    before = open_cursors()
+    with raw.RawClient(context.wire_port) as client:
+        find = client.command({"find": "c", "batchSize": 1, "$db": context.name})
+        number = Int64(find.document["cursor"]["id"])
+        client.send(raw.op_msg(raw.body({"getMore": number, "collection": "c", "batchSize": 1, "$db": context.name}),
+                               raw.EXHAUST_ALLOWED))
+    deadline = time.monotonic() + 20
+    while open_cursors() > before:
+        true(time.monotonic() < deadline, "the stream ends")
+        time.sleep(0.05)
+    equal(client_reply(context, {"getMore": number, "collection": "c", "$db": context.name}).code, 43)
+
+
+@test
+def a_client_that_does_not_read_slows_only_itself(context):
+    context.client[context.name].c.insert_one({"_id": 1, "data": b"x" * 1_000_000})
+    find = raw.op_msg(raw.body({"find": "c", "$db": context.name}))
+    with raw.RawClient(context.wire_port) as client:
+        client._socket.settimeout(1)
+        try:
+            for _ in range(400):  # answers of 400 MB that nobody reads
+                client.send(find)
+        except TimeoutError:
+            pass
+        started = time.monotonic()
+        equal(context.client.admin.command("ping")["ok"], 1.0)
+        true(time.monotonic() - started < 5, "another client is served at once")
+        client._socket.settimeout(20)
+        equal(len(client.receive().document["cursor"]["firstBatch"][0]["data"]), 1_000_000)
+
+
+@test
+def connections_and_traffic_are_counted(context):
+    def status():
+        return context.client.admin.command("serverStatus")
+
+    before = status()
+    with raw.RawClient(context.wire_port) as client:
+        client.command(PING)
+        after = status()
+    equal(after["connections"]["current"], before["connections"]["current"] + 1)
+    equal(after["connections"]["totalCreated"], before["connections"]["totalCreated"] + 1)
+    equal(after["connections"]["available"], before["connections"]["available"] - 1)
+    equal(after["network"]["numRequests"], before["network"]["numRequests"] + 2)
+    true(after["network"]["bytesIn"] > before["network"]["bytesIn"] + 2 * 16, "bytes in grow")
+    true(after["network"]["bytesOut"] > before["network"]["bytesOut"] + 2 * 16, "bytes out grow")
 
 
 @test

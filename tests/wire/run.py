@@ -2,7 +2,6 @@
 """Black-box tests of the MongoDB endpoint against the real binary, on 127.0.0.1."""
 
 import argparse
-import dataclasses
 import pathlib
 import shutil
 import subprocess
@@ -16,10 +15,7 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
-from restitch_process import RestitchProcess, parse_log_line  # noqa: E402
-
-WIRE_READY_ID = 1201  # of the log line that names the endpoint's port
-
+from server import start  # noqa: E402
 
 def provide_packages(folder):
     """Installs the pinned requirements into `folder` when they are not there yet, and makes them importable."""
@@ -35,31 +31,6 @@ def provide_packages(folder):
                         str(HERE / "requirements.txt")], check=True)
         stamp.write_text(wanted)
     sys.path.insert(0, str(folder / "packages"))
-
-
-@dataclasses.dataclass
-class Context:
-    """What a test works with: the server, a client of its own, and the name of its own database."""
-
-    process: RestitchProcess
-    wire_port: int
-    name: str = ""
-    client: object = None
-
-    def connect(self, **options):
-        import pymongo
-        return pymongo.MongoClient("127.0.0.1", self.wire_port, serverSelectionTimeoutMS=10000,
-                                   **{"socketTimeoutMS": 60000, **options})
-
-
-def start(binary, data, options):
-    process = RestitchProcess(binary, data, [], ["--wire", "127.0.0.1:0", *options]).wait_until_ready()
-    for line in process.log:
-        entry = parse_log_line(line)
-        if entry and entry.get("id") == WIRE_READY_ID:
-            return Context(process, entry["attr"]["port"])
-    process.kill()
-    raise SystemExit("the server does not tell the port of its endpoint\n" + process.log_tail())
 
 
 def run_test(context, function):

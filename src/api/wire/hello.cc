@@ -143,27 +143,6 @@ Result<bool> knows_topology(const TopologyVersion& known, const Topology& topolo
   return known.counter == counter;
 }
 
-Document localized_hello(View reply, const Topology& topology, const ConnectionFacts& facts) {
-  Builder builder;
-  bool has_topology = false;
-  for (const bson::Element& element : reply) {
-    if (!has_topology && element.name != "helloOk") {
-      append_topology_version(builder, topology);
-      has_topology = true;
-    }
-    if (element.name == "hosts") {
-      builder.open_array("hosts").push(facts.address).close();
-    } else if (element.name == "primary" || element.name == "me") {
-      builder.append(element.name, facts.address);
-    } else if (element.name == "connectionId") {
-      builder.append(element.name, facts.id);
-    } else {
-      builder.append(element.name, element.value);
-    }
-  }
-  return std::move(builder).finish();
-}
-
 Document stopping_hello(const Topology& topology) {
   Builder builder;
   builder.append("ok", 0.0);

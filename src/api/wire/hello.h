@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -8,16 +7,13 @@
 
 #include "base/result.h"
 #include "bson/document.h"
+#include "datasource/embedded/endpoint_state.h"
 
 // What the endpoint itself knows about `hello` (spec: mongodb-engine §2); the rest of the answer is
 // the data source's.
 namespace restitch::api::wire {
 
-// One for each start of the server, shared by all connections.
-struct Topology {
-  bson::ObjectId process_id = bson::ObjectId::generate();
-  std::atomic<std::int64_t> counter{0};  // changes once: when the server stops
-};
+using datasource::embedded::Topology;
 
 struct TopologyVersion {
   bson::ObjectId process_id;
@@ -42,15 +38,6 @@ Status check_metadata(bson::View metadata);
 // Whether the sender knows the present topology, so that its answer waits. 31382 when it claims to
 // know a later one.
 Result<bool> knows_topology(const TopologyVersion& known, const Topology& topology);
-
-struct ConnectionFacts {
-  std::string address;  // host:port under which the client has reached the server
-  std::int32_t id = 0;
-};
-
-// The data source's answer as this connection's client has to see it.
-bson::Document localized_hello(bson::View reply, const Topology& topology,
-                               const ConnectionFacts& facts);
 
 // 91 with the topology version, for clients that wait while the server stops.
 bson::Document stopping_hello(const Topology& topology);

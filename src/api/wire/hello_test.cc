@@ -81,24 +81,6 @@ TEST(WireHello, user_names_need_their_database) {
   EXPECT_EQ(code_of(parse_hello(full)), 0);
 }
 
-TEST(WireHello, the_answer_names_this_connection) {
-  Topology topology;
-  const bson::Document reply = document(
-      R"({"helloOk": true, "hosts": ["x:1"], "primary": "x:1", "me": "x:1", "connectionId": 1,
-          "ok": 1.0})");
-  const bson::Document local = localized_hello(reply, topology, {"127.0.0.1:5", 42});
-  EXPECT_EQ(local.view().find_path("topologyVersion.processId").get_object_id(),
-            topology.process_id);
-  EXPECT_EQ(local.view().find_path("topologyVersion.counter").get_int64(), 0);
-  EXPECT_EQ(local["me"].get_string(), "127.0.0.1:5");
-  EXPECT_EQ(local["primary"].get_string(), "127.0.0.1:5");
-  EXPECT_EQ(bson::to_json(local["hosts"].get_document(), bson::JsonMode::kRelaxed),
-            R"({"0":"127.0.0.1:5"})");
-  EXPECT_EQ(local["connectionId"].get_int32(), 42);
-  EXPECT_TRUE(local["helloOk"].get_bool());
-  EXPECT_EQ(local["ok"].get_double(), 1.0);
-}
-
 TEST(WireReply, times_follow_the_members_of_the_reply) {
   const bson::Document reply = with_times(document(R"({"n": 1, "ok": 1.0})"), {7, 3}, {6, 2});
   EXPECT_EQ(bson::to_json(reply, bson::JsonMode::kRelaxed),
@@ -112,7 +94,7 @@ TEST(WireReply, errors_carry_code_name_and_labels) {
   const Error closing(ErrorCode::kClosing, "closing");
   EXPECT_EQ(bson::to_json(error_reply(closing, label_context(command)), bson::JsonMode::kRelaxed),
             R"({"ok":0.0,"errmsg":"closing","code":91,"codeName":"ShutdownInProgress",)"
-            R"("errorLabels":["RetryableWriteError"]})");
+            R"("errorLabels":["RetryableWriteError","NoWritesPerformed"]})");
   EXPECT_EQ(bson::to_json(error_reply(mongo_error(40571, "no $db")), bson::JsonMode::kRelaxed),
             R"({"ok":0.0,"errmsg":"no $db","code":40571,"codeName":"Location40571"})");
 }

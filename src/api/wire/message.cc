@@ -1,5 +1,6 @@
 #include "api/wire/message.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -253,11 +254,80 @@ Result<Header> parse_header(std::string_view bytes) {
                  "impossible message length " + std::to_string(*length));
   }
   const auto op = static_cast<OpCode>(*op_code);
-  if (op != OpCode::kMessage && op != OpCode::kQuery) {
+  if (op != OpCode::kMessage && op != OpCode::kQuery && op != OpCode::kCompressed) {
     return Error(ErrorCode::kUnsupported,
                  "operation " + std::to_string(*op_code) + " of the wire protocol is not served");
   }
   return Header{static_cast<std::size_t>(*length), *request_id, op};
+}
+
+Result<CompressedMessage> parse_compressed(const Header& header, std::string_view bytes,
+                                           std::size_t max_bytes) {
+  ByteReader reader(bytes.substr(kHeaderBytes));
+  const auto op_code = reader.i32();
+  const auto size = reader.i32();
+  const auto number = reader.u8();
+  if (!op_code || !size || !number) {
+    return Error(ErrorCode::kInvalidArgument, "the compressed message is cut short");
+  }
+  const auto op = static_cast<OpCode>(*op_code);
+  if (op != OpCode::kMessage && op != OpCode::kQuery) {
+    return Error(ErrorCode::kUnsupported,
+                 "operation " + std::to_string(*op_code) + " inside a compressed message");
+  }
+  if (*size < 0 || static_cast<std::size_t>(*size) > max_bytes - kHeaderBytes) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "impossible size of a compressed message: " + std::to_string(*size));
+  }
+  const auto compressor = compressor_of(*number);
+  if (!compressor) {
+    return Error(ErrorCode::kUnsupported, "unknown compressor " + std::to_string(*number));
+  }
+  CompressedMessage message;
+  message.header = {static_cast<std::size_t>(*size) + kHeaderBytes, header.request_id, op};
+  message.compressor = *compressor;
+  message.bytes = reader.rest();
+  return message;
+}
+
+Result<std::string> decompressed(const CompressedMessage& message) {
+  RESTITCH_TRY(const std::string body,
+               decompress(message.compressor, message.bytes, message.header.length - kHeaderBytes));
+  std::string whole;
+  whole.reserve(message.header.length);
+  append_number(whole, static_cast<std::uint32_t>(message.header.length));
+  append_number(whole, message.header.request_id);
+  append_number(whole, 0);
+  append_number(whole, static_cast<std::uint32_t>(message.header.op_code));
+  whole.append(body);
+  return whole;
+}
+
+std::string compressed_reply(Compressor compressor, const ReplyForm& form,
+                             const ReplyHeader& header, View document) {
+  constexpr std::size_t kFixed = 9;  // operation, size, compressor
+  std::string plain = reply_head(form, header, document.size());
+  plain.erase(0, kHeaderBytes);
+  plain.append(document.bytes());
+  const std::string bytes = compress(compressor, plain);
+  std::string out;
+  out.reserve(kHeaderBytes + kFixed + bytes.size());
+  append_number(out, static_cast<std::uint32_t>(kHeaderBytes + kFixed + bytes.size()));
+  append_number(out, header.request_id);
+  append_number(out, header.response_to);
+  append_number(out, static_cast<std::uint32_t>(OpCode::kCompressed));
+  append_number(out, static_cast<std::uint32_t>(form.is_query ? OpCode::kReply : OpCode::kMessage));
+  append_number(out, static_cast<std::uint32_t>(plain.size()));
+  out.push_back(static_cast<char>(compressor));
+  out.append(bytes);
+  return out;
+}
+
+bool is_never_compressed(std::string_view name) {
+  constexpr std::string_view kNames[] = {"saslStart",  "saslContinue", "getnonce", "authenticate",
+                                         "createUser", "updateUser",   "logout"};
+  return is_hello(name) || name.starts_with("copydb") ||
+         std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 ParsedMessage parse_message(const Header& header, std::string_view bytes) {

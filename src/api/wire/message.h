@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/wire/compression.h"
 #include "base/result.h"
 #include "bson/document.h"
 
@@ -16,12 +17,12 @@ inline constexpr std::size_t kHeaderBytes = 16;
 inline constexpr std::size_t kMaxMessageBytes = 48'000'000;
 inline constexpr std::size_t kMaxSequenceDocuments = 100'000;
 
-enum class OpCode : std::int32_t { kReply = 1, kQuery = 2004, kMessage = 2013 };
+enum class OpCode : std::int32_t { kReply = 1, kQuery = 2004, kCompressed = 2012, kMessage = 2013 };
 
 struct Header {
   std::size_t length = 0;  // of the whole message; kHeaderBytes to kMaxMessageBytes
   std::uint32_t request_id = 0;
-  OpCode op_code = OpCode::kMessage;  // kQuery or kMessage
+  OpCode op_code = OpCode::kMessage;  // kQuery, kCompressed or kMessage
 };
 
 // From exactly kHeaderBytes. An error (impossible length, operation that is not served) leaves no
@@ -46,7 +47,22 @@ struct ParsedMessage {
   bool is_fatal = false;                // the connection ends without an answer
 };
 
-// From a whole message, header included. OP_QUERY yields only hello and its old names.
+// What an OP_COMPRESSED message holds. The views point into the message.
+struct CompressedMessage {
+  Header header;  // of the message inside: kQuery or kMessage
+  Compressor compressor = Compressor::kNone;
+  std::string_view bytes;  // to be decompressed to header.length - kHeaderBytes bytes
+};
+
+// From a whole message, header included. Checks the size that is told before anything is
+// allocated: a message of more than `max_bytes` inside is an error. An error ends the connection.
+Result<CompressedMessage> parse_compressed(const Header& header, std::string_view bytes,
+                                           std::size_t max_bytes = kMaxMessageBytes);
+// The message inside, whole. It may take milliseconds.
+Result<std::string> decompressed(const CompressedMessage& message);
+
+// From a whole message, header included; kQuery or kMessage. OP_QUERY yields only hello and its
+// old names.
 ParsedMessage parse_message(const Header& header, std::string_view bytes);
 
 struct ReplyHeader {
@@ -58,6 +74,12 @@ struct ReplyHeader {
 // Everything of a reply that precedes its document of `document_bytes`.
 std::string reply_head(const ReplyForm& form, const ReplyHeader& header,
                        std::size_t document_bytes);
+// A whole OP_COMPRESSED message of a reply. It may take milliseconds.
+std::string compressed_reply(Compressor compressor, const ReplyForm& form,
+                             const ReplyHeader& header, bson::View document);
+// Commands that are answered without compression: they carry secrets or come before its
+// negotiation.
+bool is_never_compressed(std::string_view command_name);
 
 // hello or one of its old names.
 bool is_hello(std::string_view command_name);

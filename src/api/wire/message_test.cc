@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <optional>
 
 #include "api/wire/crc32c.h"
 #include "bson/extended_json.h"
@@ -182,8 +183,73 @@ TEST(WireMessage, headers_that_end_a_connection) {
   EXPECT_FALSE(header(0, 2013));
   EXPECT_FALSE(header(48000001, 2013));
   EXPECT_FALSE(header(0x80000010U, 2013));
-  for (const std::uint32_t op : {0U, 1U, 2001U, 2002U, 2005U, 2006U, 2007U, 2010U, 2012U}) {
+  for (const std::uint32_t op : {0U, 1U, 2001U, 2002U, 2005U, 2006U, 2007U, 2010U, 2011U}) {
     EXPECT_FALSE(header(100, op)) << op;
+  }
+}
+
+// The message as OP_COMPRESSED; `size` and `op` as told to the receiver.
+std::string compressed(Compressor compressor, const std::string& plain,
+                       std::optional<std::uint32_t> size = std::nullopt,
+                       OpCode op = OpCode::kMessage) {
+  const std::string inner = plain.substr(kHeaderBytes);
+  return message(OpCode::kCompressed,
+                 number(static_cast<std::uint32_t>(op)) +
+                     number(size.value_or(static_cast<std::uint32_t>(inner.size()))) +
+                     static_cast<char>(compressor) + compress(compressor, inner));
+}
+
+Result<std::string> opened(const std::string& bytes, std::size_t max_bytes = kMaxMessageBytes) {
+  const auto header = parse_header(std::string_view(bytes).substr(0, kHeaderBytes));
+  EXPECT_TRUE(header);
+  RESTITCH_TRY(const CompressedMessage inside, parse_compressed(*header, bytes, max_bytes));
+  return decompressed(inside);
+}
+
+constexpr Compressor kAllCompressors[] = {Compressor::kNone, Compressor::kSnappy, Compressor::kZlib,
+                                          Compressor::kZstd};
+
+TEST(WireMessage, compressed_messages_are_the_messages_inside) {
+  const std::string plain =
+      op_msg(body(R"({"ping": 1, "$db": "d", "x": "aaaaaaaaaaaaaaaaaaaaa"})"));
+  for (const Compressor compressor : kAllCompressors) {
+    const auto whole = opened(compressed(compressor, plain));
+    ASSERT_TRUE(whole) << static_cast<int>(compressor);
+    EXPECT_EQ(*whole, plain);
+  }
+}
+
+TEST(WireMessage, damaged_compressed_messages_are_errors) {
+  const std::string plain =
+      op_msg(body(R"({"ping": 1, "$db": "d", "x": "aaaaaaaaaaaaaaaaaaaaa"})"));
+  const auto size = static_cast<std::uint32_t>(plain.size() - kHeaderBytes);
+  for (const Compressor compressor : kAllCompressors) {
+    for (const std::uint32_t told : {size - 1, size + 1, 0U, 0x80000000U, 48000000U - 15U}) {
+      EXPECT_FALSE(opened(compressed(compressor, plain, told))) << told;
+    }
+    EXPECT_FALSE(opened(compressed(compressor, plain, size, OpCode::kCompressed)));
+    EXPECT_FALSE(opened(compressed(compressor, plain, size, OpCode::kReply)));
+    EXPECT_FALSE(opened(compressed(compressor, plain), 32));
+    const std::string whole = compressed(compressor, plain);
+    for (std::size_t length = kHeaderBytes; length < whole.size(); ++length) {
+      EXPECT_FALSE(opened(whole.substr(0, length))) << length;
+    }
+  }
+  EXPECT_FALSE(opened(message(OpCode::kCompressed, number(2013) + number(4) + "\4abcd")));
+}
+
+TEST(WireMessage, compressed_replies_can_be_opened) {
+  const auto parsed = bson::parse_json_document(R"({"ok": 1.0, "text": "aaaaaaaaaaaaaaaaaaaaaa"})");
+  ASSERT_TRUE(parsed);
+  const ReplyHeader header{5, 9, true};
+  for (const Compressor compressor : kAllCompressors) {
+    const std::string reply = compressed_reply(compressor, {}, header, *parsed);
+    const auto whole = opened(reply);
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(reply.substr(4, 8), number(5) + number(9));
+    EXPECT_EQ(whole->substr(kHeaderBytes),
+              reply_head({}, header, parsed->bytes().size()).substr(kHeaderBytes) +
+                  std::string(parsed->bytes()));
   }
 }
 

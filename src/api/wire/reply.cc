@@ -84,7 +84,9 @@ LabelContext label_context(View command) {
 Document error_reply(const Error& error, const LabelContext& labels) {
   if (is_in_mongo_numbers(error)) return datasource::embedded::error_reply(error, {}, labels);
   const Error numbered(error.code(), number_of(error.code()), error.message());
-  return datasource::embedded::error_reply(numbered, {}, labels);
+  LabelContext present = labels;
+  if (error.code() == ErrorCode::kClosing) present.is_shutting_down = true;
+  return datasource::embedded::error_reply(numbered, {}, present);
 }
 
 Document with_times(Document reply, Timestamp cluster_time, Timestamp operation_time) {

@@ -1,13 +1,14 @@
 #include "api/wire/wire_connection.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <new>
 
+#include "api/wire/hello.h"
 #include "api/wire/message.h"
 #include "api/wire/reply.h"
 #include "base/log.h"
@@ -19,16 +20,17 @@ namespace restitch::api::wire {
 namespace {
 
 using boost::asio::ip::tcp;
-using boost::system::error_code;
 using bson::Document;
 using bson::Timestamp;
 using datasource::embedded::Caller;
 using datasource::embedded::CallerContext;
 using datasource::embedded::CallerPtr;
+using Clock = std::chrono::steady_clock;
 
 constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 constexpr std::size_t kLeastRead = 8192;
 constexpr std::size_t kMostRead = 1U << 20U;
+constexpr std::size_t kInlineCompression = 64U << 10U;  // bytes; more is the pool's work
 constexpr int kMetadataTwice = 186;
 
 metrics::Counter& request_count() {
@@ -41,12 +43,6 @@ metrics::Timing& request_time() {
   static metrics::Timing timing("restitch_wire_request_seconds",
                                 "Time from a complete command to its reply");
   return timing;
-}
-
-std::string text_of(const tcp::endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  const std::string port = std::to_string(endpoint.port());
-  return endpoint.address().is_v6() ? "[" + address + "]:" + port : address + ":" + port;
 }
 
 std::uint64_t ticks_of(Timestamp time) {
@@ -64,41 +60,61 @@ std::uint32_t wall_seconds() {
 
 bool is_success(bson::View reply) { return reply["ok"].truthy(); }
 
-Document with_own_address(bson::View reply, const std::string& address) {
-  bson::Builder builder;
-  for (const bson::Element& element : reply) {
-    if (element.name == "you") {
-      builder.append("you", address);
-    } else {
-      builder.append(element.name, element.value);
-    }
-  }
-  return std::move(builder).finish();
+std::string_view name_of(bson::View command) {
+  return command.empty() ? std::string_view() : command.begin()->name;
 }
 
-class Connection final : public WireConnection, public std::enable_shared_from_this<Connection> {
- public:
-  Connection(tcp::socket socket, WireService& service, std::int32_t id)
-      : stream_(std::move(socket)), service_(service), await_timer_(stream_.get_executor()) {
-    error_code ignored;
-    const auto local = stream_.socket().local_endpoint(ignored);
-    const auto remote = stream_.socket().remote_endpoint(ignored);
-    facts_ = {text_of(local), id};
-    remote_ = text_of(remote);
-    caller_->connection = id;
-    caller_->remote = remote_;
-    stream_.socket().set_option(tcp::no_delay(true), ignored);
+std::string lower(std::string text) {
+  for (char& letter : text) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
   }
+  return text;
+}
+
+// What clients are told to connect to.
+std::string advertised_address(const WireServerOptions& options, const tcp::endpoint& local) {
+  if (!options.advertised.empty()) return lower(options.advertised);
+  if (local.address().is_loopback()) return net::text_of(local);
+  char name[256] = "localhost";
+  static_cast<void>(gethostname(name, sizeof name - 1));
+  return lower(name) + ":" + std::to_string(local.port());
+}
+
+// A request while it is answered.
+struct Exchange {
+  ParsedMessage message;
+  std::uint32_t request_id = 0;
+  std::optional<Compressor> compressor;  // of the request, and so of its replies
+  bool is_hello = false;
+  // The command of a stream of replies, to be run again for each; empty when there is none.
+  Document repeated;
+};
+
+class WireConnection final : public net::Connection,
+                             public std::enable_shared_from_this<WireConnection> {
+ public:
+  WireConnection(tcp::socket socket, WireService& service, std::int32_t id)
+      : stream_(std::move(socket), service.tls.get()),
+        service_(service),
+        counted_(service.cluster.connections()),
+        await_timer_(stream_.executor()) {
+    caller_->connection = id;
+    caller_->address = advertised_address(service.options, stream_.local());
+    caller_->remote = net::text_of(stream_.remote());
+    caller_->is_encrypted = stream_.is_encrypted();
+    caller_->compressors = compressor_names();
+  }
+  ~WireConnection() override { hold(0); }
 
   asio::awaitable<void> serve() override {
     const auto self = shared_from_this();
-    while (!draining_) {
+    const bool is_safe = co_await begin();
+    while (is_safe && !draining_) {
       const bool again = co_await serve_one();
       is_busy_ = false;
       if (!again) break;
     }
-    error_code ignored;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    stream_.shutdown_send();
   }
 
   void drain() override {
@@ -112,43 +128,121 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
     stream_.close();
   }
 
+  void enforce_deadline(Clock::time_point now) override {
+    if (now > deadline_) abort();
+  }
+
  private:
+  // The handshake of TLS, if there is one. False when the connection is to end.
+  asio::awaitable<bool> begin() {
+    if (!stream_.is_encrypted()) co_return true;
+    deadline_ = Clock::now() + service_.options.handshake_timeout;
+    const auto [error] = co_await stream_.handshake();
+    if (error) {
+      RESTITCH_LOG(kDebug1, kNetwork, 1208, "TLS handshake failed",
+                   {"connection", caller_->connection}, {"remote", caller_->remote},
+                   {"error", error.message()});
+      co_return false;
+    }
+    caller_->certificate_subject = stream_.peer_subject();
+    co_return true;
+  }
+
   // False when the connection is to end.
   asio::awaitable<bool> serve_one() {
-    stream_.expires_after(input_.empty() ? service_.options.idle_timeout
-                                         : service_.options.transfer_timeout);
+    Exchange exchange;
+    const bool is_received = co_await receive(exchange);
+    if (!is_received) co_return false;
+    request_count().add();
+    ++counted_.requests;
+    const auto started = Clock::now();
+    Document reply = co_await answer(exchange);
+    request_time().observe(std::chrono::duration<double>(Clock::now() - started).count());
+    if (caller_->has_to_close) co_return false;
+    if (!exchange.message.form.is_wanted) co_return true;
+
+    bool has_more = is_streaming(exchange, reply);
+    std::uint32_t reply_id = 0;
+    bool is_sent =
+        co_await send(exchange, std::move(reply), exchange.request_id, has_more, reply_id);
+    while (is_sent && has_more) {
+      reply = co_await next_of_stream(exchange);
+      if (caller_->has_to_close || !stream_.is_open()) co_return false;
+      has_more = is_streaming(exchange, reply);
+      is_sent = co_await send(exchange, std::move(reply), reply_id, has_more, reply_id);
+    }
+    if (!is_sent) co_await abandon(exchange);
+    co_return is_sent;
+  }
+
+  // ---- receiving
+
+  // False when the connection is to end.
+  asio::awaitable<bool> receive(Exchange& exchange) {
+    deadline_ = Clock::now() + (input_.empty() ? service_.options.idle_timeout
+                                               : service_.options.transfer_timeout);
     const bool has_header = co_await fill(kHeaderBytes);
     if (!has_header) co_return false;
     is_busy_ = true;
     const auto header = parse_header(std::string_view(input_).substr(0, kHeaderBytes));
-    if (!header) co_return refuse(header.error());
-    stream_.expires_after(service_.options.transfer_timeout);
+    if (!header) co_return refuse(header.error().message());
+    if (header->length > longest_message()) co_return refuse("too long before the sign-in");
+    deadline_ = Clock::now() + service_.options.transfer_timeout;
     const bool has_rest = co_await fill(header->length);
     if (!has_rest) co_return false;
-    stream_.expires_never();
+    deadline_ = Clock::time_point::max();
+    counted_.bytes_in += static_cast<std::int64_t>(header->length);
+    exchange.request_id = header->request_id;
 
-    ParsedMessage message =
-        parse_message(*header, std::string_view(input_).substr(0, header->length));
+    if (header->op_code == OpCode::kCompressed) {
+      const bool is_open = co_await parse_within(exchange, *header);
+      if (!is_open) co_return false;
+    } else {
+      exchange.message = parse_message(*header, std::string_view(input_).substr(0, header->length));
+    }
     forget_input(header->length);
-    if (message.is_fatal) co_return refuse(message.command.error());
-    request_count().add();
-    const auto started = std::chrono::steady_clock::now();
-    Document reply = co_await answer(message);
-    request_time().observe(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
-    if (caller_->has_to_close) co_return false;  // a fail point wants it
-    if (!message.form.is_wanted) co_return true;
-    const bool has_more = is_streaming(message, reply);
-    std::uint32_t reply_id = 0;
-    const bool is_sent =
-        co_await send(message.form, std::move(reply), header->request_id, has_more, reply_id);
-    if (!is_sent || !has_more) co_return is_sent;
-    co_return co_await stream_hello(message, reply_id);
+    if (exchange.message.is_fatal) co_return refuse(exchange.message.command.error().message());
+    note_command(exchange);
+    co_return true;
   }
 
-  bool refuse(const Error& error) {
+  asio::awaitable<bool> parse_within(Exchange& exchange, const Header& header) {
+    const auto outer = parse_compressed(header, std::string_view(input_).substr(0, header.length),
+                                        longest_message());
+    if (!outer) co_return refuse(outer.error().message());
+    if (!hold(header.length + outer->header.length)) co_return refuse("too many bytes are held");
+    const CompressedMessage message = *outer;
+    Result<std::string> whole = std::string();
+    if (message.header.length <= kInlineCompression) {
+      whole = decompressed(message);
+    } else {
+      const auto work = [message]() { return decompressed(message); };
+      whole = co_await service_.pool.run(work);
+    }
+    if (!whole) co_return refuse(whole.error().message());
+    exchange.message = parse_message(message.header, *whole);
+    exchange.compressor = message.compressor;
+    co_return true;
+  }
+
+  void note_command(Exchange& exchange) {
+    if (!exchange.message.command) return;
+    const bson::View command = exchange.message.command->document;
+    const std::string_view name = name_of(command);
+    exchange.is_hello = is_hello(name);
+    if (is_never_compressed(name)) exchange.compressor.reset();
+    const bool may_stream = exchange.is_hello ? command.contains("topologyVersion") &&
+                                                    command.contains("maxAwaitTimeMS")
+                                              : name == "getMore";
+    if (exchange.message.form.allows_exhaust && may_stream) exchange.repeated = Document(command);
+  }
+
+  std::size_t longest_message() const { return kMaxMessageBytes; }
+
+  bool refuse(std::string_view reason) {
     RESTITCH_LOG(kWarning, kNetwork, 1203, "Wire connection closed: not understood",
-                 {"connection", facts_.id}, {"remote", remote_}, {"reason", error.message()});
+                 {"connection", caller_->connection}, {"remote", caller_->remote},
+                 {"reason", reason});
     return false;
   }
 
@@ -158,11 +252,16 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
     while (input_.size() < size) {
       const std::size_t old = input_.size();
       const std::size_t step = std::clamp(size - old, kLeastRead, kMostRead);
+      if (!hold(old + step)) co_return refuse("too many bytes are held");
       input_.resize(old + step);
       const auto buffer = boost::asio::buffer(input_.data() + old, step);
-      const auto [error, bytes] = co_await stream_.async_read_some(buffer, kTuple);
+      const auto [error, bytes] = co_await stream_.read_some(buffer);
       input_.resize(old + bytes);
       if (error) co_return false;
+      // What has begun must be complete in time.
+      if (old == 0) {
+        deadline_ = std::min(deadline_, Clock::now() + service_.options.transfer_timeout);
+      }
     }
     co_return true;
   }
@@ -170,16 +269,37 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
   void forget_input(std::size_t size) {
     input_.erase(0, size);
     if (input_.capacity() > kMostRead && input_.size() <= kLeastRead) input_.shrink_to_fit();
+    hold(input_.size());
+  }
+
+  // Counts large amounts towards the limit of all connections; false when it is reached.
+  bool hold(std::size_t bytes) {
+    const auto wanted = static_cast<std::int64_t>(bytes > kMostRead ? bytes : 0);
+    const std::int64_t change = wanted - held_;
+    if (change == 0) return true;
+    const std::int64_t total = service_.held_bytes.fetch_add(change) + change;
+    if (change > 0 && total > service_.options.max_held_bytes) {
+      service_.held_bytes.fetch_sub(change);
+      return false;
+    }
+    held_ = wanted;
+    return true;
   }
 
   // ---- commands
 
-  asio::awaitable<Document> answer(ParsedMessage& message) {
-    if (!message.command) co_return finished(error_reply(message.command.error()));
+  asio::awaitable<Document> answer(Exchange& exchange) {
+    if (!exchange.message.command) {
+      co_return finished(error_reply(exchange.message.command.error()));
+    }
+    Command& command = *exchange.message.command;
+    ++counted_.active;
     Error failure(ErrorCode::kInternal, "internal server error");
+    bool is_failed = true;
+    Document reply;
     try {
-      Document reply = co_await run(*message.command);
-      co_return finished(std::move(reply));
+      reply = co_await run(exchange, command);
+      is_failed = false;
     } catch (const std::bad_alloc&) {
       RESTITCH_LOG(kError, kNetwork, 1204, "Out of memory while running a wire command");
       failure = mongo_error(146, "the server is out of memory for this command");
@@ -187,7 +307,9 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
       RESTITCH_LOG(kError, kNetwork, 1205, "A wire command ended by an exception",
                    {"error", error.what()});
     }
-    co_return finished(error_reply(failure));
+    --counted_.active;
+    if (is_failed) reply = error_reply(failure);
+    co_return finished(std::move(reply));
   }
 
   Document finished(Document reply) const {
@@ -197,20 +319,15 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
   }
 
   // Moves the document out of `command`, unless it is a hello.
-  asio::awaitable<Document> run(Command& command) {
+  asio::awaitable<Document> run(const Exchange& exchange, Command& command) {
     const Status heard = hear_time(command.document);
     if (!heard) co_return error_reply(heard.error());
-    const std::string_view name =
-        command.document.empty() ? std::string_view() : command.document.view().begin()->name;
-    if (is_hello(name)) {
+    if (exchange.is_hello) {
       auto hello = co_await run_hello(command);
       if (!hello) co_return error_reply(hello.error());
       co_return std::move(*hello);
     }
-    const bool asks_for_address = name == "whatsmyuri";
-    Document reply = co_await run_on_cluster(command.database, std::move(command.document));
-    if (asks_for_address && is_success(reply)) co_return with_own_address(reply, remote_);
-    co_return reply;
+    co_return co_await run_on_cluster(command.database, std::move(command.document));
   }
 
   asio::awaitable<Document> run_on_cluster(std::string_view database, Document document,
@@ -238,18 +355,18 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
   // ---- hello
 
   Task<Document> run_hello(const Command& command) {
+    const auto& topology = service_.cluster.topology();
     RESTITCH_CO_TRY(const HelloRequest request, parse_hello(command.document));
     RESTITCH_CO_CHECK(take_metadata(request));
     std::function<asio::awaitable<void>()> wait;
     if (request.is_awaitable()) {
-      RESTITCH_CO_TRY(const bool waits, knows_topology(*request.known_topology, service_.topology));
+      RESTITCH_CO_TRY(const bool waits, knows_topology(*request.known_topology, topology));
       if (waits) wait = [this, &request]() { return wait_for_change(request.max_wait); };
     }
     Document reply = co_await run_on_cluster(command.database, command.document, std::move(wait));
-    if (draining_) co_return stopping_hello(service_.topology);
-    if (!is_success(reply)) co_return reply;
-    has_said_hello_ = true;
-    co_return localized_hello(reply, service_.topology, facts_);
+    if (draining_) co_return stopping_hello(topology);
+    if (is_success(reply)) has_said_hello_ = true;
+    co_return reply;
   }
 
   Status take_metadata(const HelloRequest& request) {
@@ -259,15 +376,9 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
                          "The client metadata document may only be sent in the first hello");
     }
     RESTITCH_CHECK(check_metadata(*request.metadata));
-    const bson::View metadata = *request.metadata;
-    auto caller = std::make_shared<Caller>();
-    caller->connection = facts_.id;
-    caller->remote = remote_;
-    caller->metadata = Document(metadata);
-    caller->app_name = metadata.find_path("application.name").as_string().value_or("");
-    caller_ = std::move(caller);
-    RESTITCH_LOG(kDebug1, kNetwork, 1206, "Wire client", {"connection", facts_.id},
-                 {"remote", remote_},
+    caller_ = caller_->with_metadata(*request.metadata);
+    RESTITCH_LOG(kDebug1, kNetwork, 1206, "Wire client", {"connection", caller_->connection},
+                 {"remote", caller_->remote},
                  {"client", bson::to_json(*request.metadata, bson::JsonMode::kRelaxed)});
     return {};
   }
@@ -278,62 +389,90 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
     co_await await_timer_.async_wait(kTuple);
   }
 
-  // Whether the reply is the first of a stream: a monitor that hears of every topology change
-  // without asking again.
-  bool is_streaming(const ParsedMessage& message, bson::View reply) const {
-    if (!message.form.allows_exhaust || !message.command || draining_) return false;
-    const bson::View command = message.command->document;
-    if (command.empty() || !is_hello(command.begin()->name) || !is_success(reply)) return false;
-    return command.contains("topologyVersion") && command.contains("maxAwaitTimeMS");
+  // ---- streams of replies: each answers the one before it
+
+  // Whether more replies follow this one without being asked for: a monitor hears of every
+  // topology change, a cursor is read to its end.
+  bool is_streaming(const Exchange& exchange, bson::View reply) const {
+    if (exchange.repeated.empty() || draining_ || !is_success(reply)) return false;
+    if (exchange.is_hello) return true;
+    return reply.find_path("cursor.id").as_integer().value_or(0) != 0;
   }
 
-  // The further replies: each answers the one before it.
-  asio::awaitable<bool> stream_hello(const ParsedMessage& message, std::uint32_t reply_id) {
-    const auto request = parse_hello(message.command->document);
-    if (!request) co_return false;
-    const auto wait = [this, &request]() { return wait_for_change(request->max_wait); };
-    bool has_more = true;
-    while (has_more) {
-      const Command& hello = *message.command;
-      const Document now = co_await run_on_cluster(hello.database, hello.document, wait);
-      if (!stream_.socket().is_open() || caller_->has_to_close) co_return false;
-      Document reply = stopping_hello(service_.topology);
-      if (!draining_) {
-        reply = is_success(now) ? localized_hello(now, service_.topology, facts_) : now;
-      }
-      has_more = !draining_ && is_success(reply);
-      Document complete = finished(std::move(reply));
-      const bool is_sent =
-          co_await send(message.form, std::move(complete), reply_id, has_more, reply_id);
-      if (!is_sent) co_return false;
+  asio::awaitable<Document> next_of_stream(Exchange& exchange) {
+    Command& command = *exchange.message.command;
+    if (!exchange.is_hello) {
+      command.document = exchange.repeated;
+      co_return co_await answer(exchange);
     }
-    co_return true;
+    const auto request = parse_hello(exchange.repeated);
+    std::function<asio::awaitable<void>()> wait;
+    if (request) wait = [this, &request]() { return wait_for_change(request->max_wait); };
+    Document reply = co_await run_on_cluster(command.database, exchange.repeated, std::move(wait));
+    if (draining_) co_return finished(stopping_hello(service_.cluster.topology()));
+    co_return finished(std::move(reply));
+  }
+
+  // Nobody is there any more to read the rest of a cursor's stream.
+  asio::awaitable<void> abandon(Exchange& exchange) {
+    if (exchange.repeated.empty() || exchange.is_hello) co_return;
+    const bson::View get_more = exchange.repeated;
+    const auto collection = get_more["collection"].as_string();
+    if (!collection || get_more["getMore"].type() != bson::Type::kInt64) co_return;
+    bson::Builder kill;
+    kill.append("killCursors", *collection);
+    kill.open_array("cursors").push(get_more["getMore"].get_int64()).close();
+    Document command = std::move(kill).finish();
+    co_await run_on_cluster(exchange.message.command->database, std::move(command));
   }
 
   // ---- replies
 
   // `reply_id` becomes the number of this reply.
-  asio::awaitable<bool> send(const ReplyForm& form, Document reply, std::uint32_t response_to,
+  asio::awaitable<bool> send(const Exchange& exchange, Document reply, std::uint32_t response_to,
                              bool has_more, std::uint32_t& reply_id) {
     reply_id = ++last_reply_id_;
     const ReplyHeader header{reply_id, response_to, has_more};
-    const std::string head = reply_head(form, header, reply.bytes().size());
-    const std::string_view body = reply.bytes();
+    std::string head;
+    std::string_view body;
+    if (exchange.compressor) {
+      head = co_await compressed(exchange, header, reply);
+    } else {
+      head = reply_head(exchange.message.form, header, reply.bytes().size());
+      body = reply.bytes();
+    }
     const std::array<boost::asio::const_buffer, 2> buffers{
         boost::asio::buffer(head), boost::asio::buffer(body.data(), body.size())};
-    stream_.expires_after(service_.options.transfer_timeout);
-    const auto [error, bytes] = co_await boost::asio::async_write(stream_, buffers, kTuple);
-    stream_.expires_never();
+    deadline_ = Clock::now() + service_.options.transfer_timeout;
+    const auto [error, bytes] = co_await stream_.write(buffers);
+    deadline_ = Clock::time_point::max();
+    counted_.bytes_out += static_cast<std::int64_t>(bytes);
     co_return !error;
   }
 
-  boost::beast::tcp_stream stream_;
+  asio::awaitable<std::string> compressed(const Exchange& exchange, const ReplyHeader& header,
+                                          const Document& reply) {
+    const Compressor compressor = *exchange.compressor;
+    const ReplyForm form = exchange.message.form;
+    const bson::View document = reply;
+    const auto work = [compressor, form, header, document]() -> Result<std::string> {
+      return compressed_reply(compressor, form, header, document);
+    };
+    if (document.size() > kInlineCompression) {
+      auto made = co_await service_.pool.run(work);
+      if (made) co_return std::move(*made);
+    }
+    co_return *work();
+  }
+
+  net::ByteStream stream_;
   WireService& service_;
-  asio::steady_timer await_timer_;
-  ConnectionFacts facts_;
-  std::string remote_;
+  datasource::embedded::ConnectionStatistics& counted_;
   CallerPtr caller_ = std::make_shared<Caller>();  // replaced when the client tells about itself
+  asio::steady_timer await_timer_;
   std::string input_;
+  std::int64_t held_ = 0;
+  Clock::time_point deadline_ = Clock::time_point::max();
   std::uint32_t last_reply_id_ = 0;
   bool has_said_hello_ = false;
   bool is_busy_ = false;  // from a whole header to the end of the answer
@@ -342,9 +481,9 @@ class Connection final : public WireConnection, public std::enable_shared_from_t
 
 }  // namespace
 
-std::shared_ptr<WireConnection> WireConnection::create(tcp::socket socket, WireService& service,
-                                                       std::int32_t id) {
-  return std::make_shared<Connection>(std::move(socket), service, id);
+std::shared_ptr<net::Connection> make_wire_connection(tcp::socket socket, WireService& service,
+                                                      std::int32_t id) {
+  return std::make_shared<WireConnection>(std::move(socket), service, id);
 }
 
 }  // namespace restitch::api::wire

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
-#include "api/wire/hello.h"
 #include "api/wire/wire_server.h"
-#include "runtime/task.h"
+#include "net/listener.h"
 
 namespace restitch::api::wire {
 
@@ -13,24 +13,16 @@ namespace restitch::api::wire {
 struct WireService {
   WireServerOptions options;
   datasource::embedded::Cluster& cluster;
-  Topology topology;
+  runtime::BlockingPool& pool;
+  std::shared_ptr<net::TlsContext> tls;      // null: plain
   std::atomic<std::uint64_t> heard_time{0};  // the latest cluster time a client has told
+  std::atomic<std::int64_t> held_bytes{0};   // see WireServerOptions::max_held_bytes
 };
 
-// One accepted connection: commands are answered one after the other. Lives on one thread; every
-// member is called there. What a client opened (cursors, sessions, transactions) outlives it.
-class WireConnection {
- public:
-  static std::shared_ptr<WireConnection> create(boost::asio::ip::tcp::socket socket,
-                                                WireService& service, std::int32_t id);
-  virtual ~WireConnection() = default;
-
-  // Serves until the peer or the server ends the connection.
-  virtual asio::awaitable<void> serve() = 0;
-  // Closes when idle; ends the waiting for a topology change; else closes after the answer in the
-  // making.
-  virtual void drain() = 0;
-  virtual void abort() = 0;
-};
+// One accepted connection: commands are answered one after the other. What a client opened
+// (cursors, sessions, transactions) outlives it. Drained while it waits for a topology change, it
+// tells the client that the server stops. `service` must outlive it.
+std::shared_ptr<net::Connection> make_wire_connection(boost::asio::ip::tcp::socket socket,
+                                                      WireService& service, std::int32_t id);
 
 }  // namespace restitch::api::wire

@@ -32,6 +32,7 @@ class ClusterImpl final : public Cluster {
   }
 
   Status start() {
+    RESTITCH_TRY(services_.identity, begin_term(*services_.engine));
     RESTITCH_CHECK(services_.catalog->load());
     maintenance_ = std::make_unique<Maintenance>(services_);
     return {};
@@ -46,6 +47,9 @@ class ClusterImpl final : public Cluster {
     return dispatch(services_, {std::string(database), std::move(command), kNoDeadline,
                                 std::move(context.caller), std::move(context.wait)});
   }
+
+  Topology& topology() override { return services_.topology; }
+  ConnectionStatistics& connections() override { return services_.connections; }
 
   Kind kind() const override { return Kind::kCluster; }
   bool has_transactions() const override { return true; }

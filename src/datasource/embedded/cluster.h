@@ -7,6 +7,7 @@
 
 #include "datasource/data_source.h"
 #include "datasource/embedded/caller.h"
+#include "datasource/embedded/endpoint_state.h"
 #include "runtime/blocking_pool.h"
 #include "storage/engine.h"
 
@@ -45,6 +46,9 @@ class Cluster : public DataSource {
   // (Caller::has_to_close) and the reply means nothing.
   virtual Task<bson::Document> run_for(CallerContext context, std::string_view database,
                                        bson::Document command) = 0;
+
+  virtual Topology& topology() = 0;
+  virtual ConnectionStatistics& connections() = 0;
 
   virtual ClusterStatistics statistics() const = 0;
   // Time of the newest commit that readers see.

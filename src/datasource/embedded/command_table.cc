@@ -13,9 +13,7 @@ using Table = std::unordered_map<std::string_view, const CommandSpec*>;
 
 Table make_table() {
   Table table;
-  for (const auto family :
-       {read_commands(), write_commands(), index_commands(), catalog_commands(), session_commands(),
-        diagnostic_commands(), statistics_commands(), explain_commands(), fail_point_commands()}) {
+  for (const auto family : all_commands()) {
     for (const CommandSpec& spec : family) {
       table.emplace(spec.name, &spec);
       if (!spec.alias.empty()) table.emplace(spec.alias, &spec);
@@ -65,6 +63,13 @@ bool is_listed(std::string_view list, std::string_view name) {
 }
 
 }  // namespace
+
+std::vector<std::span<const CommandSpec>> all_commands() {
+  return {read_commands(),       write_commands(),    index_commands(),
+          catalog_commands(),    session_commands(),  diagnostic_commands(),
+          statistics_commands(), explain_commands(),  topology_commands(),
+          fail_point_commands()};
+}
 
 const CommandSpec* find_command(std::string_view name) {
   static const Table table = make_table();

@@ -4,6 +4,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "bson/document.h"
 #include "datasource/embedded/operation.h"
@@ -60,5 +61,8 @@ std::span<const CommandSpec> diagnostic_commands();
 std::span<const CommandSpec> statistics_commands();
 std::span<const CommandSpec> explain_commands();
 std::span<const CommandSpec> fail_point_commands();
+std::span<const CommandSpec> topology_commands();
+
+std::vector<std::span<const CommandSpec>> all_commands();
 
 }  // namespace restitch::datasource::embedded

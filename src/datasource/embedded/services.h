@@ -8,7 +8,9 @@
 
 #include "datasource/embedded/catalog.h"
 #include "datasource/embedded/cursors.h"
+#include "datasource/embedded/endpoint_state.h"
 #include "datasource/embedded/fail_points.h"
+#include "datasource/embedded/identity.h"
 #include "datasource/embedded/sessions.h"
 #include "runtime/blocking_pool.h"
 #include "storage/engine.h"
@@ -26,6 +28,9 @@ struct Services {
   // Threads for changes of the catalog: they may wait for writers without starving `pool`.
   std::unique_ptr<runtime::BlockingPool> schema_pool;
   std::timed_mutex schema_mutex;  // one change of the catalog at a time
+  ClusterIdentity identity;
+  Topology topology;
+  ConnectionStatistics connections;
   std::string directory;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> inline_reads{0}, pooled_reads{0};

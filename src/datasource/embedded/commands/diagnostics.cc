@@ -6,7 +6,7 @@
 #include "datasource/embedded/catalog.h"
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/error_names.h"
-#include "datasource/embedded/services.h"
+#include "datasource/embedded/replica_set.h"
 
 namespace restitch::datasource::embedded {
 
@@ -17,41 +17,7 @@ using bson::Document;
 using bson::View;
 
 constexpr const char* kVersion = "7.0.14";
-constexpr const char* kSetName = "restitch";
-constexpr const char* kAddress = "localhost:27017";
 
-void append_optime(Builder& builder, const char* name, bson::Timestamp time) {
-  builder.open_object(name).append("ts", time).append("t", std::int64_t{1}).close();
-}
-
-Document hello_reply(Operation& operation, const char* primary_field) {
-  Builder reply;
-  if (operation.command["helloOk"].truthy()) reply.append("helloOk", true);
-  reply.open_array("hosts").push(kAddress).close();
-  reply.append("setName", kSetName).append("setVersion", std::int32_t{1});
-  reply.append(primary_field, true).append("secondary", false);
-  reply.append("primary", kAddress).append("me", kAddress);
-  reply.append("electionId", *bson::ObjectId::from_hex("7fffffff0000000000000001"));
-  const bson::Timestamp last = operation.services.engine->last_committed();
-  reply.open_object("lastWrite");
-  append_optime(reply, "opTime", last);
-  reply.append("lastWriteDate", bson::Date{static_cast<std::int64_t>(last.seconds) * 1000});
-  append_optime(reply, "majorityOpTime", last);
-  reply.append("majorityWriteDate", bson::Date{static_cast<std::int64_t>(last.seconds) * 1000});
-  reply.close();
-  reply.append("maxBsonObjectSize", std::int32_t{16777216});
-  reply.append("maxMessageSizeBytes", std::int32_t{48000000});
-  reply.append("maxWriteBatchSize", std::int32_t{100000});
-  reply.append("localTime", wall_clock());
-  reply.append("logicalSessionTimeoutMinutes", std::int32_t{30});
-  reply.append("connectionId", std::int32_t{1});
-  reply.append("minWireVersion", std::int32_t{0}).append("maxWireVersion", std::int32_t{21});
-  reply.append("readOnly", false);
-  return std::move(reply).finish();
-}
-
-Result<Document> hello(Operation& operation) { return hello_reply(operation, "isWritablePrimary"); }
-Result<Document> is_master(Operation& operation) { return hello_reply(operation, "ismaster"); }
 Result<Document> nothing(Operation&) { return Document(); }
 
 Result<Document> build_info(Operation&) {
@@ -84,8 +50,6 @@ Result<Document> connection_status(Operation& operation) {
   return std::move(reply).finish();
 }
 
-Result<Document> whats_my_uri(Operation&) { return bson::make_document("you", "127.0.0.1:0"); }
-
 Result<Document> server_status(Operation& operation) {
   const Services& services = operation.services;
   const auto uptime = std::chrono::steady_clock::now() - services.started;
@@ -99,12 +63,17 @@ Result<Document> server_status(Operation& operation) {
   reply.append("uptimeMillis", static_cast<std::int64_t>(millis));
   reply.append("localTime", wall_clock());
   reply.open_object("connections");
-  reply.append("current", std::int32_t{0}).append("available", std::int32_t{0});
-  reply.append("totalCreated", std::int32_t{0});
+  const ConnectionStatistics& connections = services.connections;
+  reply.append("current", static_cast<std::int32_t>(connections.current.load()));
+  reply.append("available", static_cast<std::int32_t>(connections.available.load()));
+  reply.append("totalCreated", static_cast<std::int32_t>(connections.created.load()));
+  reply.append("rejected", static_cast<std::int32_t>(connections.rejected.load()));
+  reply.append("active", static_cast<std::int32_t>(connections.active.load()));
   reply.close();
   reply.open_object("network");
-  reply.append("bytesIn", std::int64_t{0}).append("bytesOut", std::int64_t{0});
-  reply.append("numRequests", static_cast<std::int64_t>(services.commands.load()));
+  reply.append("bytesIn", connections.bytes_in.load());
+  reply.append("bytesOut", connections.bytes_out.load());
+  reply.append("numRequests", connections.requests.load());
   reply.close();
   reply.open_object("opcounters");
   const auto counter = [&](const char* name, const std::atomic<std::uint64_t>& value) {
@@ -123,7 +92,7 @@ Result<Document> server_status(Operation& operation) {
   reply.close().close().close();
   reply.open_object("repl");
   reply.append("setName", kSetName).append("isWritablePrimary", true).append("secondary", false);
-  reply.open_array("hosts").push(kAddress).close();
+  reply.open_array("hosts").push(address_for(operation)).close();
   reply.close();
   reply.open_object("storageEngine");
   reply.append("name", "rocksdb").append("supportsCommittedReads", true).append("persistent", true);
@@ -218,9 +187,7 @@ Result<Document> command_line(Operation&) {
 Result<Document> list_commands(Operation& operation) {
   Builder reply;
   reply.open_object("commands");
-  for (const auto family :
-       {read_commands(), write_commands(), index_commands(), catalog_commands(), session_commands(),
-        diagnostic_commands(), statistics_commands(), explain_commands(), fail_point_commands()}) {
+  for (const auto family : all_commands()) {
     for (const CommandSpec& spec : family) {
       if (spec.has(kForTests) && !operation.services.fail_points.is_allowed()) continue;
       reply.open_object(spec.name);
@@ -229,31 +196,6 @@ Result<Document> list_commands(Operation& operation) {
       reply.close();
     }
   }
-  reply.close();
-  return std::move(reply).finish();
-}
-
-Result<Document> replica_status(Operation& operation) {
-  const bson::Timestamp last = operation.services.engine->last_committed();
-  Builder reply;
-  reply.append("set", kSetName).append("date", wall_clock()).append("myState", std::int32_t{1});
-  reply.append("term", std::int64_t{1});
-  reply.open_array("members").push_object();
-  reply.append("_id", std::int32_t{0}).append("name", kAddress).append("health", 1.0);
-  reply.append("state", std::int32_t{1}).append("stateStr", "PRIMARY").append("self", true);
-  append_optime(reply, "optime", last);
-  reply.close().close();
-  return std::move(reply).finish();
-}
-
-Result<Document> replica_config(Operation&) {
-  Builder reply;
-  reply.open_object("config");
-  reply.append("_id", kSetName).append("version", std::int32_t{1}).append("term", std::int32_t{1});
-  reply.open_array("members").push_object();
-  reply.append("_id", std::int32_t{0}).append("host", kAddress).append("priority", 1.0);
-  reply.append("votes", std::int32_t{1});
-  reply.close().close();
   reply.close();
   return std::move(reply).finish();
 }
@@ -275,18 +217,12 @@ Result<Document> kill_operation(Operation& operation) {
 
 std::span<const CommandSpec> diagnostic_commands() {
   static const CommandSpec kCommands[] = {
-      {.name = "hello", .flags = kIgnoresUnknownFields | kNoSession, .read = hello},
-      {.name = "isMaster",
-       .alias = "ismaster",
-       .flags = kIgnoresUnknownFields | kNoSession,
-       .read = is_master},
       {.name = "ping", .flags = kNoSession, .read = nothing},
       {.name = "buildInfo", .alias = "buildinfo", .flags = kNoSession, .read = build_info},
       {.name = "connectionStatus",
        .flags = kNoSession,
        .read = connection_status,
        .fields = "showPrivileges"},
-      {.name = "whatsmyuri", .flags = kNoSession, .read = whats_my_uri},
       {.name = "serverStatus", .flags = kIgnoresUnknownFields, .read = server_status},
       {.name = "getParameter", .flags = kAdminOnly | kIgnoresUnknownFields, .read = get_parameter},
       {.name = "hostInfo", .read = host_info},
@@ -294,12 +230,6 @@ std::span<const CommandSpec> diagnostic_commands() {
       {.name = "getCmdLineOpts", .flags = kAdminOnly, .read = command_line},
       {.name = "listCommands", .read = list_commands},
       {.name = "features", .read = nothing, .fields = "oidReset"},
-      {.name = "replSetGetStatus",
-       .flags = kAdminOnly | kIgnoresUnknownFields,
-       .read = replica_status},
-      {.name = "replSetGetConfig",
-       .flags = kAdminOnly | kIgnoresUnknownFields,
-       .read = replica_config},
       {.name = "getFreeMonitoringStatus", .flags = kAdminOnly, .read = free_monitoring},
       {.name = "currentOp",
        .flags = kAdminOnly | kIgnoresUnknownFields,
