@@ -133,6 +133,11 @@ Result<Document> parse_create_options(const Namespace& ns, View command) {
     return mongo_error(115, "time-series, clustered and encrypted collections are not available");
   }
   RESTITCH_CHECK(append_capped(options, fields));
+  // Of no effect here; kept for those who ask.
+  for (const char* name : {"storageEngine", "indexOptionDefaults"}) {
+    RESTITCH_TRY(const View engine, fields.object(name));
+    if (!engine.empty()) options.append(name, engine);
+  }
   Document collation;
   RESTITCH_TRY(const View requested, fields.object("collation"));
   if (!requested.empty()) {

@@ -68,13 +68,48 @@ std::vector<std::span<const CommandSpec>> all_commands() {
   return {read_commands(),       write_commands(),    index_commands(),
           catalog_commands(),    session_commands(),  diagnostic_commands(),
           statistics_commands(), explain_commands(),  topology_commands(),
-          fail_point_commands()};
+          fail_point_commands(), search_commands()};
 }
 
 const CommandSpec* find_command(std::string_view name) {
   static const Table table = make_table();
   const auto found = table.find(name);
   return found == table.end() ? nullptr : found->second;
+}
+
+bool is_in_stable_api(std::string_view command) {
+  static const std::unordered_set<std::string_view> kCommands = {"abortTransaction",
+                                                                 "aggregate",
+                                                                 "collMod",
+                                                                 "commitTransaction",
+                                                                 "count",
+                                                                 "create",
+                                                                 "createIndexes",
+                                                                 "createSearchIndexes",
+                                                                 "delete",
+                                                                 "drop",
+                                                                 "dropDatabase",
+                                                                 "dropIndexes",
+                                                                 "dropSearchIndex",
+                                                                 "endSessions",
+                                                                 "explain",
+                                                                 "find",
+                                                                 "findAndModify",
+                                                                 "getMore",
+                                                                 "hello",
+                                                                 "insert",
+                                                                 "killCursors",
+                                                                 "listCollections",
+                                                                 "listDatabases",
+                                                                 "listIndexes",
+                                                                 "listSearchIndexes",
+                                                                 "ping",
+                                                                 "refreshSessions",
+                                                                 "saslContinue",
+                                                                 "saslStart",
+                                                                 "update",
+                                                                 "updateSearchIndex"};
+  return kCommands.contains(command);
 }
 
 Status check_known_fields(const CommandSpec& spec, bson::View command) {

@@ -62,7 +62,11 @@ std::span<const CommandSpec> statistics_commands();
 std::span<const CommandSpec> explain_commands();
 std::span<const CommandSpec> fail_point_commands();
 std::span<const CommandSpec> topology_commands();
+std::span<const CommandSpec> search_commands();
 
 std::vector<std::span<const CommandSpec>> all_commands();
+
+// Whether `apiStrict: true` allows the command: those of MongoDB's Stable API, version 1.
+bool is_in_stable_api(std::string_view command);
 
 }  // namespace restitch::datasource::embedded

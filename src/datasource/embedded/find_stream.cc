@@ -152,9 +152,9 @@ Result<bool> FindStream::next() {
   } else if (returns_key_) {
     projected_ = index_key_document();
   }
-  if (shows_record_id_) {
+  if (shows_record_id_ && !returns_key_) {
     bson::Builder builder;
-    builder.append_all(projection_ || returns_key_ ? projected_->view() : executor_->document());
+    builder.append_all(projection_ ? projected_->view() : executor_->document());
     builder.append("$recordId", executor_->record());
     projected_ = std::move(builder).finish();
   }

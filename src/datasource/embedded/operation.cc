@@ -4,6 +4,7 @@
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/services.h"
+#include "query/expression/command_let.h"
 
 namespace restitch::datasource::embedded {
 
@@ -80,7 +81,9 @@ Status Operation::fill_context(query::CommandContext& context, const Collection*
   context.now = wall_clock();
   context.cluster_time = services.engine->last_committed();
   context.deadline = deadline;
-  if (const auto let = command["let"].as_object()) context.let = bson::Document(*let);
+  if (const auto let = command["let"].as_object()) {
+    RESTITCH_TRY(context.let, query::evaluate_let(*let, context));
+  }
   return {};
 }
 

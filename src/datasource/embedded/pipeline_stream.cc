@@ -101,7 +101,7 @@ Status ClusterEnvironment::out(std::string_view database, std::string_view colle
 }
 
 Status ClusterEnvironment::merge(const query::MergeSpec& spec, View document, View let_values) {
-  return write_merge(services_, spec, document, let_values, bypasses_validation_);
+  return write_merge(services_, spec, document, let_values, bypasses_validation_, error_extra_);
 }
 
 Result<std::vector<Document>> ClusterEnvironment::statistics(std::string_view stage, View spec) {
@@ -140,6 +140,7 @@ Result<std::unique_ptr<PipelineStream>> PipelineStream::make(
   stream->environment_ =
       std::make_unique<ClusterEnvironment>(services, *stream->context_, request.ns);
   stream->environment_->set_bypass_validation(request.bypasses_validation);
+  stream->environment_->set_error_extra(request.error_extra);
   RESTITCH_CHECK(stream->open_source(services, request));
   return stream;
 }

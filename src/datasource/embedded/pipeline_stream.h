@@ -29,6 +29,7 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
   void set_access(Access access) { access_ = std::move(access); }
   const Access& access() const { return access_; }
   void set_bypass_validation(bool bypass) { bypasses_validation_ = bypass; }
+  void set_error_extra(bson::Document* extra) { error_extra_ = extra; }
 
   Result<query::DocumentStreamPtr> open(std::string_view database, std::string_view collection,
                                         bson::View filter) override;
@@ -43,6 +44,7 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
   Namespace ns_;
   Access access_;
   bool bypasses_validation_ = false;
+  bson::Document* error_extra_ = nullptr;
 };
 
 struct PipelineRequest {
@@ -51,6 +53,9 @@ struct PipelineRequest {
   bson::ValueView hint;
   bson::Timestamp read_time{UINT32_MAX, UINT32_MAX};  // see PlanRequest
   bool bypasses_validation = false;
+  // Where a stage that writes puts what its error reply says besides the error; null: nowhere. Such
+  // a stage is done before the stream's first result.
+  bson::Document* error_extra = nullptr;
   int view_depth = 0;
 };
 

@@ -59,6 +59,21 @@ class BatchInsert {
   std::size_t bytes_ = 0;
 };
 
+// Members of the reply's first write error that are no part of an Error: keyPattern, keyValue,
+// errInfo.
+Document extra_of_reply(View reply) {
+  Builder extra;
+  const auto errors = reply["writeErrors"].as_array();
+  if (!errors || errors->empty()) return Document();
+  const View error = errors->begin()->value.get_document();
+  for (const bson::Element& element : error) {
+    if (element.name != "index" && element.name != "code" && element.name != "errmsg") {
+      extra.append(element.name, element.value);
+    }
+  }
+  return std::move(extra).finish();
+}
+
 // Whether some unique index is exactly on these fields.
 bool has_unique_index(const Collection& collection, const std::vector<std::string>& on) {
   for (const IndexPtr& index : collection.indexes) {
@@ -162,13 +177,30 @@ Status write_out(Services& services, const Namespace& target, query::DocumentStr
 }
 
 Status write_merge(Services& services, const query::MergeSpec& spec, View document, View let_values,
-                   bool bypasses_validation) {
+                   bool bypasses_validation, Document* error_extra) {
   const CollectionPtr target = services.catalog->find(spec.database, spec.collection);
   const bool is_on_id = spec.on.size() == 1 && spec.on.front() == "_id";
   if (!is_on_id && (!target || !has_unique_index(*target, spec.on))) {
     return mongo_error(51183, "Cannot find index to verify that join fields will be unique");
   }
   const Document stored = is_on_id ? with_id(document) : Document(document);
+  const auto run = [&](Document write) -> Result<Document> {
+    RESTITCH_TRY(Document reply, run_internal(services, spec.database, std::move(write)));
+    auto error = error_of_reply(reply);
+    if (!error) return reply;
+    if (error_extra != nullptr) *error_extra = extra_of_reply(reply);
+    return std::move(*error);
+  };
+  const auto insert = [&]() -> Status {
+    Builder command;
+    command.append("insert", spec.collection);
+    command.open_array("documents").push(with_id(stored)).close();
+    command.append("bypassDocumentValidation", bypasses_validation);
+    return status_of(run(std::move(command).finish()));
+  };
+  if (spec.when_matched == WhenMatched::kFail && spec.when_not_matched == WhenNotMatched::kInsert) {
+    return insert();
+  }
   Builder command;
   command.append("update", spec.collection);
   command.open_array("updates").push_object();
@@ -184,9 +216,7 @@ Status write_merge(Services& services, const query::MergeSpec& spec, View docume
   command.append("upsert", upserts);
   command.close().close();
   command.append("bypassDocumentValidation", bypasses_validation);
-  RESTITCH_TRY(const Document reply,
-               run_internal(services, spec.database, std::move(command).finish()));
-  if (auto error = error_of_reply(reply)) return std::move(*error);
+  RESTITCH_TRY(const Document reply, run(std::move(command).finish()));
   const bool was_upserted = reply["upserted"].as_array().has_value();
   const bool was_matched = reply["n"].as_integer().value_or(0) > 0 && !was_upserted;
   if (was_matched) {
@@ -203,9 +233,7 @@ Status write_merge(Services& services, const query::MergeSpec& spec, View docume
                        "least one document in the source collection");
   }
   if (spec.when_not_matched == WhenNotMatched::kDiscard) return {};
-  BatchInsert insert(services, Namespace{spec.database, spec.collection}, bypasses_validation);
-  RESTITCH_CHECK(insert.add(with_id(stored)));
-  return insert.flush();
+  return insert();
 }
 
 }  // namespace restitch::datasource::embedded

@@ -13,8 +13,9 @@ namespace restitch::datasource::embedded {
 // it takes over.
 Status write_out(Services& services, const Namespace& target, query::DocumentStream& input,
                  bool bypasses_validation);
-// $merge for one document.
+// $merge for one document. `error_extra` (may be null) gets what the error reply says besides the
+// error.
 Status write_merge(Services& services, const query::MergeSpec& spec, bson::View document,
-                   bson::View let_values, bool bypasses_validation);
+                   bson::View let_values, bool bypasses_validation, bson::Document* error_extra);
 
 }  // namespace restitch::datasource::embedded

@@ -138,6 +138,38 @@ Status read_write_concern(Operation& operation) {
   return {};
 }
 
+// Stages that version 1 of the Stable API leaves out; $collStats has its `count` only.
+Status check_strict_stages(View stages) {
+  static constexpr std::string_view kLeftOut[] = {
+      "$currentOp",      "$indexStats", "$listLocalSessions", "$listSessions",
+      "$planCacheStats", "$search",     "$listSearchIndexes", "$searchMeta"};
+  for (const bson::Element& element : stages) {
+    const auto stage = element.value.as_object();
+    if (!stage || stage->empty()) continue;
+    const bson::Element named = *stage->begin();
+    bool is_allowed =
+        std::find(std::begin(kLeftOut), std::end(kLeftOut), named.name) == std::end(kLeftOut);
+    if (named.name == "$collStats") {
+      const auto parts = named.value.as_object();
+      is_allowed = parts && parts->count() == 1 && parts->contains("count");
+    }
+    if (!is_allowed) {
+      return mongo_error(323, "stage " + std::string(named.name) +
+                                  " is not allowed with 'apiStrict: true' in API Version 1");
+    }
+  }
+  return {};
+}
+
+Status check_strict_api(const Operation& operation) {
+  if (!is_in_stable_api(operation.spec->name)) {
+    return mongo_error(323, "Provided apiStrict:true, but the command " +
+                                std::string(operation.spec->name) + " is not in API Version 1.");
+  }
+  const auto stages = operation.command["pipeline"].as_array();
+  return stages ? check_strict_stages(*stages) : Status();
+}
+
 Status read_api_version(const Operation& operation) {
   const ValueView version = operation.command["apiVersion"];
   if (version.is_missing()) {
@@ -152,7 +184,7 @@ Status read_api_version(const Operation& operation) {
   if (version.as_string() != "1") {
     return mongo_error(322, "API version must be \"1\"");
   }
-  return {};
+  return operation.command["apiStrict"].truthy() ? check_strict_api(operation) : Status();
 }
 
 Status check_session_use(const Operation& operation) {

@@ -114,6 +114,7 @@ Status BatchWriteCommand::read_options(std::string_view statements_field) {
   const Fields fields = operation_.fields();
   RESTITCH_TRY(is_ordered_, fields.boolean("ordered", true));
   RESTITCH_TRY(bypasses_validation_, fields.boolean("bypassDocumentValidation"));
+  RESTITCH_TRY(keeps_empty_timestamps_, fields.boolean("bypassEmptyTsReplacement"));
   RESTITCH_TRY(const View list, fields.required_array(statements_field));
   for (const bson::Element& element : list) {
     const auto statement = element.value.as_object();

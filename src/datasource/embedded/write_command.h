@@ -77,6 +77,7 @@ class BatchWriteCommand : public WriteCommand {
   std::vector<bson::View> statements_;
   bool is_ordered_ = true;
   bool bypasses_validation_ = false;
+  bool keeps_empty_timestamps_ = false;
   std::int64_t count_ = 0;  // n of the reply
   std::vector<std::int32_t> retried_;
 

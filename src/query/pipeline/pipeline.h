@@ -16,6 +16,12 @@
 
 namespace restitch::query {
 
+// Text of error 31082: of the search stages and the commands for search indexes.
+inline constexpr std::string_view kSearchNotEnabled =
+    "Using Atlas Search Database Commands and the $listSearchIndexes aggregation stage requires "
+    "additional "
+    "configuration. Please connect to Atlas or an AtlasCLI local deployment to enable.";
+
 // A pull stream of documents. `next` gives nothing at the end; after an error the stream is dead.
 class DocumentStream {
  public:

@@ -91,10 +91,7 @@ Status make_statistics(const bson::Element& element, const StageCompiler& compil
 }
 
 Status refuse_search(const bson::Element&, const StageCompiler&, Stages&) {
-  return mongo_error(
-      31082,
-      "Using Atlas Search Database Commands and the $search aggregation stage requires "
-      "additional configuration.");
+  return mongo_error(31082, std::string(kSearchNotEnabled));
 }
 
 // The engine takes $changeStream off the front before it compiles the rest.

@@ -30,12 +30,6 @@ Status check_same_id(bson::View before, bson::View after) {
   const bson::ValueView old_id = before["_id"];
   if (old_id.is_missing()) return {};
   const bson::ValueView new_id = after["_id"];
-  if (new_id.is_missing()) {
-    return mongo_error(66,
-                       "After applying the update, the '_id' (required and immutable) field was "
-                       "found to have been removed --" +
-                           bson::to_shell(before));
-  }
   return bson::equal(old_id, new_id) ? Status() : Status(id_altered(new_id));
 }
 
@@ -127,8 +121,9 @@ class OperatorsImpl final : public Update::Impl {
 
 class ReplacementImpl final : public Update::Impl {
  public:
-  ReplacementImpl(bson::View replacement, const CommandContext& command)
-      : Impl(command), replacement_(replacement) {}
+  ReplacementImpl(bson::View replacement, const CommandContext& command,
+                  bool keeps_empty_timestamps)
+      : Impl(command), replacement_(replacement), keeps_empty_timestamps_(keeps_empty_timestamps) {}
 
   UpdateStyle style() const override { return UpdateStyle::kReplacement; }
 
@@ -153,10 +148,13 @@ class ReplacementImpl final : public Update::Impl {
       RESTITCH_CHECK(check_id(sent));
       if (!id.is_missing() && !bson::equal(id, sent)) return id_altered(sent);
     }
-    return with_id_first(id.is_missing() ? sent : id, replacement_, current_timestamp(context));
+    std::optional<bson::Timestamp> now;
+    if (!keeps_empty_timestamps_) now = current_timestamp(context);
+    return with_id_first(id.is_missing() ? sent : id, replacement_, now);
   }
 
   bson::Document replacement_;
+  bool keeps_empty_timestamps_;
 };
 
 class PipelineImpl final : public Update::Impl {
@@ -182,7 +180,7 @@ class PipelineImpl final : public Update::Impl {
   UpdateStyle style() const override { return UpdateStyle::kPipeline; }
 
   Result<Updated> apply(bson::View document, const MatchDetails&) const override {
-    RESTITCH_TRY(bson::Document result, pipeline_.transform(document));
+    RESTITCH_TRY(bson::Document result, transformed(document));
     if (result.bytes() == document.bytes()) return unchanged(document);
     RESTITCH_CHECK(check_same_id(document, result));
     RESTITCH_CHECK(check_depth(result));
@@ -194,12 +192,21 @@ class PipelineImpl final : public Update::Impl {
 
   Result<bson::Document> upsert(const Filter& filter) const override {
     RESTITCH_TRY(const bson::Document base, document_from_query(filter));
-    RESTITCH_TRY(bson::Document result, pipeline_.transform(base));
+    RESTITCH_TRY(bson::Document result, transformed(base));
     RESTITCH_CHECK(check_same_id(base, result));
     return finish_upsert(std::move(result));
   }
 
  private:
+  // A pipeline that puts another document in the place of this one keeps the _id, as a replacement
+  // does.
+  Result<bson::Document> transformed(bson::View document) const {
+    RESTITCH_TRY(bson::Document result, pipeline_.transform(document));
+    const bson::ValueView id = document["_id"];
+    if (id.is_missing() || result.view().contains("_id")) return result;
+    return with_id_first(id, result, std::nullopt);
+  }
+
   CommandContext own_context_;
   Pipeline pipeline_;
 };
@@ -226,7 +233,8 @@ Result<ImplPtr> compile_replacement(bson::View document, const CommandContext& c
   }
   RESTITCH_CHECK(check_top_level_names(document));
   RESTITCH_CHECK(check_depth(document));
-  return ImplPtr(std::make_shared<ReplacementImpl>(document, context));
+  return ImplPtr(
+      std::make_shared<ReplacementImpl>(document, context, options.keeps_empty_timestamps));
 }
 
 }  // namespace

@@ -15,9 +15,10 @@ namespace restitch::query {
 enum class UpdateStyle : std::uint8_t { kOperators, kReplacement, kPipeline };
 
 struct UpdateOptions {
-  bool multi = false;        // a replacement is refused (9)
-  bson::View array_filters;  // the arrayFilters array; the empty document if none
-  bson::View constants;      // `c` of a pipeline update
+  bool multi = false;                   // a replacement is refused (9)
+  bson::View array_filters;             // the arrayFilters array; the empty document if none
+  bson::View constants;                 // `c` of a pipeline update
+  bool keeps_empty_timestamps = false;  // a replacement's Timestamp(0, 0) is stored as it is
 };
 
 // What one update did to one document.

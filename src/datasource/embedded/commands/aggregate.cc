@@ -33,6 +33,20 @@ Status check_stages_in_transaction(View stages) {
   return {};
 }
 
+// $out and $merge are the last stage.
+Status check_read_concern_of_writes(const Operation& operation, View stages) {
+  const auto concern = operation.command["readConcern"].as_object();
+  if (!concern || (*concern)["level"].as_string() != "linearizable") return {};
+  std::string_view last;
+  for (const bson::Element& element : stages) {
+    const auto stage = element.value.as_object();
+    if (stage && !stage->empty()) last = stage->begin()->name;
+  }
+  return mongo_error(
+      code::kInvalidOptions,
+      std::string(last) + " cannot be used with a 'linearizable' read concern level");
+}
+
 Result<View> pipeline_of(const Operation& operation) {
   const bson::ValueView pipeline = operation.command["pipeline"];
   if (pipeline.is_missing()) return operation.fields().missing("pipeline");
@@ -132,7 +146,9 @@ Result<Document> run_aggregate(Operation& operation) {
   request.hint = fields["hint"];
   request.read_time = operation.reader().cluster_time();
   RESTITCH_TRY(request.bypasses_validation, fields.boolean("bypassDocumentValidation"));
+  request.error_extra = &operation.error_extra;
   RESTITCH_TRY(auto stream, PipelineStream::make(operation.services, request, std::move(context)));
+  if (stream->writes()) RESTITCH_CHECK(check_read_concern_of_writes(operation, stages));
   if (stream->writes() && operation.tier == storage::ReadTier::kCacheOnly) {
     return Error(ErrorCode::kWouldBlock, "the pipeline writes");
   }

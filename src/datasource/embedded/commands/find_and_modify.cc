@@ -100,6 +100,7 @@ class FindAndModifyCommand final : public WriteCommand {
     if (!is_remove_) {
       query::UpdateOptions options;
       options.array_filters = array_filters_;
+      RESTITCH_TRY(options.keeps_empty_timestamps, fields.boolean("bypassEmptyTsReplacement"));
       RESTITCH_TRY(update_, query::Update::compile(fields["update"], target_.context(), options));
     }
     if (!projection_spec_.empty()) {
@@ -247,11 +248,11 @@ std::span<const CommandSpec> write_commands() {
       {.name = "insert",
        .flags = kInTransaction | kRetryableWrite,
        .write = make_insert,
-       .fields = "documents ordered bypassDocumentValidation"},
+       .fields = "documents ordered bypassDocumentValidation bypassEmptyTsReplacement"},
       {.name = "update",
        .flags = kInTransaction | kRetryableWrite,
        .write = make_update,
-       .fields = "updates ordered bypassDocumentValidation let"},
+       .fields = "updates ordered bypassDocumentValidation bypassEmptyTsReplacement let"},
       {.name = "delete",
        .flags = kInTransaction | kRetryableWrite,
        .write = make_delete,
@@ -261,7 +262,7 @@ std::span<const CommandSpec> write_commands() {
        .flags = kInTransaction | kRetryableWrite,
        .write = make_find_and_modify,
        .fields = "query sort update remove new upsert fields arrayFilters collation hint let "
-                 "bypassDocumentValidation"},
+                 "bypassDocumentValidation bypassEmptyTsReplacement"},
   };
   return kCommands;
 }

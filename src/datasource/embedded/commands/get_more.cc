@@ -131,7 +131,8 @@ Result<Document> run_get_more(Operation& operation) {
 }
 
 Result<Document> run_kill_cursors(Operation& operation) {
-  RESTITCH_TRY(const std::string name, operation.collection_name());
+  // Cursors of commands without a collection are named like "$cmd.listCollections": any name does.
+  if (!operation.target().as_string()) RESTITCH_CHECK(operation.collection_name());
   RESTITCH_TRY(const View ids, operation.fields().required_array("cursors"));
   std::vector<std::int64_t> killed, missing;
   for (const bson::Element& element : ids) {

@@ -38,8 +38,9 @@ class InsertCommand final : public BatchWriteCommand {
     }
     RESTITCH_TRY(const Collection* collection, pin_collection());
     if (collection == nullptr) return Step::kCreateCollection;
-    RESTITCH_TRY(const Document document,
-                 query::prepare_for_insert(statements_[index], insert_time(operation_)));
+    const bson::Timestamp now =
+        keeps_empty_timestamps_ ? bson::Timestamp() : insert_time(operation_);
+    RESTITCH_TRY(const Document document, query::prepare_for_insert(statements_[index], now));
     RecordWriter writer(*operation_.services.engine, *collection, operation_.unit(),
                         operation_.error_extra);
     writer.set_bypass_validation(bypasses_validation_);

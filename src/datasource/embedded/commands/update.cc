@@ -118,6 +118,7 @@ class UpdateCommand final : public BatchWriteCommand {
     options.multi = made.is_multi;
     RESTITCH_TRY(options.array_filters, fields.array("arrayFilters"));
     RESTITCH_TRY(options.constants, fields.object("c"));
+    options.keeps_empty_timestamps = keeps_empty_timestamps_;
     RESTITCH_TRY(made.update, query::Update::compile(fields["u"], made.target.context(), options));
     return {};
   }
