@@ -193,8 +193,8 @@ bool is_transient_transaction_code(int code) {
 
 namespace {
 
-// Whether a client may send the command once more. While the server runs, the codes of a shutdown
-// are no reason to.
+// Whether a client may send the command once more. While the server runs, a command that fails with
+// the code of a shutdown is no reason to; one that was done, and only not replicated, is.
 bool is_retriable(int code, const LabelContext& context) {
   const bool is_of_shutdown = code == code::kShutdownInProgress || code == kInterruptedAtShutdown;
   return contains(kRetriable, code) && (!is_of_shutdown || context.is_shutting_down);
@@ -213,7 +213,7 @@ void append_error_labels(Builder& reply, int code, int concern_code, const Label
   if (context.instead != nullptr) {
     labels = *context.instead;
   } else if ((context.is_retryable_write || context.is_end_of_transaction) &&
-             (is_retriable(code, context) || is_retriable(concern_code, context))) {
+             (is_retriable(code, context) || contains(kRetriable, concern_code))) {
     labels.emplace_back("RetryableWriteError");
     if (code != 0 && !context.has_written) labels.emplace_back("NoWritesPerformed");
   } else if (is_transient(code, concern_code != 0, context)) {

@@ -187,6 +187,18 @@ Result<Pipeline> compile_sub_pipeline(ValueView stages, const StageCompiler& com
   return Pipeline::compile(stages.get_document(), compiler.context, std::move(options));
 }
 
+Status Pipeline::check_stage_names(bson::View stages) {
+  for (const bson::Element& element : stages) {
+    const auto stage = element.value.as_object();
+    if (!stage || stage->empty()) continue;
+    const std::string name(stage->begin()->name);
+    if (find_stage(name) == nullptr) {
+      return mongo_error(40324, "Unrecognized pipeline stage name: '" + name + "'");
+    }
+  }
+  return {};
+}
+
 Result<Pipeline> Pipeline::compile(bson::View stages, const CommandContext& context,
                                    PipelineOptions options) {
   Pipeline pipeline;

@@ -88,6 +88,9 @@ class Pipeline {
   static Result<Pipeline> compile(bson::View stages, const CommandContext& context,
                                   PipelineOptions options);
 
+  // 40324 for a stage that no pipeline knows; nothing else is checked.
+  static Status check_stage_names(bson::View stages);
+
   // Runs over `input` (ignored by pipelines that start with $documents or a statistics stage).
   // `variables` are the values of options.scope; kept by value.
   Result<DocumentStreamPtr> run(DocumentStreamPtr input, PipelineEnvironment& environment,

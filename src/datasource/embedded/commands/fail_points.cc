@@ -17,6 +17,9 @@ Result<Document> configure_fail_point(Operation& operation) {
   return bson::make_document("count", static_cast<std::int32_t>(count));
 }
 
+// In no version of the Stable API: for tests of `apiStrict`.
+Result<Document> test_version_2(Operation&) { return Document(); }
+
 }  // namespace
 
 std::span<const CommandSpec> fail_point_commands() {
@@ -25,6 +28,7 @@ std::span<const CommandSpec> fail_point_commands() {
        .flags = kAdminOnly | kForTests,
        .read = configure_fail_point,
        .fields = "mode data"},
+      {.name = "testVersion2", .flags = kForTests, .read = test_version_2},
   };
   return kCommands;
 }

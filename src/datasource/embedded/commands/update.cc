@@ -2,6 +2,7 @@
 #include "datasource/embedded/commands/writes.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/services.h"
+#include "query/pipeline/pipeline.h"
 
 namespace restitch::datasource::embedded {
 
@@ -87,6 +88,9 @@ class UpdateCommand final : public BatchWriteCommand {
     const Fields fields(statement, "update.updates");
     RESTITCH_CHECK(fields.required_object("q"));
     if (!fields.has("u")) return fields.missing("u");
+    // Names that no stage has fail the command, not the statement.
+    if (const auto stages = fields["u"].as_array())
+      RESTITCH_CHECK(query::Pipeline::check_stage_names(*stages));
     for (const bson::Element& element : statement) {
       const bool is_known = std::find(std::begin(kStatementFields), std::end(kStatementFields),
                                       element.name) != std::end(kStatementFields);
