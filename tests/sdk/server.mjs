@@ -10,10 +10,12 @@ const START_MILLISECONDS = 60000;
 const STOP_MILLISECONDS = 20000;
 const READY_ID = 1; // of the log line "Server ready", which names the port
 
+const WIRE_READY_ID = 1201; // of the one that names the port of `--wire`, before that
+
 // Runs `restitch serve` on a free port with a fresh data directory, and resolves when it is ready.
-export async function startServer({ binary, app }) {
+export async function startServer({ binary, app, options = [] }) {
   const data = mkdtempSync(join(tmpdir(), "restitch-sdk-"));
-  const args = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--app", app];
+  const args = ["serve", "--data", data, "--listen", "127.0.0.1:0", ...(app ? ["--app", app] : []), ...options];
   const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
   const output = [];
   const exited = once(child, "exit");
@@ -24,6 +26,7 @@ export async function startServer({ binary, app }) {
   });
   return {
     url: `http://127.0.0.1:${port}`,
+    wirePort: output.map(parseLogLine).find((entry) => entry?.id === WIRE_READY_ID)?.attr.port,
     output,
     // Stops the server in order; resolves to its exit code, or to the signal that ended it.
     async stop() {
