@@ -237,7 +237,7 @@ class ProjectionParser {
       if (is_last) {
         if (existing != nullptr) return mongo_error(31250, "Path collision at " + path);
         item.name = name;
-        tree->items.push_back(std::move(item));
+        tree->add(std::move(item));
         return {};
       }
       if (existing == nullptr) {
@@ -245,8 +245,7 @@ class ProjectionParser {
         parent.name = name;
         parent.kind = ProjectionKind::kTree;
         parent.tree = std::make_unique<ProjectionTree>();
-        tree->items.push_back(std::move(parent));
-        existing = &tree->items.back();
+        existing = &tree->add(std::move(parent));
       } else if (existing->kind != ProjectionKind::kTree) {
         return mongo_error(31249,
                            "Path collision at " + path + " remaining portion " + path.substr(used));
@@ -273,7 +272,7 @@ class ProjectionParser {
       ProjectionItem item;
       item.name = "_id";
       item.kind = include ? ProjectionKind::kInclude : ProjectionKind::kExclude;
-      program_->root.items.insert(program_->root.items.begin(), std::move(item));
+      program_->root.add_front(std::move(item));
     }
     return {};
   }

@@ -9,6 +9,7 @@
 
 #include "query/expression/expression.h"
 #include "query/filter/filter.h"
+#include "query/name_places.h"
 #include "query/projection.h"
 
 namespace restitch::query {
@@ -43,11 +44,20 @@ struct ProjectionTree {
   bool has_computed = false;          // an expression stands here or below
 
   const ProjectionItem* find(std::string_view name) const {
-    for (const ProjectionItem& item : items) {
-      if (item.name == name) return &item;
-    }
-    return nullptr;
+    const auto place = places.find(items, name);
+    return place ? &items[*place] : nullptr;
   }
+  ProjectionItem& add(ProjectionItem item) {
+    items.push_back(std::move(item));
+    places.note_last(items);
+    return items.back();
+  }
+  void add_front(ProjectionItem item) {
+    items.insert(items.begin(), std::move(item));
+    places.renew(items);
+  }
+
+  NamePlaces places;
 };
 
 struct Projection::Program {

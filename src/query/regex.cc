@@ -168,8 +168,11 @@ struct Regex::Code {
   ~Code() { pcre2_code_free(code); }
 
   int match(std::string_view subject, std::size_t from, pcre2_match_data* data) const {
-    return pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(), from, 0,
-                       data, scratch().context());
+    const auto* text = reinterpret_cast<PCRE2_SPTR>(subject.data());
+    const int found = pcre2_match(code, text, subject.size(), from, 0, data, scratch().context());
+    if (found != PCRE2_ERROR_JIT_STACKLIMIT) return found;
+    // The interpreter keeps its state on the heap.
+    return pcre2_match(code, text, subject.size(), from, PCRE2_NO_JIT, data, scratch().context());
   }
 };
 

@@ -61,6 +61,12 @@ TEST(Regex, hostile_pattern_gives_up) {
   EXPECT_EQ(search.error().mongo_code(), 51156);
 }
 
+TEST(Regex, long_subjects_with_many_alternatives_match) {
+  const auto regex = Regex::compile("^(?:a|b|(c))*$", "");
+  EXPECT_TRUE(regex->matches(std::string(50000, 'a')));
+  EXPECT_TRUE(regex->matches(std::string(50000, 'c')));
+}
+
 TEST(Regex, malformed_utf8_in_the_subject_is_harmless) {
   EXPECT_TRUE(
       compiled("b$").matches("a\xFF"

@@ -126,11 +126,8 @@ class SetAccumulator final : public Accumulator {
 class MergeAccumulator final : public Accumulator {
  public:
   Status add(ValueView value) override { return merged_.add(value); }
-  Value result() const override {
-    ObjectMerge copy = merged_;
-    return Value::of(std::move(copy).finish());
-  }
-  std::size_t memory() const override { return merged_.size(); }
+  Value result() const override { return Value::of(merged_.finish()); }
+  std::size_t memory() const override { return merged_.memory(); }
 
  private:
   ObjectMerge merged_;

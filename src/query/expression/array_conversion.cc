@@ -1,3 +1,5 @@
+#include <unordered_map>
+
 #include "bson/extended_json.h"
 #include "query/expression/numbers.h"
 #include "query/expression/operator.h"
@@ -79,15 +81,26 @@ Result<Pair> pair_from_object(ValueView element) {
 }
 
 // The last value of a repeated key wins, at the place of the first.
-void put(std::vector<Pair>& pairs, const Pair& pair) {
-  for (Pair& present : pairs) {
-    if (present.key == pair.key) {
-      present.value = pair.value;
-      return;
+class Pairs {
+ public:
+  void put(const Pair& pair) {
+    const auto [at, is_new] = places_.emplace(pair.key, pairs_.size());
+    if (is_new) {
+      pairs_.push_back(pair);
+    } else {
+      pairs_[at->second].value = pair.value;
     }
   }
-  pairs.push_back(pair);
-}
+  Value object() const {
+    bson::Builder builder;
+    for (const Pair& pair : pairs_) builder.append(pair.key, pair.value);
+    return Value::of(std::move(builder).finish());
+  }
+
+ private:
+  std::vector<Pair> pairs_;
+  std::unordered_map<std::string_view, std::size_t> places_;
+};
 
 Result<Value> array_to_object(const Args& args) {
   if (args[0].is_nullish()) return Value::null();
@@ -96,7 +109,7 @@ Result<Value> array_to_object(const Args& args) {
     return mongo_error(40386,
                        "$arrayToObject requires an array input, found: " + type_name(args[0]));
   }
-  std::vector<Pair> pairs;
+  Pairs pairs;
   std::optional<Type> form;
   for (const bson::Element& element : *array) {
     if (!form) form = element.value.type();
@@ -106,11 +119,9 @@ Result<Value> array_to_object(const Args& args) {
     }
     RESTITCH_TRY(const Pair pair, *form == Type::kArray ? pair_from_array(element.value)
                                                         : pair_from_object(element.value));
-    put(pairs, pair);
+    pairs.put(pair);
   }
-  bson::Builder builder;
-  for (const Pair& pair : pairs) builder.append(pair.key, pair.value);
-  return Value::of(std::move(builder).finish());
+  return pairs.object();
 }
 
 Result<Value> object_to_array(const Args& args) {

@@ -30,6 +30,7 @@ Result<Value> concatenate(const Args& args) {
     if (value.type() != Type::kArray) {
       return mongo_error(28664, "$concatArrays only supports arrays, not " + type_name(value));
     }
+    RESTITCH_CHECK(check_memory(args, builder.size() + value.raw().size()));
     for (const bson::Element& element : value.get_document()) builder.push(element.value);
   }
   return Value::array(std::move(builder).finish());
@@ -62,6 +63,19 @@ Result<std::int32_t> range_bound(ValueView value, int code, const char* which) {
                          bson::to_shell(value));
 }
 
+// MongoDB's estimate of the memory that the numbers take.
+Status check_range(const Args& args, std::int64_t start, std::int64_t end, std::int64_t step) {
+  constexpr std::int64_t kHeaderBytes = 24;
+  constexpr std::int64_t kBytesPerElement = 16;
+  const std::int64_t steps = (end - start) / step;
+  const std::int64_t bytes = kHeaderBytes + (steps >= 0 ? (steps + 1) * kBytesPerElement : 0);
+  const std::int64_t limit = args.command.memory_limit;
+  if (bytes < limit) return {};
+  return mongo_error(146, "$range would use too much memory (" + std::to_string(bytes) +
+                              " bytes) and cannot spill to disk. Memory limit: " +
+                              std::to_string(limit) + " bytes");
+}
+
 Result<Value> range(const Args& args) {
   RESTITCH_TRY(const std::int64_t start, range_bound(args[0], 34443, "starting"));
   RESTITCH_TRY(const std::int64_t end, range_bound(args[1], 34445, "ending"));
@@ -70,11 +84,7 @@ Result<Value> range(const Args& args) {
     RESTITCH_TRY(step, range_bound(args[2], 34447, "step"));
     if (step == 0) return mongo_error(34449, "$range requires a non-zero step value");
   }
-  const std::int64_t distance = step > 0 ? end - start : start - end;
-  constexpr std::int64_t kBytesPerElement = 8;
-  if (distance > 0 && distance / std::abs(step) * kBytesPerElement > args.command.memory_limit) {
-    return mongo_error(146, "$range would use too much memory");
-  }
+  RESTITCH_CHECK(check_range(args, start, end, step));
   bson::Builder builder;
   for (std::int64_t at = start; step > 0 ? at < end : at > end; at += step) {
     builder.push(static_cast<std::int32_t>(at));
@@ -216,14 +226,19 @@ class ZipNode final : public CompositeNode {
     for (std::size_t i = inputs_; i < operands().size(); ++i) {
       RESTITCH_TRY(defaults[i - inputs_], operand(i).peek(context, storage[i]));
     }
-    return transpose(columns, defaults, rows);
+    HeldBytes held(context, "$zip");
+    for (const Value& value : storage) RESTITCH_CHECK(held.add(value.view().raw().size()));
+    return transpose(context, columns, defaults, rows);
   }
 
  private:
-  static Value transpose(const std::vector<std::vector<ValueView>>& columns,
-                         const std::vector<ValueView>& defaults, std::size_t rows) {
+  static Result<Value> transpose(EvalContext& context,
+                                 const std::vector<std::vector<ValueView>>& columns,
+                                 const std::vector<ValueView>& defaults, std::size_t rows) {
     bson::Builder builder;
+    HeldBytes held(context, "$zip");
     for (std::size_t row = 0; row < rows; ++row) {
+      RESTITCH_CHECK(held.set(builder.size()));
       builder.push_open_array();
       for (std::size_t i = 0; i < columns.size(); ++i) {
         const ValueView value = row < columns[i].size() ? columns[i][row] : defaults[i];

@@ -35,11 +35,14 @@ class CallNode final : public CompositeNode {
  private:
   Result<Value> call(EvalContext& context, Value* storage, ValueView* values) const {
     const std::size_t count = operands().size();
+    HeldBytes held(context, definition_.name);
     for (std::size_t i = 0; i < count; ++i) {
       if (!has(i)) continue;
       RESTITCH_TRY(values[i], operand(i).peek(context, storage[i]));
+      RESTITCH_CHECK(held.add(storage[i].view().raw().size()));
     }
-    return definition_.function(Args{{values, count}, given_, definition_.name, context.command});
+    return definition_.function(
+        Args{{values, count}, given_, definition_.name, context.command, context.held});
   }
 
   const OperatorDefinition& definition_;

@@ -1,6 +1,7 @@
 #include "bson/extended_json.h"
 #include "query/expression/nodes.h"
 #include "query/expression/numbers.h"
+#include "query/interruption.h"
 
 namespace restitch::query {
 namespace {
@@ -33,9 +34,13 @@ class FilterNodeExpression final : public CompositeNode {
     }
     RESTITCH_TRY(std::int64_t remaining, limit(context));
     bson::Builder builder;
+    HeldBytes held(context, "$filter");
+    RESTITCH_CHECK(held.set(storage.view().raw().size()));
+    Binding binding(context, slot_, "$filter");
     for (const bson::Element& element : input.get_document()) {
       if (remaining == 0) break;
-      assign(context, slot_, Value(element.value));
+      RESTITCH_CHECK(check_interruption(context.command));
+      RESTITCH_CHECK(binding.set(Value(element.value)));
       Value result;
       RESTITCH_TRY(const ValueView verdict, operand(1).peek(context, result));
       if (!verdict.truthy()) continue;
@@ -81,8 +86,13 @@ class MapNode final : public CompositeNode {
       return mongo_error(16883, "input to $map must be an array not " + type_name(input));
     }
     bson::Builder builder;
+    HeldBytes held(context, "$map");
+    const std::size_t input_bytes = storage.view().raw().size();
+    Binding binding(context, slot_, "$map");
     for (const bson::Element& element : input.get_document()) {
-      assign(context, slot_, Value(element.value));
+      RESTITCH_CHECK(check_interruption(context.command));
+      RESTITCH_CHECK(held.set(input_bytes + builder.size()));
+      RESTITCH_CHECK(binding.set(Value(element.value)));
       Value result;
       RESTITCH_TRY(const ValueView mapped, operand(1).peek(context, result));
       if (mapped.is_missing()) {
@@ -112,10 +122,15 @@ class ReduceNode final : public CompositeNode {
       return mongo_error(
           40080, "$reduce requires that 'input' be an array, found: " + bson::to_shell(input));
     }
+    HeldBytes held(context, "$reduce");
+    RESTITCH_CHECK(held.set(storage.view().raw().size()));
     RESTITCH_TRY(Value accumulated, operand(1).evaluate(context));
+    Binding current(context, this_slot_, "$reduce");
+    Binding value(context, value_slot_, "$reduce");
     for (const bson::Element& element : input.get_document()) {
-      assign(context, this_slot_, Value(element.value));
-      assign(context, value_slot_, std::move(accumulated));
+      RESTITCH_CHECK(check_interruption(context.command));
+      RESTITCH_CHECK(current.set(Value(element.value)));
+      RESTITCH_CHECK(value.set(std::move(accumulated)));
       RESTITCH_TRY(accumulated, operand(2).evaluate(context));
     }
     return accumulated;

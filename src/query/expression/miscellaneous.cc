@@ -21,12 +21,14 @@ class RandomNode final : public Expression {
   void add_dependencies(std::set<std::string>&) const override {}
 };
 
-Result<ExpressionPtr> parse_random(const bson::Element& element, const ExpressionCompiler&) {
+Result<ExpressionPtr> parse_random(const bson::Element& element,
+                                   const ExpressionCompiler& compiler) {
   const auto object = element.value.as_object();
   const auto array = element.value.as_array();
   if (!(object && object->empty()) && !(array && array->empty())) {
     return mongo_error(3040501, "$rand does not currently accept arguments");
   }
+  compiler.scope.note_chance();
   return ExpressionPtr(std::make_shared<RandomNode>());
 }
 

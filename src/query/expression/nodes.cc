@@ -1,5 +1,7 @@
 #include "query/expression/nodes.h"
 
+#include <unordered_set>
+
 #include "bson/extended_json.h"
 
 namespace restitch::query {
@@ -15,10 +17,12 @@ class ObjectNode final : public CompositeNode {
 
   Result<Value> evaluate(EvalContext& context) const override {
     bson::Builder builder;
+    HeldBytes held(context, "an object expression");
     for (std::size_t i = 0; i < names_.size(); ++i) {
       Value storage;
       RESTITCH_TRY(const ValueView value, operand(i).peek(context, storage));
       builder.append(names_[i], value);
+      RESTITCH_CHECK(held.set(builder.size()));
     }
     return Value::of(std::move(builder).finish());
   }
@@ -33,6 +37,7 @@ class ArrayNode final : public CompositeNode {
 
   Result<Value> evaluate(EvalContext& context) const override {
     bson::Builder builder;
+    HeldBytes held(context, "an array expression");
     for (const ExpressionPtr& element : operands()) {
       Value storage;
       RESTITCH_TRY(const ValueView value, element->peek(context, storage));
@@ -41,6 +46,7 @@ class ArrayNode final : public CompositeNode {
       } else {
         builder.push(value);
       }
+      RESTITCH_CHECK(held.set(builder.size()));
     }
     return Value::array(std::move(builder).finish());
   }
@@ -93,19 +99,22 @@ Result<ExpressionPtr> fold(std::shared_ptr<const CompositeNode> node,
   std::vector<Value> variables;
   EvalContext evaluation{context, bson::View(), variables, std::nullopt};
   RESTITCH_TRY(Value value, node->evaluate(evaluation));
+  // A small specification may stand for a large value; many of those must not pile up in a compiled
+  // pipeline.
+  constexpr std::size_t kMostKept = 64 * 1024;
+  if (value.view().raw().size() > kMostKept) return ExpressionPtr(std::move(node));
   return make_constant(std::move(value));
 }
 
 Result<ExpressionPtr> compile_object(bson::View spec, const ExpressionCompiler& compiler) {
   std::vector<std::string> names;
   std::vector<ExpressionPtr> values;
+  std::unordered_set<std::string_view> seen;
   for (const bson::Element& element : spec) {
     RESTITCH_CHECK(check_member_name(element.name));
-    for (const std::string& name : names) {
-      if (name == element.name) {
-        return mongo_error(
-            16406, "duplicate field name specified in object literal: " + bson::to_shell(spec));
-      }
+    if (!seen.insert(element.name).second) {
+      return mongo_error(
+          16406, "duplicate field name specified in object literal: " + bson::to_shell(spec));
     }
     RESTITCH_TRY(ExpressionPtr value, compiler.compile(element.value));
     names.emplace_back(element.name);

@@ -55,11 +55,53 @@ Result<ExpressionPtr> make_folded(const CommandContext& context, Arguments&&... 
   return fold(std::make_shared<Node>(std::forward<Arguments>(arguments)...), context);
 }
 
-// Gives a variable its value for as long as the sub-expression is evaluated.
-inline void assign(EvalContext& context, std::size_t slot, bson::Value value) {
-  if (context.variables.size() <= slot) context.variables.resize(slot + 1);
-  context.variables[slot] = std::move(value);
-}
+// Counts intermediate values among those that are alive, as long as it lives itself.
+class HeldBytes {
+ public:
+  HeldBytes(EvalContext& context, std::string_view who) : context_(context), who_(who) {}
+  HeldBytes(const HeldBytes&) = delete;
+  HeldBytes& operator=(const HeldBytes&) = delete;
+  ~HeldBytes() { context_.held -= bytes_; }
+
+  Status set(std::size_t bytes) {
+    context_.held += bytes - bytes_;
+    bytes_ = bytes;
+    return check_memory(context_.command, context_.held, who_);
+  }
+  Status add(std::size_t bytes) { return set(bytes_ + bytes); }
+
+ private:
+  EvalContext& context_;
+  std::string_view who_;
+  std::size_t bytes_ = 0;
+};
+
+// A variable that has values for as long as sub-expressions are evaluated.
+class Binding {
+ public:
+  Binding(EvalContext& context, std::size_t slot, std::string_view who)
+      : context_(context), held_(context, who), slot_(slot) {
+    if (context.variables.size() <= slot) context.variables.resize(slot + 1);
+  }
+  Binding(const Binding&) = delete;
+  Binding& operator=(const Binding&) = delete;
+  ~Binding() {
+    constexpr std::size_t kKept = 4096;
+    if (context_.variables[slot_].view().raw().size() > kKept)
+      context_.variables[slot_] = bson::Value();
+  }
+
+  Status set(bson::Value value) {
+    RESTITCH_CHECK(held_.set(value.view().raw().size()));
+    context_.variables[slot_] = std::move(value);
+    return {};
+  }
+
+ private:
+  EvalContext& context_;
+  HeldBytes held_;
+  std::size_t slot_;
+};
 
 // "$a.b" and "$$name.a.b".
 Result<ExpressionPtr> compile_path(std::string_view text, const ExpressionCompiler& compiler);

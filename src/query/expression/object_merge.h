@@ -1,6 +1,8 @@
 #pragma once
 
-#include <optional>
+#include <deque>
+#include <string>
+#include <unordered_map>
 
 #include "base/result.h"
 #include "bson/document.h"
@@ -14,11 +16,22 @@ class ObjectMerge {
   // Null and missing are skipped; other values than objects are error 40400.
   Status add(bson::ValueView value);
   void add(bson::View object);
-  bson::Document finish() && { return merged_ ? std::move(*merged_) : bson::Document(); }
-  std::size_t size() const { return merged_ ? merged_->bytes().size() : 0; }
+  bson::Document finish() const;
+  // Bytes held.
+  std::size_t memory() const {
+    constexpr std::size_t kPerMember = 160;
+    return size_ + kPerMember * members_.size();
+  }
 
  private:
-  std::optional<bson::Document> merged_;
+  struct Member {
+    std::string name;
+    std::string element;  // type, name and value
+  };
+
+  std::deque<Member> members_;  // their names stay where they are
+  std::unordered_map<std::string_view, Member*> by_name_;
+  std::size_t size_ = 0;  // bytes of the elements
 };
 
 }  // namespace restitch::query

@@ -11,20 +11,24 @@ using bson::Value;
 using bson::ValueView;
 
 void ObjectMerge::add(bson::View object) {
-  if (!merged_) {
-    merged_ = bson::Document(object);
-    return;
+  const auto end = object.end();
+  for (auto at = object.begin(); at != end; ++at) {
+    const auto found = by_name_.find(at->name);
+    if (found == by_name_.end()) {
+      Member& member = members_.emplace_back(Member{std::string(at->name), std::string(at.raw())});
+      by_name_.emplace(member.name, &member);
+      size_ += member.element.size();
+    } else {
+      size_ += at.raw().size() - found->second->element.size();
+      found->second->element = at.raw();
+    }
   }
-  const bson::View before = merged_->view();
+}
+
+bson::Document ObjectMerge::finish() const {
   bson::Builder builder;
-  for (auto at = before.begin(); at != before.end(); ++at) {
-    const ValueView newer = object.find(at->name);
-    builder.append(at->name, newer.is_missing() ? at->value : newer);
-  }
-  for (const bson::Element& element : object) {
-    if (!before.contains(element.name)) builder.append(element.name, element.value);
-  }
-  merged_ = std::move(builder).finish();
+  for (const Member& member : members_) builder.append_raw(member.element);
+  return std::move(builder).finish();
 }
 
 Status ObjectMerge::add(ValueView value) {
@@ -41,8 +45,11 @@ namespace {
 
 Result<Value> merge(const Args& args) {
   ObjectMerge merged;
-  for (const ValueView& value : args.values) RESTITCH_CHECK(merged.add(value));
-  return Value::of(std::move(merged).finish());
+  for (const ValueView& value : args.values) {
+    RESTITCH_CHECK(merged.add(value));
+    RESTITCH_CHECK(check_memory(args, merged.memory()));
+  }
+  return Value::of(merged.finish());
 }
 
 Result<Value> bson_size(const Args& args) {

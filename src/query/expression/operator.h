@@ -30,6 +30,7 @@ struct Args {
   std::uint32_t given = 0;  // bit i: operand i stands in the specification (named operands only)
   std::string_view name;    // the operator, with its `$`
   const CommandContext& command;
+  std::size_t held = 0;  // bytes of the intermediate values that are alive
 
   bson::ValueView operator[](std::size_t index) const { return values[index]; }
   std::size_t size() const { return values.size(); }
@@ -41,6 +42,16 @@ struct Args {
     return false;
   }
 };
+
+// Error 146 when `bytes` of intermediate values are more than a command may hold.
+inline Status check_memory(const CommandContext& context, std::size_t bytes, std::string_view who) {
+  if (bytes <= static_cast<std::size_t>(context.memory_limit)) return {};
+  return mongo_error(146, std::string(who) + " would use too much memory and cannot spill");
+}
+// The same for the growing result of an operator.
+inline Status check_memory(const Args& args, std::size_t result_bytes) {
+  return check_memory(args.command, args.held + result_bytes, args.name);
+}
 
 using EagerFunction = Result<bson::Value> (*)(const Args& args);
 using ParseFunction = Result<ExpressionPtr> (*)(const bson::Element& element,

@@ -3,6 +3,7 @@
 #include "query/expression/nodes.h"
 #include "query/expression/numbers.h"
 #include "query/expression/text.h"
+#include "query/interruption.h"
 #include "query/regex.h"
 
 namespace restitch::query {
@@ -84,7 +85,7 @@ class RegexNode final : public CompositeNode {
       if (own) regex = &*own;
     }
     if (input.is_nullish() || regex == nullptr) return nothing_found();
-    return search(*regex, input.get_string());
+    return search(*regex, input.get_string(), context.command);
   }
 
  private:
@@ -107,28 +108,31 @@ class RegexNode final : public CompositeNode {
     return result_ == RegexResult::kFind ? Value::null() : Value::array(bson::View());
   }
 
-  Result<Value> search(const Regex& regex, std::string_view text) const {
-    if (result_ == RegexResult::kFindAll) return search_all(regex, text);
+  Result<Value> search(const Regex& regex, std::string_view text,
+                       const CommandContext& command) const {
+    if (result_ == RegexResult::kFindAll) return search_all(regex, text, command);
     RESTITCH_TRY(const auto match, regex.search(text, 0));
     if (!match) return nothing_found();
     if (result_ == RegexResult::kMatch) return Value::of(true);
     bson::Builder builder;
-    describe(builder, *match, text, 0);
+    RESTITCH_CHECK(describe(builder, *match, text, 0));
     return Value::of(std::move(builder).finish());
   }
 
-  static Result<Value> search_all(const Regex& regex, std::string_view text) {
+  Result<Value> search_all(const Regex& regex, std::string_view text,
+                           const CommandContext& command) const {
     bson::Builder builder;
     std::size_t at = 0;
     std::size_t counted_to = 0;
     std::size_t code_points = 0;
     while (at <= text.size()) {
+      RESTITCH_CHECK(check_interruption(command));
       RESTITCH_TRY(const auto match, regex.search(text, at));
       if (!match) break;
       code_points += code_point_count(text.substr(counted_to, match->start - counted_to));
       counted_to = match->start;
       builder.push_object();
-      describe(builder, *match, text, code_points);
+      RESTITCH_CHECK(describe(builder, *match, text, code_points));
       builder.close();
       at = match->end;
       if (match->end == match->start) {
@@ -139,13 +143,18 @@ class RegexNode final : public CompositeNode {
   }
 
   // `code_points` in front of the match, or 0 to count them here.
-  static void describe(bson::Builder& builder, const Regex::Match& match, std::string_view text,
-                       std::size_t code_points) {
+  Status describe(bson::Builder& builder, const Regex::Match& match, std::string_view text,
+                  std::size_t code_points) const {
     if (code_points == 0) code_points = code_point_count(text.substr(0, match.start));
     builder.append("match", text.substr(match.start, match.end - match.start));
     builder.append("idx", static_cast<std::int32_t>(code_points));
     builder.open_array("captures");
+    constexpr std::size_t kMostBytes = 64U << 20U;
     for (const auto& [start, end] : match.captures) {
+      if (builder.size() > kMostBytes) {
+        return mongo_error(51151,
+                           name_ + ": the size of buffer to store output exceeded the 64MB limit");
+      }
       if (start == std::string_view::npos) {
         builder.push(bson::Null{});
       } else {
@@ -153,6 +162,7 @@ class RegexNode final : public CompositeNode {
       }
     }
     builder.close();
+    return {};
   }
 
   std::string name_;

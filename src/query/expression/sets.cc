@@ -12,9 +12,21 @@ using bson::Value;
 using bson::ValueView;
 using OrderedViews = std::set<ValueView, ComparatorLess>;
 
-ViewSet set_of(bson::View array, const Comparator& comparator) {
-  auto set = make_value_container<ViewSet>(comparator);
-  for (const bson::Element& element : array) set.insert(element.value);
+// The set of an operand takes more memory than its bytes.
+template <typename Set>
+Status insert_all(const Args& args, bson::View array, Set& set) {
+  constexpr std::size_t kPerElement = 80;
+  for (const bson::Element& element : array) {
+    if (set.insert(element.value).second) {
+      RESTITCH_CHECK(check_memory(args, set.size() * kPerElement));
+    }
+  }
+  return {};
+}
+
+Result<ViewSet> set_of(const Args& args, ValueView operand) {
+  auto set = make_value_container<ViewSet>(args.command.comparator);
+  RESTITCH_CHECK(insert_all(args, operand.get_document(), set));
   return set;
 }
 
@@ -34,7 +46,7 @@ Result<Value> union_of(const Args& args) {
   for (const ValueView& operand : args.values) {
     if (operand.is_nullish()) return Value::null();
     if (operand.type() != Type::kArray) return not_arrays(args, 17043, operand);
-    for (const bson::Element& element : operand.get_document()) out.insert(element.value);
+    RESTITCH_CHECK(insert_all(args, operand.get_document(), out));
   }
   return array_of(out);
 }
@@ -46,9 +58,9 @@ Result<Value> intersection(const Args& args) {
     if (operand.is_nullish()) return Value::null();
     if (operand.type() != Type::kArray) return not_arrays(args, 17047, operand);
     if (is_first) {
-      for (const bson::Element& element : operand.get_document()) out.insert(element.value);
+      RESTITCH_CHECK(insert_all(args, operand.get_document(), out));
     } else if (!out.empty()) {
-      const ViewSet other = set_of(operand.get_document(), args.command.comparator);
+      RESTITCH_TRY(const ViewSet other, set_of(args, operand));
       std::erase_if(out, [&](const ValueView& value) { return !other.contains(value); });
     }
     is_first = false;
@@ -64,7 +76,7 @@ Result<Value> difference(const Args& args) {
                                                    std::string(i == 0 ? "First" : "Second") +
                                                    " argument is of type: " + type_name(args[i]));
   }
-  ViewSet seen = set_of(args[1].get_document(), args.command.comparator);
+  RESTITCH_TRY(ViewSet seen, set_of(args, args[1]));
   bson::Builder builder;
   for (const bson::Element& element : args[0].get_document()) {
     if (seen.insert(element.value).second) builder.push(element.value);
@@ -79,9 +91,9 @@ Result<Value> equal(const Args& args) {
                                   std::to_string(i + 1) +
                                   "-th argument is of type: " + type_name(args[i]));
   }
-  const ViewSet first = set_of(args[0].get_document(), args.command.comparator);
+  RESTITCH_TRY(const ViewSet first, set_of(args, args[0]));
   for (std::size_t i = 1; i < args.size(); ++i) {
-    const ViewSet other = set_of(args[i].get_document(), args.command.comparator);
+    RESTITCH_TRY(const ViewSet other, set_of(args, args[i]));
     if (other.size() != first.size()) return Value::of(false);
     for (const ValueView& value : other) {
       if (!first.contains(value)) return Value::of(false);
@@ -97,7 +109,7 @@ Result<Value> is_subset(const Args& args) {
                                                    std::string(i == 0 ? "First" : "Second") +
                                                    " argument is of type: " + type_name(args[i]));
   }
-  const ViewSet larger = set_of(args[1].get_document(), args.command.comparator);
+  RESTITCH_TRY(const ViewSet larger, set_of(args, args[1]));
   for (const bson::Element& element : args[0].get_document()) {
     if (!larger.contains(element.value)) return Value::of(false);
   }

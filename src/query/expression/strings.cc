@@ -46,6 +46,7 @@ Result<Value> concatenate(const Args& args) {
     if (value.is_nullish()) {
       nullish = true;
     } else if (const auto text = value.as_string()) {
+      RESTITCH_CHECK(check_memory(args, out.size() + text->size()));
       out.append(*text);
     } else {
       return mongo_error(16702, "$concat only supports strings, not " + type_name(value));
@@ -94,7 +95,7 @@ Result<Value> split(const Args& args) {
   bson::Builder builder;
   std::string_view rest = *text;
   while (true) {
-    const std::size_t at = rest.find(*separator);
+    const std::size_t at = find_text(rest, *separator);
     builder.push(rest.substr(0, at));
     if (at == std::string_view::npos) break;
     rest.remove_prefix(at + separator->size());
@@ -188,8 +189,9 @@ Result<Value> replace(const Args& args) {
   std::string out;
   bool is_done = false;
   while (!is_done) {
-    const std::size_t at = rest.find(find);
+    const std::size_t at = find_text(rest, find);
     if (at == std::string_view::npos) break;
+    RESTITCH_CHECK(check_memory(args, out.size() + at + replacement.size()));
     out.append(rest.substr(0, at)).append(replacement);
     rest.remove_prefix(at + find.size());
     // An empty pattern matches before every code point and at the end.

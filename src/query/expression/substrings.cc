@@ -145,8 +145,8 @@ Result<Value> index_in_bytes(const Args& args) {
   const auto size = static_cast<std::int64_t>(operands->text.size());
   const std::int64_t end = std::min(operands->end, size);
   if (operands->start > end) return Value::of(kNotFound);
-  const std::size_t at = operands->text.substr(0, static_cast<std::size_t>(end))
-                             .find(operands->token, static_cast<std::size_t>(operands->start));
+  const std::size_t at = find_text(operands->text.substr(0, static_cast<std::size_t>(end)),
+                                   operands->token, static_cast<std::size_t>(operands->start));
   return Value::of(at == std::string_view::npos ? kNotFound : static_cast<std::int32_t>(at));
 }
 
@@ -159,7 +159,7 @@ Result<Value> index_in_code_points(const Args& args) {
   const std::string_view text =
       operands->text.substr(0, byte_offset(operands->text, static_cast<std::size_t>(end)));
   const std::size_t from = byte_offset(text, static_cast<std::size_t>(operands->start));
-  const std::size_t at = text.find(operands->token, from);
+  const std::size_t at = find_text(text, operands->token, from);
   if (at == std::string_view::npos) return Value::of(kNotFound);
   return Value::of(static_cast<std::int32_t>(code_point_count(text.substr(0, at))));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,14 @@ inline std::size_t byte_offset(std::string_view text, std::size_t code_points) {
   std::size_t at = 0;
   for (; code_points > 0 && at < text.size(); --code_points) at += code_point_size(text[at]);
   return at < text.size() ? at : text.size();
+}
+
+// Position of `token` in `text` at or behind `from`, or npos; in linear time, unlike string_view's.
+inline std::size_t find_text(std::string_view text, std::string_view token, std::size_t from = 0) {
+  if (from > text.size()) return std::string_view::npos;
+  const void* at = ::memmem(text.data() + from, text.size() - from, token.data(), token.size());
+  if (at == nullptr) return std::string_view::npos;
+  return static_cast<std::size_t>(static_cast<const char*>(at) - text.data());
 }
 
 // What the string operators accept in place of a string: numbers, dates, timestamps, code, symbols;

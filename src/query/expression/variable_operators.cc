@@ -1,3 +1,5 @@
+#include <deque>
+
 #include "query/expression/nodes.h"
 #include "query/expression/numbers.h"
 
@@ -18,10 +20,17 @@ class LetNode final : public CompositeNode {
     const std::size_t count = operands().size() - 1;
     // The variables do not see each other, so all are evaluated before any is bound.
     std::vector<Value> values(count);
+    HeldBytes held(context, "$let");
     for (std::size_t i = 0; i < count; ++i) {
       RESTITCH_TRY(values[i], operand(i).evaluate(context));
+      RESTITCH_CHECK(held.add(values[i].view().raw().size()));
     }
-    for (std::size_t i = 0; i < count; ++i) assign(context, first_slot_ + i, std::move(values[i]));
+    std::deque<Binding> bindings;
+    for (std::size_t i = 0; i < count; ++i) {
+      RESTITCH_CHECK(
+          bindings.emplace_back(context, first_slot_ + i, "$let").set(std::move(values[i])));
+    }
+    RESTITCH_CHECK(held.set(0));
     return operand(count).evaluate(context);
   }
 
@@ -46,12 +55,11 @@ Result<ExpressionPtr> parse_let(const bson::Element& element, const ExpressionCo
     return mongo_error(10065, "invalid parameter: expected an object (vars)");
   }
   std::vector<ExpressionPtr> operands;
-  VariableScope inner = compiler.scope;
+  VariableScope inner = compiler.scope.nested();
   for (const bson::Element& variable : variables.get_document()) {
     RESTITCH_TRY(ExpressionPtr value, compiler.compile(variable.value));
     operands.push_back(std::move(value));
-    std::size_t slot = 0;
-    RESTITCH_TRY(inner, inner.with(variable.name, &slot));
+    RESTITCH_CHECK(inner.bind(variable.name));
   }
   RESTITCH_TRY(ExpressionPtr body, Expression::compile(spec["in"], compiler.context, inner));
   operands.push_back(std::move(body));

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <utility>
+
 #include "query/expression/expression.h"
 
 namespace restitch::query {
@@ -27,18 +30,51 @@ Status check_name(std::string_view name) {
 }  // namespace
 
 std::optional<std::size_t> VariableScope::find(std::string_view name) const {
-  for (std::size_t slot = names_.size(); slot-- > 0;) {
-    if (names_[slot] == name) return slot;
+  if (size_ == 0) return std::nullopt;
+  const std::string key(name);
+  for (const Frame* frame = top_ ? top_.get() : outer_.get(); frame != nullptr;
+       frame = frame->outer.get()) {
+    const auto found = frame->slots.find(key);
+    if (found == frame->slots.end()) continue;
+    if (uses_->slots.size() <= found->second) uses_->slots.resize(found->second + 1);
+    uses_->slots[found->second] = true;
+    return found->second;
   }
   return std::nullopt;
 }
 
-Result<VariableScope> VariableScope::with(std::string_view name, std::size_t* slot) const {
-  RESTITCH_CHECK(check_name(name));
-  VariableScope scope = *this;
-  *slot = scope.names_.size();
-  scope.names_.emplace_back(name);
+VariableScope VariableScope::nested() const {
+  VariableScope scope;
+  scope.outer_ = top_ ? top_ : outer_;
+  scope.uses_ = uses_ ? uses_ : std::make_shared<Uses>();
+  scope.size_ = size_;
   return scope;
+}
+
+Result<std::size_t> VariableScope::bind(std::string_view name) {
+  RESTITCH_CHECK(check_name(name));
+  if (!top_) {
+    top_ = std::make_shared<Frame>();
+    top_->outer = outer_;
+    if (!uses_) uses_ = std::make_shared<Uses>();
+  }
+  top_->slots[std::string(name)] = size_;
+  return size_++;
+}
+
+Result<VariableScope> VariableScope::with(std::string_view name, std::size_t* slot) const {
+  VariableScope scope = nested();
+  RESTITCH_TRY(*slot, scope.bind(name));
+  return scope;
+}
+
+bool VariableScope::take_uses(std::size_t begin, std::size_t end) const {
+  bool any = std::exchange(uses_->chance, false);
+  for (std::size_t slot = begin; slot < std::min(end, uses_->slots.size()); ++slot) {
+    any = any || uses_->slots[slot];
+    uses_->slots[slot] = false;
+  }
+  return any;
 }
 
 }  // namespace restitch::query

@@ -73,8 +73,11 @@ class FacetStream final : public DocumentStream {
       RESTITCH_TRY(const auto document, reader.next());
       if (!document) return {};
       builder.push(*document);
-      if (builder.size() > bson::kMaxInternalDocumentBytes) {
-        return mongo_error(17419, "$facet result exceeds the maximum document size");
+      if (static_cast<std::int64_t>(builder.size()) > run_->command.memory_limit) {
+        return mongo_error(4031700, "document constructed by $facet is " +
+                                        std::to_string(builder.size()) +
+                                        " bytes, which exceeds the limit of " +
+                                        std::to_string(run_->command.memory_limit) + " bytes");
       }
     }
   }
@@ -125,9 +128,10 @@ Status make_facet(const bson::Element& element, const StageCompiler& compiler, S
                                     " is type " + type_name(member.value));
     }
     RESTITCH_TRY(Pipeline pipeline,
-                 compile_sub_pipeline(member.value, compiler, compiler.options.collection,
-                                      compiler.options.scope, kNotInFacet | kNotInSub, 40600,
-                                      "to be used within a $facet stage"));
+                 compile_sub_pipeline(
+                     member.value.get_document(), compiler, compiler.options.collection,
+                     compiler.options.scope,
+                     {kNotInFacet | kNotInSub, 40600, "to be used within a $facet stage", false}));
     facets.push_back({std::string(member.name), std::move(pipeline)});
   }
   out.push_back(std::make_shared<FacetStage>(std::move(facets)));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <deque>
 
 #include "bson/extended_json.h"
 #include "query/element_text.h"
@@ -64,7 +65,8 @@ class PipelineLookupStream final : public DocumentStream {
       : input_(std::move(input)), spec_(spec), run_(std::move(run)) {}
 
   Result<std::optional<Document>> next() override {
-    RESTITCH_TRY(auto document, input_->next());
+    StreamReader reader(*input_, run_->command);
+    RESTITCH_TRY(auto document, reader.next());
     if (!document) return document;
     RESTITCH_TRY(auto variables, spec_.pipeline->bind(*document, *run_));
     RESTITCH_TRY(const DocumentStreamPtr found,
@@ -82,122 +84,205 @@ class PipelineLookupStream final : public DocumentStream {
   CorrelatedPipeline::Cache cache_;
 };
 
+// The documents of a stream that have one of some values at a path.
+class KeyStream final : public DocumentStream {
+ public:
+  KeyStream(DocumentStreamPtr input, const std::vector<std::string>& path, OwnedValueSet keys,
+            const CommandContext& context)
+      : input_(std::move(input)), path_(path), keys_(std::move(keys)), context_(context) {}
+
+  Result<std::optional<Document>> next() override {
+    StreamReader reader(*input_, context_);
+    while (true) {
+      RESTITCH_TRY(auto document, reader.next());
+      if (!document) return document;
+      values_.clear();
+      collect_foreign_values(object_value(*document), path_, values_);
+      for (const ValueView& value : values_) {
+        if (keys_.find(value) != keys_.end()) return document;
+      }
+    }
+  }
+
+ private:
+  DocumentStreamPtr input_;
+  const std::vector<std::string>& path_;
+  OwnedValueSet keys_;
+  const CommandContext& context_;
+  std::vector<ValueView> values_;
+};
+
 // Joins by equality: the keys of a batch of documents go into one query, whose results are handed
-// out through a hash table. Batches grow, so that a small limit behind the stage stays cheap.
+// out through a hash table. Batches grow, so that a small limit behind the stage stays cheap, and
+// are halved when what they find is large; what a single document finds is not kept at all.
 class EqualityLookupStream final : public DocumentStream {
  public:
   EqualityLookupStream(DocumentStreamPtr input, const LookupSpec& spec, RunPtr run)
       : input_(std::move(input)), spec_(spec), run_(std::move(run)) {}
 
   Result<std::optional<Document>> next() override {
-    if (at_ == batch_.size()) {
-      RESTITCH_CHECK(read_batch());
-      RESTITCH_CHECK(join());
-    }
-    if (at_ == batch_.size()) return std::optional<Document>();
-    Outer& outer = batch_[at_++];
-    RESTITCH_TRY(const Value matches, finish(outer));
+    if (outer_.empty()) RESTITCH_CHECK(read_outer());
+    if (outer_.empty()) return std::optional<Document>();
+    if (joined_ == 0) RESTITCH_CHECK(join());
+    Outer outer = std::move(outer_.front());
+    outer_.pop_front();
+    --joined_;
+    RESTITCH_TRY(const Value matches, matches_of(outer));
     return std::optional(with_path(outer.document, spec_.as, matches));
   }
 
  private:
   struct Outer {
     Document document;
-    MatchList matches;                 // without a pipeline
-    std::vector<Document> candidates;  // with one
+    std::vector<Value> keys;
+    std::vector<std::uint32_t> found = {};  // positions in `foreign_`
+    bool is_joined = false;
   };
+  using Takers = ValueMap<std::vector<std::size_t>>;
 
-  Status read_batch() {
+  Status read_outer() {
     constexpr std::size_t kMostDocuments = 512;
     constexpr std::size_t kMostBytes = 16U << 20U;
-    batch_.clear();
-    at_ = 0;
     std::size_t bytes = 0;
     StreamReader reader(*input_, run_->command);
-    while (!is_at_end_ && batch_.size() < batch_size_ && bytes < kMostBytes) {
+    while (!is_at_end_ && outer_.size() < batch_size_ && bytes < kMostBytes) {
       RESTITCH_TRY(auto document, reader.next());
       if (!document) {
         is_at_end_ = true;
         break;
       }
-      bytes += document->bytes().size();
-      batch_.push_back({std::move(*document), {}, {}});
+      Outer outer{std::move(*document), {}};
+      collect_local_values(object_value(outer.document), spec_.local, outer.keys);
+      bytes += 2 * outer.document.bytes().size();
+      outer_.push_back(std::move(outer));
     }
     batch_size_ = std::min(batch_size_ * 4, kMostDocuments);
     return {};
   }
 
+  // Finds the matches of as many of the documents as memory allows, at least of the first.
   Status join() {
-    if (batch_.empty()) return {};
-    auto keys = make_value_container<ValueMap<std::vector<std::size_t>>>(run_->command.comparator);
-    for (std::size_t i = 0; i < batch_.size(); ++i) {
-      std::vector<Value> values;
-      collect_local_values(object_value(batch_[i].document), spec_.local, values);
-      for (Value& value : values) {
-        std::vector<std::size_t>& takers = keys[std::move(value)];
-        if (takers.empty() || takers.back() != i) takers.push_back(i);
+    foreign_.clear();
+    for (std::size_t count = std::min(outer_.size(), join_size_); count > 1; count /= 2) {
+      RESTITCH_TRY(const bool is_done, join_first(count));
+      if (is_done) {
+        joined_ = count;
+        join_size_ = std::max(join_size_, 2 * count);
+        return {};
       }
+      join_size_ = count;
     }
-    if (keys.empty()) return {};
-    std::vector<const Value*> list;
-    list.reserve(keys.size());
-    for (const auto& entry : keys) list.push_back(&entry.first);
-    const Comparator& comparator = run_->command.comparator;
-    std::sort(list.begin(), list.end(),
-              [&](const Value* a, const Value* b) { return comparator.compare(*a, *b) < 0; });
-    const Document query = equality_query(spec_.foreign_text, list, Document());
-    RESTITCH_TRY(const DocumentStreamPtr foreign,
-                 run_->environment->open(spec_.database, spec_.collection, query));
-    StreamReader reader(*foreign, run_->command);
-    while (true) {
-      RESTITCH_TRY(const auto document, reader.next());
-      if (!document) return {};
-      RESTITCH_CHECK(hand_out(*document, keys));
-    }
-  }
-
-  Status hand_out(const Document& document, const ValueMap<std::vector<std::size_t>>& keys) {
-    values_.clear();
-    collect_foreign_values(object_value(document), spec_.foreign, values_);
-    takers_.clear();
-    for (const ValueView& value : values_) {
-      const auto found = keys.find(value);
-      if (found != keys.end())
-        takers_.insert(takers_.end(), found->second.begin(), found->second.end());
-    }
-    std::sort(takers_.begin(), takers_.end());
-    takers_.erase(std::unique(takers_.begin(), takers_.end()), takers_.end());
-    for (const std::size_t taker : takers_) {
-      if (spec_.pipeline) {
-        batch_[taker].candidates.push_back(document);
-      } else {
-        RESTITCH_CHECK(batch_[taker].matches.add(document));
-      }
-    }
+    joined_ = 1;
     return {};
   }
 
-  Result<Value> finish(Outer& outer) {
-    if (!spec_.pipeline) return std::move(outer.matches).finish();
-    RESTITCH_TRY(auto variables, spec_.pipeline->bind(outer.document, *run_));
-    RESTITCH_TRY(
-        const DocumentStreamPtr found,
-        spec_.pipeline->run_over(std::make_unique<VectorStream>(std::move(outer.candidates)), *run_,
-                                 std::move(variables)));
+  Result<bool> join_first(std::size_t count) {
+    constexpr std::size_t kMostBytes = 16U << 20U;
+    auto takers = make_value_container<Takers>(run_->command.comparator);
+    for (std::size_t i = 0; i < count; ++i) {
+      outer_[i].found.clear();
+      for (const Value& key : outer_[i].keys) {
+        std::vector<std::size_t>& list = takers[key];
+        if (list.empty() || list.back() != i) list.push_back(i);
+      }
+    }
+    std::vector<const Value*> keys;
+    keys.reserve(takers.size());
+    for (const auto& entry : takers) keys.push_back(&entry.first);
+    std::size_t bytes = 0;
+    if (!keys.empty()) {
+      RESTITCH_TRY(const DocumentStreamPtr stream, open(keys));
+      StreamReader reader(*stream, run_->command);
+      while (true) {
+        RESTITCH_TRY(auto document, reader.next());
+        if (!document) break;
+        bytes += document->bytes().size() + sizeof(Document);
+        bytes += hand_out(*document, takers) * sizeof(std::uint32_t);
+        if (bytes > kMostBytes) {
+          foreign_.clear();
+          return false;
+        }
+        foreign_.push_back(std::move(*document));
+      }
+    }
+    for (std::size_t i = 0; i < count; ++i) outer_[i].is_joined = true;
+    return true;
+  }
+
+  // The foreign documents that have one of the keys, and perhaps some others.
+  Result<DocumentStreamPtr> open(std::vector<const Value*>& keys) const {
+    const Comparator& comparator = run_->command.comparator;
+    std::sort(keys.begin(), keys.end(),
+              [&](const Value* a, const Value* b) { return comparator.compare(*a, *b) < 0; });
+    const Document query = equality_query(spec_.foreign_text, keys, Document());
+    return run_->environment->open(spec_.database, spec_.collection, query);
+  }
+
+  // Tells those who want the next document of `foreign_`; returns their number.
+  std::size_t hand_out(const Document& document, const Takers& takers) {
+    values_.clear();
+    collect_foreign_values(object_value(document), spec_.foreign, values_);
+    places_.clear();
+    for (const ValueView& value : values_) {
+      const auto found = takers.find(value);
+      if (found != takers.end()) {
+        places_.insert(places_.end(), found->second.begin(), found->second.end());
+      }
+    }
+    std::sort(places_.begin(), places_.end());
+    places_.erase(std::unique(places_.begin(), places_.end()), places_.end());
+    for (const std::size_t place : places_) {
+      outer_[place].found.push_back(static_cast<std::uint32_t>(foreign_.size()));
+    }
+    return places_.size();
+  }
+
+  Result<Value> matches_of(Outer& outer) {
     MatchList matches;
-    RESTITCH_CHECK(read_all(*found, run_->command, matches));
+    if (outer.is_joined && !spec_.pipeline) {
+      for (const std::uint32_t position : outer.found) {
+        RESTITCH_CHECK(matches.add(foreign_[position]));
+      }
+      return std::move(matches).finish();
+    }
+    RESTITCH_TRY(DocumentStreamPtr stream, stream_of(outer));
+    if (spec_.pipeline) {
+      RESTITCH_TRY(auto variables, spec_.pipeline->bind(outer.document, *run_));
+      RESTITCH_TRY(stream,
+                   spec_.pipeline->run_over(std::move(stream), *run_, std::move(variables)));
+    }
+    RESTITCH_CHECK(read_all(*stream, run_->command, matches));
     return std::move(matches).finish();
+  }
+
+  Result<DocumentStreamPtr> stream_of(const Outer& outer) const {
+    if (outer.is_joined) {
+      std::vector<Document> documents;
+      documents.reserve(outer.found.size());
+      for (const std::uint32_t position : outer.found) documents.push_back(foreign_[position]);
+      return DocumentStreamPtr(std::make_unique<VectorStream>(std::move(documents)));
+    }
+    if (outer.keys.empty()) return empty_stream();
+    auto keys = make_value_container<OwnedValueSet>(run_->command.comparator);
+    keys.insert(outer.keys.begin(), outer.keys.end());
+    std::vector<const Value*> list;
+    for (const Value& key : keys) list.push_back(&key);
+    RESTITCH_TRY(DocumentStreamPtr stream, open(list));
+    return DocumentStreamPtr(std::make_unique<KeyStream>(std::move(stream), spec_.foreign,
+                                                         std::move(keys), run_->command));
   }
 
   DocumentStreamPtr input_;
   const LookupSpec& spec_;
   RunPtr run_;
-  std::vector<Outer> batch_;
-  std::size_t at_ = 0;
+  std::deque<Outer> outer_;  // not yet handed out
+  std::size_t joined_ = 0;   // so many of them are ready
+  std::vector<Document> foreign_;
   std::size_t batch_size_ = 1;
+  std::size_t join_size_ = 512;
   bool is_at_end_ = false;
   std::vector<ValueView> values_;
-  std::vector<std::size_t> takers_;
+  std::vector<std::size_t> places_;
 };
 
 class LookupStage final : public Stage {

@@ -1,5 +1,7 @@
 #include "query/pipeline/match_stage.h"
 
+#include <algorithm>
+
 namespace restitch::query {
 namespace {
 
@@ -32,6 +34,12 @@ bool collect_fields(const FilterNode& node, std::set<std::string>& fields) {
   }
 }
 
+bool has_sample_rate(const FilterNode& node) {
+  if (node.op == FilterOp::kSampleRate) return true;
+  return std::any_of(node.children.begin(), node.children.end(),
+                     [](const auto& child) { return has_sample_rate(*child); });
+}
+
 Status make_match(const bson::Element& element, const StageCompiler& compiler, Stages& out) {
   const auto query = element.value.as_object();
   if (!query) return mongo_error(15959, "the match filter must be an expression in an object");
@@ -54,6 +62,7 @@ Result<std::shared_ptr<const MatchStage>> MatchStage::compile(bson::View query,
   if (compiler.options.scope.size() > 0) {
     stage->is_self_contained_ = Filter::compile(stage->query_, compiler.context).has_value();
   }
+  stage->samples_ = has_sample_rate(stage->filter_.root());
   std::set<std::string> fields;
   if (collect_fields(stage->filter_.root(), fields)) stage->fields_ = std::move(fields);
   return std::shared_ptr<const MatchStage>(std::move(stage));

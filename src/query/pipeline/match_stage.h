@@ -16,6 +16,7 @@ class MatchStage final : public DocumentStage {
                                               RunContext& run) const override;
   StageKind kind() const override { return StageKind::kMatch; }
   bool lets_filter_pass(const std::set<std::string>&) const override { return true; }
+  bool is_deterministic() const override { return !samples_; }
 
   const bson::Document& query() const { return query_; }
   // Whether the query means the same without the variables of the pipeline's scope.
@@ -28,6 +29,7 @@ class MatchStage final : public DocumentStage {
   Filter filter_;
   std::optional<std::set<std::string>> fields_;
   bool is_self_contained_ = true;
+  bool samples_ = false;  // by $sampleRate
 };
 
 // A query that both queries must match.

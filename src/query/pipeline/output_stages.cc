@@ -294,8 +294,7 @@ Status make_merge(const bson::Element& element, const StageCompiler& compiler, S
       RESTITCH_TRY(ExpressionPtr value, compiler.expression(variable.value));
       names.emplace_back(variable.name);
       let.push_back(std::move(value));
-      std::size_t slot = 0;
-      RESTITCH_TRY(options.scope, options.scope.with(variable.name, &slot));
+      RESTITCH_CHECK(options.scope.bind(variable.name));
     }
     RESTITCH_CHECK(Pipeline::compile(input.spec.pipeline, compiler.context, std::move(options)));
   }

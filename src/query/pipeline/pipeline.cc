@@ -1,6 +1,7 @@
 #include "query/pipeline/pipeline.h"
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_map>
 
 #include "query/pipeline/cut_stages.h"
@@ -14,24 +15,28 @@ using bson::Document;
 using bson::Value;
 using bson::ValueView;
 
-class DocumentStageStream final : public DocumentStream {
+// Takes every document through a row of stages.
+class DocumentStagesStream final : public DocumentStream {
  public:
-  DocumentStageStream(DocumentStreamPtr input, const DocumentStage& stage, RunPtr run)
-      : input_(std::move(input)), stage_(stage), run_(std::move(run)) {}
+  DocumentStagesStream(DocumentStreamPtr input, std::vector<const DocumentStage*> stages,
+                       RunPtr run)
+      : input_(std::move(input)), stages_(std::move(stages)), run_(std::move(run)) {}
 
   Result<std::optional<Document>> next() override {
     StreamReader reader(*input_, run_->command);
     while (true) {
       RESTITCH_TRY(auto document, reader.next());
       if (!document) return document;
-      RESTITCH_TRY(auto out, stage_.apply(std::move(*document), *run_));
-      if (out) return out;
+      for (std::size_t i = 0; document && i < stages_.size(); ++i) {
+        RESTITCH_TRY(document, stages_[i]->apply(std::move(*document), *run_));
+      }
+      if (document) return document;
     }
   }
 
  private:
   DocumentStreamPtr input_;
-  const DocumentStage& stage_;
+  std::vector<const DocumentStage*> stages_;
   RunPtr run_;
 };
 
@@ -108,6 +113,34 @@ Status check_position(const StageDefinition& definition, bool is_first, bool is_
   return {};
 }
 
+// Compiles stage after stage; `take` is given the stages of one specification at a time.
+template <typename Take>
+Status compile_each(bson::View stages, const StageCompiler& compiler, Take&& take) {
+  constexpr std::size_t kMostStages = 1000;
+  if (stages.count() > kMostStages) {
+    return mongo_error(7749501, "Pipeline length must be no longer than " +
+                                    std::to_string(kMostStages) + " stages");
+  }
+  const auto end = stages.end();
+  bool is_first = true;
+  for (auto at = stages.begin(); at != end;) {
+    RESTITCH_TRY(const bson::Element element, only_member(at->value));
+    const StageDefinition* definition = find_stage(element.name);
+    if (definition == nullptr) {
+      return mongo_error(40324,
+                         "Unrecognized pipeline stage name: '" + std::string(element.name) + "'");
+    }
+    const bool is_last = ++at == end;
+    RESTITCH_CHECK(check_use(*definition, compiler.options.use));
+    RESTITCH_CHECK(check_position(*definition, is_first, is_last));
+    Stages some;
+    RESTITCH_CHECK(definition->factory(element, compiler, some));
+    take(std::move(some));
+    is_first = false;
+  }
+  return {};
+}
+
 const MatchStage* as_match(const StagePtr& stage) {
   return stage->kind() == StageKind::kMatch ? static_cast<const MatchStage*>(stage.get()) : nullptr;
 }
@@ -153,7 +186,8 @@ void bound_sorts(Stages& stages) {
 }  // namespace
 
 Result<DocumentStreamPtr> DocumentStage::open(DocumentStreamPtr input, const RunPtr& run) const {
-  return DocumentStreamPtr(std::make_unique<DocumentStageStream>(std::move(input), *this, run));
+  return DocumentStreamPtr(std::make_unique<DocumentStagesStream>(
+      std::move(input), std::vector<const DocumentStage*>{this}, run));
 }
 
 const StageDefinition* find_stage(std::string_view name) {
@@ -167,16 +201,18 @@ Status append_stage(std::string_view name, ValueView spec, const StageCompiler& 
   return find_stage(name)->factory(bson::Element{name, spec}, compiler, out);
 }
 
-Result<Pipeline> compile_sub_pipeline(ValueView stages, const StageCompiler& compiler,
-                                      std::string_view collection, const VariableScope& scope,
-                                      std::uint32_t refused, int code, const std::string& where) {
-  for (const bson::Element& stage : stages.get_document()) {
+Result<PipelineOptions> sub_pipeline_options(bson::View stages, const StageCompiler& compiler,
+                                             std::string_view collection,
+                                             const VariableScope& scope,
+                                             const SubPipelineRules& rules) {
+  constexpr int kMostDepth = 20;
+  for (const bson::Element& stage : stages) {
     const auto object = stage.value.as_object();
     if (!object || object->empty()) continue;
     const std::string_view name = object->begin()->name;
     const StageDefinition* definition = find_stage(name);
-    if (definition != nullptr && (definition->traits & refused) != 0) {
-      return mongo_error(code, std::string(name) + " is not allowed " + where);
+    if (definition != nullptr && (definition->traits & rules.refused) != 0) {
+      return mongo_error(rules.code, std::string(name) + " is not allowed " + rules.where);
     }
   }
   PipelineOptions options;
@@ -184,7 +220,26 @@ Result<Pipeline> compile_sub_pipeline(ValueView stages, const StageCompiler& com
   options.database = compiler.options.database;
   options.collection = collection;
   options.scope = scope;
-  return Pipeline::compile(stages.get_document(), compiler.context, std::move(options));
+  options.depth = compiler.options.depth + (rules.is_nesting ? 1 : 0);
+  if (options.depth > kMostDepth) {
+    return mongo_error(232, "Maximum number of nested sub-pipelines exceeded. Limit is " +
+                                std::to_string(kMostDepth));
+  }
+  return options;
+}
+
+Result<Pipeline> compile_sub_pipeline(bson::View stages, const StageCompiler& compiler,
+                                      std::string_view collection, const VariableScope& scope,
+                                      const SubPipelineRules& rules) {
+  RESTITCH_TRY(PipelineOptions options,
+               sub_pipeline_options(stages, compiler, collection, scope, rules));
+  return Pipeline::compile(stages, compiler.context, std::move(options));
+}
+
+Pipeline::Pipeline(Stages stages, const CommandContext& context)
+    : stages_(std::move(stages)), context_(&context) {
+  raise_filters(stages_);
+  bound_sorts(stages_);
 }
 
 Status Pipeline::check_stage_names(bson::View stages) {
@@ -201,27 +256,38 @@ Status Pipeline::check_stage_names(bson::View stages) {
 
 Result<Pipeline> Pipeline::compile(bson::View stages, const CommandContext& context,
                                    PipelineOptions options) {
-  Pipeline pipeline;
-  pipeline.context_ = &context;
-  const StageCompiler compiler{context, options};
-  const auto end = stages.end();
-  bool is_first = true;
-  for (auto at = stages.begin(); at != end;) {
-    RESTITCH_TRY(const bson::Element element, only_member(at->value));
-    const StageDefinition* definition = find_stage(element.name);
-    if (definition == nullptr) {
-      return mongo_error(40324,
-                         "Unrecognized pipeline stage name: '" + std::string(element.name) + "'");
-    }
-    const bool is_last = ++at == end;
-    RESTITCH_CHECK(check_use(*definition, options.use));
-    RESTITCH_CHECK(check_position(*definition, is_first, is_last));
-    RESTITCH_CHECK(definition->factory(element, compiler, pipeline.stages_));
-    is_first = false;
-  }
-  raise_filters(pipeline.stages_);
-  bound_sorts(pipeline.stages_);
-  return pipeline;
+  Stages compiled;
+  RESTITCH_CHECK(compile_each(stages, StageCompiler{context, options}, [&](Stages&& some) {
+    std::move(some.begin(), some.end(), std::back_inserter(compiled));
+  }));
+  return Pipeline(std::move(compiled), context);
+}
+
+Result<Pipeline::Parts> Pipeline::compile_parts(bson::View stages, const CommandContext& context,
+                                                PipelineOptions options,
+                                                std::size_t first_variable) {
+  Stages whole;
+  Stages head;
+  Stages rest;
+  Parts parts;
+  const auto uses_variables = [&] {
+    return options.scope.take_uses(first_variable, options.scope.size());
+  };
+  uses_variables();
+  bool is_head = true;
+  RESTITCH_CHECK(compile_each(stages, StageCompiler{context, options}, [&](const Stages& some) {
+    is_head = !uses_variables() && is_head &&
+              std::all_of(some.begin(), some.end(),
+                          [](const StagePtr& stage) { return stage->is_deterministic(); });
+    if (is_head) ++parts.head_stages;
+    whole.insert(whole.end(), some.begin(), some.end());
+    Stages& part = is_head ? head : rest;
+    part.insert(part.end(), some.begin(), some.end());
+  }));
+  parts.whole = Pipeline(std::move(whole), context);
+  parts.head = Pipeline(std::move(head), context);
+  parts.rest = Pipeline(std::move(rest), context);
+  return parts;
 }
 
 Result<DocumentStreamPtr> Pipeline::run(DocumentStreamPtr input, PipelineEnvironment& environment,
@@ -229,8 +295,17 @@ Result<DocumentStreamPtr> Pipeline::run(DocumentStreamPtr input, PipelineEnviron
   const auto context =
       std::make_shared<RunContext>(RunContext{&environment, *context_, std::move(variables)});
   DocumentStreamPtr stream = input ? std::move(input) : empty_stream();
-  for (const StagePtr& stage : stages_) {
-    RESTITCH_TRY(stream, stage->open(std::move(stream), context));
+  for (auto at = stages_.begin(); at != stages_.end();) {
+    std::vector<const DocumentStage*> row;
+    for (; at != stages_.end() && (*at)->as_document_stage() != nullptr; ++at) {
+      row.push_back((*at)->as_document_stage());
+    }
+    if (!row.empty()) {
+      stream = std::make_unique<DocumentStagesStream>(std::move(stream), std::move(row), context);
+      continue;
+    }
+    RESTITCH_TRY(stream, (*at)->open(std::move(stream), context));
+    ++at;
   }
   return DocumentStreamPtr(std::make_unique<OutputStream>(std::move(stream), stages_));
 }

@@ -77,6 +77,7 @@ struct PipelineOptions {
   std::string database;    // names in $lookup etc. refer to it
   std::string collection;  // "" for aggregate: 1
   VariableScope scope;     // variables visible from outside (a sub-pipeline's `let`)
+  int depth = 0;           // of sub-pipelines around this one
 };
 
 class Stage;
@@ -84,12 +85,19 @@ class Stage;
 // A compiled pipeline (spec: mongodb-engine §9). Immutable, thread-safe.
 class Pipeline {
  public:
+  Pipeline() = default;
   // `stages` is the array. `context` must outlive the pipeline.
   static Result<Pipeline> compile(bson::View stages, const CommandContext& context,
                                   PipelineOptions options);
 
   // 40324 for a stage that no pipeline knows; nothing else is checked.
   static Status check_stage_names(bson::View stages);
+
+  // The same in two parts as well: `head` is the longest leading part whose output depends neither
+  // on the variables in slots from `first_variable` on nor on chance, `rest` is what follows.
+  struct Parts;
+  static Result<Parts> compile_parts(bson::View stages, const CommandContext& context,
+                                     PipelineOptions options, std::size_t first_variable);
 
   // Runs over `input` (ignored by pipelines that start with $documents or a statistics stage).
   // `variables` are the values of options.scope; kept by value.
@@ -119,8 +127,15 @@ class Pipeline {
   bool empty() const { return stages_.empty(); }
 
  private:
+  Pipeline(std::vector<std::shared_ptr<const Stage>> stages, const CommandContext& context);
+
   std::vector<std::shared_ptr<const Stage>> stages_;
   const CommandContext* context_ = nullptr;
+};
+
+struct Pipeline::Parts {
+  Pipeline whole, head, rest;
+  std::size_t head_stages = 0;
 };
 
 }  // namespace restitch::query

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "query/expression/operator.h"
+#include "query/interruption.h"
 #include "query/pipeline/pipeline.h"
 
 namespace restitch::query {
@@ -28,6 +29,8 @@ using RunPtr = std::shared_ptr<RunContext>;
 
 enum class StageKind : std::uint8_t { kOther, kMatch, kSort, kSkip, kLimit, kCount };
 
+class DocumentStage;
+
 // A compiled stage. Immutable, thread-safe.
 class Stage {
  public:
@@ -43,6 +46,8 @@ class Stage {
   virtual bool is_source() const { return false; }
   virtual bool is_writer() const { return false; }
   virtual bool is_deterministic() const { return true; }
+  // This, if it is a DocumentStage.
+  virtual const DocumentStage* as_document_stage() const { return nullptr; }
 };
 using StagePtr = std::shared_ptr<const Stage>;
 
@@ -52,6 +57,7 @@ class DocumentStage : public Stage {
   virtual Result<std::optional<bson::Document>> apply(bson::Document document,
                                                       RunContext& run) const = 0;
   Result<DocumentStreamPtr> open(DocumentStreamPtr input, const RunPtr& run) const final;
+  const DocumentStage* as_document_stage() const final { return this; }
 };
 
 struct StageCompiler {
@@ -132,27 +138,34 @@ class StreamReader {
   StreamReader(DocumentStream& stream, const CommandContext& context)
       : stream_(stream), context_(context) {}
   Result<std::optional<bson::Document>> next() {
-    constexpr std::uint32_t kInterval = 128;
-    if (++count_ % kInterval == 0 && context_.expired()) {
-      return mongo_error(50, "operation exceeded time limit");
-    }
+    RESTITCH_CHECK(check_interruption(context_));
     return stream_.next();
   }
 
  private:
   DocumentStream& stream_;
   const CommandContext& context_;
-  std::uint32_t count_ = 0;
 };
 
 // Appends the stages of an internally built specification.
 Status append_stage(std::string_view name, bson::ValueView spec, const StageCompiler& compiler,
                     Stages& out);
 
-// Compiles the array of a sub-pipeline; stages with one of `refused` traits end in error `code`,
-// "<stage> is not allowed <where>".
-Result<Pipeline> compile_sub_pipeline(bson::ValueView stages, const StageCompiler& compiler,
+// Stages with one of `refused` traits end in error `code`, "<stage> is not allowed <where>".
+// Nesting ones may stand inside each other 20 deep (232).
+struct SubPipelineRules {
+  std::uint32_t refused;
+  int code;
+  const char* where;
+  bool is_nesting = true;
+};
+// Checks the array of a sub-pipeline and tells how to compile it.
+Result<PipelineOptions> sub_pipeline_options(bson::View stages, const StageCompiler& compiler,
+                                             std::string_view collection,
+                                             const VariableScope& scope,
+                                             const SubPipelineRules& rules);
+Result<Pipeline> compile_sub_pipeline(bson::View stages, const StageCompiler& compiler,
                                       std::string_view collection, const VariableScope& scope,
-                                      std::uint32_t refused, int code, const std::string& where);
+                                      const SubPipelineRules& rules);
 
 }  // namespace restitch::query

@@ -11,25 +11,6 @@ using bson::Type;
 using bson::Value;
 using bson::ValueView;
 
-constexpr std::string_view kWhere = "within a $lookup's sub-pipeline";
-
-Result<Pipeline> compile_stages(bson::View stages, const StageCompiler& compiler,
-                                std::string_view collection, const VariableScope& scope) {
-  return compile_sub_pipeline(Value::array(stages), compiler, collection, scope, kNotInSub, 51047,
-                              std::string(kWhere));
-}
-
-// Stages [from, to) of an array.
-Document part_of(bson::View stages, std::size_t from, std::size_t to) {
-  bson::Builder builder;
-  std::size_t index = 0;
-  for (const bson::Element& stage : stages) {
-    if (index >= from && index < to) builder.push(stage.value);
-    ++index;
-  }
-  return std::move(builder).finish();
-}
-
 bool is_plain_path(ValueView value) {
   const auto text = value.as_string();
   return text && text->size() > 1 && text->front() == '$' && (*text)[1] != '$';
@@ -77,32 +58,30 @@ Result<CorrelatedPipeline> CorrelatedPipeline::compile(ValueView stages, ValueVi
                                                        std::string_view collection) {
   CorrelatedPipeline out;
   const VariableScope& outer = compiler.options.scope;
-  VariableScope inner = outer;
+  VariableScope inner = outer.nested();
   out.outer_variables_ = outer.size();
   if (const auto object = let.as_object()) {
     for (const bson::Element& variable : *object) {
       RESTITCH_TRY(ExpressionPtr value, compiler.expression(variable.value));
       out.let_.push_back(std::move(value));
-      std::size_t slot = 0;
-      RESTITCH_TRY(inner, inner.with(variable.name, &slot));
+      RESTITCH_CHECK(inner.bind(variable.name));
     }
   }
   const bson::View array = stages.get_document();
-  RESTITCH_TRY(out.whole_, compile_stages(array, compiler, collection, inner));
-  std::size_t length = array.count();
-  const std::size_t total = length;
-  for (; length > 0; --length) {
-    auto prefix = compile_stages(part_of(array, 0, length), compiler, collection, outer);
-    if (!prefix || !prefix->is_deterministic()) continue;
-    out.uncorrelated_ = std::move(*prefix);
+  RESTITCH_TRY(PipelineOptions options,
+               sub_pipeline_options(array, compiler, collection, inner,
+                                    {kNotInSub, 51047, "within a $lookup's sub-pipeline"}));
+  RESTITCH_TRY(auto parts, Pipeline::compile_parts(array, compiler.context, std::move(options),
+                                                   out.outer_variables_));
+  out.whole_ = std::move(parts.whole);
+  if (parts.head_stages > 0) {
+    out.uncorrelated_ = std::move(parts.head);
     out.prefix_filter_ = out.uncorrelated_.take_filter();
-    RESTITCH_TRY(out.rest_,
-                 compile_stages(part_of(array, length, total), compiler, collection, inner));
+    out.rest_ = std::move(parts.rest);
     out.has_prefix_ = true;
-    break;
   }
   // An empty pipeline depends on nothing either.
-  if (total == 0) out.has_prefix_ = true;
+  if (array.empty()) out.has_prefix_ = true;
   if (!out.has_prefix_)
     out.probes_ = find_probes(array, ExpressionCompiler{compiler.context, inner});
   return out;

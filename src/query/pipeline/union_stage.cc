@@ -83,8 +83,9 @@ Status make_union(const bson::Element& element, const StageCompiler& compiler, S
                type_name(element.value));
   }
   RESTITCH_TRY(spec.pipeline,
-               compile_sub_pipeline(stages, compiler, spec.collection, compiler.options.scope,
-                                    kNotInSub, 31441, "within a $unionWith's sub-pipeline"));
+               compile_sub_pipeline(stages.view().get_document(), compiler, spec.collection,
+                                    compiler.options.scope,
+                                    {kNotInSub, 31441, "within a $unionWith's sub-pipeline"}));
   if (spec.collection.empty() && !spec.pipeline.starts_with_source()) {
     return mongo_error(
         9,

@@ -50,13 +50,24 @@ struct WindowBounds {
 // for null or missing; error 5429413 for other types.
 Result<std::optional<double>> sort_position(const WindowEntry& entry, const WindowOrder& order);
 
+// What one output field has in one partition.
+class WindowValues {
+ public:
+  virtual ~WindowValues() = default;
+  // The value of one document after the other, in the partition's order.
+  virtual Result<bson::Value> next() = 0;
+  // Bytes held.
+  virtual std::size_t memory() const { return 0; }
+};
+using WindowValuesPtr = std::unique_ptr<WindowValues>;
+
 // One output field.
 class WindowFunction {
  public:
   virtual ~WindowFunction() = default;
-  // A value for every document of the partition.
-  virtual Result<std::vector<bson::Value>> compute(std::span<const WindowEntry> entries,
-                                                   RunContext& run) const = 0;
+  // `entries` and `run` outlive what is returned.
+  virtual Result<WindowValuesPtr> start(std::span<const WindowEntry> entries,
+                                        RunContext& run) const = 0;
 };
 using WindowFunctionPtr = std::shared_ptr<const WindowFunction>;
 

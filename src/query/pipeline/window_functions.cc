@@ -11,131 +11,285 @@ namespace {
 using bson::Type;
 using bson::Value;
 using bson::ValueView;
-using Values = std::vector<Value>;
+using Entries = std::span<const WindowEntry>;
 
-Result<Values> evaluate_all(const Expression& expression, std::span<const WindowEntry> entries,
-                            RunContext& run) {
-  Values out;
+// Numbers that an expression has in every document; nothing where it has none.
+using Numbers = std::vector<std::optional<double>>;
+
+Result<Numbers> numbers_of(const Expression& expression, Entries entries, RunContext& run) {
+  Numbers out;
   out.reserve(entries.size());
   for (const WindowEntry& entry : entries) {
+    RESTITCH_CHECK(check_interruption(run.command));
     EvalContext context = run.evaluation(entry.document);
-    RESTITCH_TRY(Value value, expression.evaluate(context));
-    out.push_back(std::move(value));
+    Value storage;
+    RESTITCH_TRY(const ValueView value, expression.peek(context, storage));
+    out.push_back(value.as_double());
   }
   return out;
 }
 
+std::size_t size_of(const Numbers& numbers) {
+  return numbers.size() * sizeof(std::optional<double>);
+}
+
 enum class Ranking : std::uint8_t { kRank, kDenseRank, kDocumentNumber };
+
+class RankValues final : public WindowValues {
+ public:
+  RankValues(Ranking ranking, Entries entries) : entries_(entries), ranking_(ranking) {}
+  Result<Value> next() override {
+    const bool is_new = at_ == 0 || entries_[at_].sort_key != entries_[at_ - 1].sort_key;
+    ++at_;
+    if (ranking_ == Ranking::kDocumentNumber || (ranking_ == Ranking::kRank && is_new)) {
+      rank_ = static_cast<std::int64_t>(at_);
+    } else if (ranking_ == Ranking::kDenseRank && is_new) {
+      ++rank_;
+    }
+    return make_integer(rank_, true);
+  }
+
+ private:
+  Entries entries_;
+  Ranking ranking_;
+  std::size_t at_ = 0;
+  std::int64_t rank_ = 0;
+};
 
 class RankFunction final : public WindowFunction {
  public:
   explicit RankFunction(Ranking ranking) : ranking_(ranking) {}
-  Result<Values> compute(std::span<const WindowEntry> entries, RunContext&) const override {
-    Values out;
-    std::int64_t rank = 0;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      const bool is_new = i == 0 || entries[i].sort_key != entries[i - 1].sort_key;
-      const auto number = static_cast<std::int64_t>(i) + 1;
-      if (ranking_ == Ranking::kDocumentNumber || (ranking_ == Ranking::kRank && is_new)) {
-        rank = number;
-      } else if (ranking_ == Ranking::kDenseRank && is_new) {
-        ++rank;
-      }
-      out.push_back(make_integer(rank, true));
-    }
-    return out;
+  Result<WindowValuesPtr> start(Entries entries, RunContext&) const override {
+    return WindowValuesPtr(std::make_unique<RankValues>(ranking_, entries));
   }
 
  private:
   Ranking ranking_;
 };
 
-class ShiftFunction final : public WindowFunction {
- public:
-  ShiftFunction(ExpressionPtr output, std::int64_t by, Value otherwise)
-      : output_(std::move(output)), otherwise_(std::move(otherwise)), by_(by) {}
-  Result<Values> compute(std::span<const WindowEntry> entries, RunContext& run) const override {
-    RESTITCH_TRY(const Values values, evaluate_all(*output_, entries, run));
-    Values out;
-    const auto count = static_cast<std::int64_t>(values.size());
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t from = by_ > count || by_ < -count ? -1 : i + by_;
-      const bool is_inside = from >= 0 && from < count;
-      const Value& value = is_inside ? values[static_cast<std::size_t>(from)] : otherwise_;
-      out.push_back(value.is_missing() ? Value::null() : value);
-    }
-    return out;
-  }
-
- private:
-  ExpressionPtr output_;
-  Value otherwise_;
-  std::int64_t by_;
+struct Shift {
+  ExpressionPtr output;
+  std::int64_t by;
+  Value otherwise;
 };
 
-// $locf and $linearFill.
-class FillFunction final : public WindowFunction {
+class ShiftValues final : public WindowValues {
  public:
-  FillFunction(ExpressionPtr input, WindowOrder order, bool is_linear)
-      : input_(std::move(input)), order_(std::move(order)), is_linear_(is_linear) {}
-  Result<Values> compute(std::span<const WindowEntry> entries, RunContext& run) const override {
-    RESTITCH_TRY(Values values, evaluate_all(*input_, entries, run));
-    std::optional<std::size_t> last;
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      if (!values[i].view().is_nullish()) {
-        if (is_linear_) RESTITCH_CHECK(fill_gap(values, last, i, entries));
-        last = i;
-      } else {
-        values[i] = !is_linear_ && last ? values[*last] : Value::null();
-      }
+  ShiftValues(const Shift& shift, Entries entries, RunContext& run)
+      : shift_(shift), entries_(entries), run_(run) {}
+  Result<Value> next() override {
+    const auto count = static_cast<std::int64_t>(entries_.size());
+    const bool is_far = shift_.by > count || shift_.by < -count;
+    const std::int64_t from = is_far ? -1 : at_ + shift_.by;
+    ++at_;
+    Value value = shift_.otherwise;
+    if (from >= 0 && from < count) {
+      EvalContext context = run_.evaluation(entries_[static_cast<std::size_t>(from)].document);
+      RESTITCH_TRY(value, shift_.output->evaluate(context));
     }
-    return values;
+    return value.is_missing() ? Value::null() : value;
   }
 
  private:
-  // The values between two known ones lie on a line.
-  Status fill_gap(Values& values, std::optional<std::size_t> from, std::size_t to,
-                  std::span<const WindowEntry> entries) const {
-    if (!values[to].view().is_number()) {
-      return mongo_error(605001, "Value to be filled must be numeric or nullish");
+  const Shift& shift_;
+  Entries entries_;
+  RunContext& run_;
+  std::int64_t at_ = 0;
+};
+
+class ShiftFunction final : public WindowFunction {
+ public:
+  explicit ShiftFunction(Shift shift) : shift_(std::move(shift)) {}
+  Result<WindowValuesPtr> start(Entries entries, RunContext& run) const override {
+    return WindowValuesPtr(std::make_unique<ShiftValues>(shift_, entries, run));
+  }
+
+ private:
+  Shift shift_;
+};
+
+// The last value that is neither null nor missing.
+class CarriedValues final : public WindowValues {
+ public:
+  CarriedValues(const Expression& input, Entries entries, RunContext& run)
+      : input_(input), entries_(entries), run_(run) {}
+  Result<Value> next() override {
+    EvalContext context = run_.evaluation(entries_[at_++].document);
+    RESTITCH_TRY(Value value, input_.evaluate(context));
+    if (!value.view().is_nullish()) last_ = std::move(value);
+    return last_;
+  }
+  std::size_t memory() const override { return last_.view().raw().size(); }
+
+ private:
+  const Expression& input_;
+  Entries entries_;
+  RunContext& run_;
+  Value last_ = Value::null();
+  std::size_t at_ = 0;
+};
+
+class CarryFunction final : public WindowFunction {
+ public:
+  explicit CarryFunction(ExpressionPtr input) : input_(std::move(input)) {}
+  Result<WindowValuesPtr> start(Entries entries, RunContext& run) const override {
+    return WindowValuesPtr(std::make_unique<CarriedValues>(*input_, entries, run));
+  }
+
+ private:
+  ExpressionPtr input_;
+};
+
+// Values between two known ones lie on a line.
+class LinearValues final : public WindowValues {
+ public:
+  LinearValues(const Expression& input, const WindowOrder& order, Entries entries, RunContext& run)
+      : input_(input), order_(order), entries_(entries), run_(run) {}
+  Result<Value> next() override {
+    if (!after_ || *after_ < at_) RESTITCH_CHECK(find_after());
+    const std::size_t at = at_++;
+    if (after_ == at) {
+      before_ = at;
+      before_value_ = after_value_;
+      return after_value_;
     }
-    if (!from) return {};
-    RESTITCH_TRY(const auto x0, sort_position(entries[*from], order_));
-    RESTITCH_TRY(const auto x1, sort_position(entries[to], order_));
-    const double y0 = *values[*from].view().as_double();
-    const double y1 = *values[to].view().as_double();
-    for (std::size_t i = *from + 1; i < to; ++i) {
-      RESTITCH_TRY(const auto x, sort_position(entries[i], order_));
-      if (!x0 || !x1 || !x || *x1 == *x0) continue;
-      values[i] = Value::of(y0 + (y1 - y0) * (*x - *x0) / (*x1 - *x0));
+    if (!before_ || !after_) return Value::null();
+    RESTITCH_TRY(const auto x0, sort_position(entries_[*before_], order_));
+    RESTITCH_TRY(const auto x1, sort_position(entries_[*after_], order_));
+    RESTITCH_TRY(const auto x, sort_position(entries_[at], order_));
+    if (!x0 || !x1 || !x || *x1 == *x0) return Value::null();
+    const double y0 = *before_value_.view().as_double();
+    const double y1 = *after_value_.view().as_double();
+    return Value::of(y0 + (y1 - y0) * (*x - *x0) / (*x1 - *x0));
+  }
+
+ private:
+  // The next document at or behind `at_` that has a value.
+  Status find_after() {
+    if (is_exhausted_) return {};
+    for (std::size_t i = at_; i < entries_.size(); ++i) {
+      RESTITCH_CHECK(check_interruption(run_.command));
+      EvalContext context = run_.evaluation(entries_[i].document);
+      RESTITCH_TRY(Value value, input_.evaluate(context));
+      if (value.view().is_nullish()) continue;
+      if (!value.view().is_number()) {
+        return mongo_error(605001, "Value to be filled must be numeric or nullish");
+      }
+      after_ = i;
+      after_value_ = std::move(value);
+      return {};
     }
+    after_.reset();
+    is_exhausted_ = true;
     return {};
   }
 
+  const Expression& input_;
+  const WindowOrder& order_;
+  Entries entries_;
+  RunContext& run_;
+  std::optional<std::size_t> before_;
+  std::optional<std::size_t> after_;
+  Value before_value_;
+  Value after_value_;
+  std::size_t at_ = 0;
+  bool is_exhausted_ = false;
+};
+
+class LinearFunction final : public WindowFunction {
+ public:
+  LinearFunction(ExpressionPtr input, WindowOrder order)
+      : input_(std::move(input)), order_(std::move(order)) {}
+  Result<WindowValuesPtr> start(Entries entries, RunContext& run) const override {
+    return WindowValuesPtr(std::make_unique<LinearValues>(*input_, order_, entries, run));
+  }
+
+ private:
   ExpressionPtr input_;
   WindowOrder order_;
-  bool is_linear_;
+};
+
+class MovingAverageValues final : public WindowValues {
+ public:
+  MovingAverageValues(const Expression& input, double alpha, Entries entries, RunContext& run)
+      : input_(input), entries_(entries), run_(run), alpha_(alpha) {}
+  Result<Value> next() override {
+    EvalContext context = run_.evaluation(entries_[at_++].document);
+    Value storage;
+    RESTITCH_TRY(const ValueView value, input_.peek(context, storage));
+    const auto number = value.as_double();
+    if (number) average_ = average_ ? alpha_ * *number + (1 - alpha_) * *average_ : *number;
+    return average_ ? Value::of(*average_) : Value::null();
+  }
+
+ private:
+  const Expression& input_;
+  Entries entries_;
+  RunContext& run_;
+  double alpha_;
+  std::optional<double> average_;
+  std::size_t at_ = 0;
 };
 
 class MovingAverageFunction final : public WindowFunction {
  public:
   MovingAverageFunction(ExpressionPtr input, double alpha)
       : input_(std::move(input)), alpha_(alpha) {}
-  Result<Values> compute(std::span<const WindowEntry> entries, RunContext& run) const override {
-    RESTITCH_TRY(Values values, evaluate_all(*input_, entries, run));
-    std::optional<double> average;
-    for (Value& value : values) {
-      const auto number = value.view().as_double();
-      if (number) average = average ? alpha_ * *number + (1 - alpha_) * *average : *number;
-      value = average ? Value::of(*average) : Value::null();
-    }
-    return values;
+  Result<WindowValuesPtr> start(Entries entries, RunContext& run) const override {
+    return WindowValuesPtr(std::make_unique<MovingAverageValues>(*input_, alpha_, entries, run));
   }
 
  private:
   ExpressionPtr input_;
   double alpha_;
 };
+
+// What a formula over two rows of numbers gives in every document's window.
+class FormulaValues final : public WindowValues {
+ public:
+  using Formula = Value (*)(const Numbers& xs, const Numbers& ys, WindowRange range);
+
+  FormulaValues(Formula formula, Numbers xs, Numbers ys, std::vector<WindowRange> ranges,
+                const CommandContext& context)
+      : formula_(formula),
+        xs_(std::move(xs)),
+        ys_(std::move(ys)),
+        ranges_(std::move(ranges)),
+        context_(context) {}
+  Result<Value> next() override {
+    RESTITCH_CHECK(check_interruption(context_));
+    return formula_(xs_, ys_, ranges_[at_++]);
+  }
+  std::size_t memory() const override {
+    return size_of(xs_) + size_of(ys_) + ranges_.size() * sizeof(WindowRange);
+  }
+
+ private:
+  Formula formula_;
+  Numbers xs_;
+  Numbers ys_;
+  std::vector<WindowRange> ranges_;
+  const CommandContext& context_;
+  std::size_t at_ = 0;
+};
+
+template <bool sample>
+Value covariance(const Numbers& xs, const Numbers& ys, WindowRange range) {
+  double mean_x = 0;
+  double mean_y = 0;
+  double sum = 0;
+  double count = 0;
+  for (std::size_t i = range.begin; i < range.end; ++i) {
+    if (!xs[i] || !ys[i]) continue;
+    ++count;
+    const double delta = *xs[i] - mean_x;
+    mean_x += delta / count;
+    mean_y += (*ys[i] - mean_y) / count;
+    sum += delta * (*ys[i] - mean_y);
+  }
+  const double divisor = sample ? count - 1 : count;
+  return divisor > 0 ? Value::of(sum / divisor) : Value::null();
+}
 
 class CovarianceFunction final : public WindowFunction {
  public:
@@ -145,42 +299,40 @@ class CovarianceFunction final : public WindowFunction {
         y_(std::move(y)),
         bounds_(bounds),
         order_(std::move(order)),
-        sample_(sample) {}
-  Result<Values> compute(std::span<const WindowEntry> entries, RunContext& run) const override {
-    RESTITCH_TRY(const Values xs, evaluate_all(*x_, entries, run));
-    RESTITCH_TRY(const Values ys, evaluate_all(*y_, entries, run));
-    RESTITCH_TRY(const auto ranges, bounds_.ranges(entries, order_));
-    Values out;
-    for (const WindowRange& range : ranges) out.push_back(covariance(xs, ys, range));
-    return out;
+        formula_(sample ? covariance<true> : covariance<false>) {}
+  Result<WindowValuesPtr> start(Entries entries, RunContext& run) const override {
+    RESTITCH_TRY(Numbers xs, numbers_of(*x_, entries, run));
+    RESTITCH_TRY(Numbers ys, numbers_of(*y_, entries, run));
+    RESTITCH_TRY(auto ranges, bounds_.ranges(entries, order_));
+    return WindowValuesPtr(std::make_unique<FormulaValues>(formula_, std::move(xs), std::move(ys),
+                                                           std::move(ranges), run.command));
   }
 
  private:
-  Value covariance(const Values& xs, const Values& ys, WindowRange range) const {
-    double mean_x = 0;
-    double mean_y = 0;
-    double sum = 0;
-    double count = 0;
-    for (std::size_t i = range.begin; i < range.end; ++i) {
-      const auto x = xs[i].view().as_double();
-      const auto y = ys[i].view().as_double();
-      if (!x || !y) continue;
-      ++count;
-      const double delta = *x - mean_x;
-      mean_x += delta / count;
-      mean_y += (*y - mean_y) / count;
-      sum += delta * (*y - mean_y);
-    }
-    const double divisor = sample_ ? count - 1 : count;
-    return divisor > 0 ? Value::of(sum / divisor) : Value::null();
-  }
-
   ExpressionPtr x_;
   ExpressionPtr y_;
   WindowBounds bounds_;
   WindowOrder order_;
-  bool sample_;
+  FormulaValues::Formula formula_;
 };
+
+Value derivative(const Numbers& xs, const Numbers& ys, WindowRange range) {
+  if (range.end - range.begin < 2) return Value::null();
+  const auto& [x0, x1] = std::pair(xs[range.begin], xs[range.end - 1]);
+  const auto& [y0, y1] = std::pair(ys[range.begin], ys[range.end - 1]);
+  if (!x0 || !x1 || !y0 || !y1 || *x1 == *x0) return Value::null();
+  return Value::of((*y1 - *y0) / (*x1 - *x0));
+}
+
+Value integral(const Numbers& xs, const Numbers& ys, WindowRange range) {
+  if (range.begin == range.end) return Value::null();
+  double sum = 0;
+  for (std::size_t i = range.begin + 1; i < range.end; ++i) {
+    if (!xs[i - 1] || !xs[i] || !ys[i - 1] || !ys[i]) return Value::null();
+    sum += (*ys[i - 1] + *ys[i]) / 2 * (*xs[i] - *xs[i - 1]);
+  }
+  return Value::of(sum);
+}
 
 // $derivative and $integral over the sort axis, dates in units of `scale` milliseconds.
 class CalculusFunction final : public WindowFunction {
@@ -191,48 +343,26 @@ class CalculusFunction final : public WindowFunction {
         scale_(scale),
         bounds_(bounds),
         order_(std::move(order)),
-        is_integral_(is_integral) {}
-  Result<Values> compute(std::span<const WindowEntry> entries, RunContext& run) const override {
-    RESTITCH_TRY(const Values values, evaluate_all(*input_, entries, run));
-    RESTITCH_TRY(const auto ranges, bounds_.ranges(entries, order_));
-    std::vector<double> xs;
+        formula_(is_integral ? integral : derivative) {}
+  Result<WindowValuesPtr> start(Entries entries, RunContext& run) const override {
+    RESTITCH_TRY(Numbers ys, numbers_of(*input_, entries, run));
+    RESTITCH_TRY(auto ranges, bounds_.ranges(entries, order_));
+    Numbers xs;
+    xs.reserve(entries.size());
     for (const WindowEntry& entry : entries) {
       RESTITCH_TRY(const auto position, sort_position(entry, order_));
-      xs.push_back(position.value_or(std::nan("")) / scale_);
+      xs.push_back(position ? std::optional(*position / scale_) : std::nullopt);
     }
-    Values out;
-    for (const WindowRange& range : ranges) {
-      out.push_back(is_integral_ ? integral(xs, values, range) : derivative(xs, values, range));
-    }
-    return out;
+    return WindowValuesPtr(std::make_unique<FormulaValues>(formula_, std::move(xs), std::move(ys),
+                                                           std::move(ranges), run.command));
   }
 
  private:
-  static Value derivative(const std::vector<double>& xs, const Values& ys, WindowRange range) {
-    if (range.end - range.begin < 2) return Value::null();
-    const auto y0 = ys[range.begin].view().as_double();
-    const auto y1 = ys[range.end - 1].view().as_double();
-    const double distance = xs[range.end - 1] - xs[range.begin];
-    if (!y0 || !y1 || !(distance != 0) || std::isnan(distance)) return Value::null();
-    return Value::of((*y1 - *y0) / distance);
-  }
-  static Value integral(const std::vector<double>& xs, const Values& ys, WindowRange range) {
-    if (range.begin == range.end) return Value::null();
-    double sum = 0;
-    for (std::size_t i = range.begin + 1; i < range.end; ++i) {
-      const auto y0 = ys[i - 1].view().as_double();
-      const auto y1 = ys[i].view().as_double();
-      if (!y0 || !y1) return Value::null();
-      sum += (*y0 + *y1) / 2 * (xs[i] - xs[i - 1]);
-    }
-    return Value::of(sum);
-  }
-
   ExpressionPtr input_;
   double scale_;
   WindowBounds bounds_;
   WindowOrder order_;
-  bool is_integral_;
+  FormulaValues::Formula formula_;
 };
 
 Error needs_sort(std::string_view name) {
@@ -266,7 +396,7 @@ Result<WindowFunctionPtr> compile_shift(bson::View spec, const StageCompiler& co
   if (!output) return mongo_error(9, "$shift requires an 'output' expression.");
   if (!by) return mongo_error(9, "$shift requires 'by' as an integer value.");
   return WindowFunctionPtr(
-      std::make_shared<ShiftFunction>(std::move(output), *by, std::move(otherwise)));
+      std::make_shared<ShiftFunction>(Shift{std::move(output), *by, std::move(otherwise)}));
 }
 
 Result<WindowFunctionPtr> compile_moving_average(bson::View spec, const StageCompiler& compiler) {
@@ -325,8 +455,8 @@ Result<WindowFunctionPtr> compile_ordered_function(const bson::Element& call, Va
   if (name == "$locf" || name == "$linearFill") {
     if (name == "$linearFill" && order.sort_path.empty()) return needs_sort(name);
     RESTITCH_TRY(ExpressionPtr input, compiler.expression(call.value));
-    return WindowFunctionPtr(
-        std::make_shared<FillFunction>(std::move(input), order, name == "$linearFill"));
+    if (name == "$locf") return WindowFunctionPtr(std::make_shared<CarryFunction>(input));
+    return WindowFunctionPtr(std::make_shared<LinearFunction>(std::move(input), order));
   }
   if (name == "$covariancePop" || name == "$covarianceSamp") {
     const auto pair = call.value.as_array();

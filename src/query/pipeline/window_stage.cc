@@ -16,32 +16,52 @@ using bson::Value;
 using bson::ValueView;
 
 // An accumulator of $group over every document's window.
+class AccumulatedValues final : public WindowValues {
+ public:
+  AccumulatedValues(const GroupField& field, std::vector<WindowRange> ranges,
+                    std::span<const WindowEntry> entries, RunContext& run)
+      : field_(field), ranges_(std::move(ranges)), entries_(entries), run_(run) {}
+
+  Result<Value> next() override {
+    const WindowRange range = ranges_[at_++];
+    // A window that only grew at its end continues where the one before stopped.
+    if (!accumulator_ || range.begin != fed_.begin || range.end < fed_.end) {
+      const bson::View nothing;
+      EvalContext group = run_.evaluation(nothing);
+      RESTITCH_TRY(accumulator_, field_.plan->start(group));
+      fed_ = {range.begin, range.begin};
+    }
+    for (; fed_.end < range.end; ++fed_.end) {
+      RESTITCH_CHECK(check_interruption(run_.command));
+      EvalContext context = run_.evaluation(entries_[fed_.end].document);
+      RESTITCH_CHECK(field_.plan->feed(*accumulator_, context));
+    }
+    return accumulator_->result();
+  }
+  std::size_t memory() const override {
+    return ranges_.size() * sizeof(WindowRange) + (accumulator_ ? accumulator_->memory() : 0);
+  }
+
+ private:
+  const GroupField& field_;
+  std::vector<WindowRange> ranges_;
+  std::span<const WindowEntry> entries_;
+  RunContext& run_;
+  AccumulatorPtr accumulator_;
+  WindowRange fed_{0, 0};
+  std::size_t at_ = 0;
+};
+
 class AccumulatedFunction final : public WindowFunction {
  public:
   AccumulatedFunction(GroupField field, WindowBounds bounds, WindowOrder order)
       : field_(std::move(field)), bounds_(bounds), order_(std::move(order)) {}
 
-  Result<std::vector<Value>> compute(std::span<const WindowEntry> entries,
-                                     RunContext& run) const override {
-    RESTITCH_TRY(const auto ranges, bounds_.ranges(entries, order_));
-    std::vector<Value> out;
-    AccumulatorPtr accumulator;
-    WindowRange fed{0, 0};
-    for (const WindowRange& range : ranges) {
-      // A window that only grew at its end continues where the one before stopped.
-      if (!accumulator || range.begin != fed.begin || range.end < fed.end) {
-        const bson::View nothing;
-        EvalContext group = run.evaluation(nothing);
-        RESTITCH_TRY(accumulator, field_.plan->start(group));
-        fed = {range.begin, range.begin};
-      }
-      for (; fed.end < range.end; ++fed.end) {
-        EvalContext context = run.evaluation(entries[fed.end].document);
-        RESTITCH_CHECK(field_.plan->feed(*accumulator, context));
-      }
-      out.push_back(accumulator->result());
-    }
-    return out;
+  Result<WindowValuesPtr> start(std::span<const WindowEntry> entries,
+                                RunContext& run) const override {
+    RESTITCH_TRY(auto ranges, bounds_.ranges(entries, order_));
+    return WindowValuesPtr(
+        std::make_unique<AccumulatedValues>(field_, std::move(ranges), entries, run));
   }
 
  private:
@@ -73,30 +93,30 @@ class WindowStream final : public DocumentStream {
       input_.reset();
     }
     if (at_ == entries_.size()) return std::optional<Document>();
-    if (at_ == partition_end_) RESTITCH_CHECK(compute_partition());
-    Document out = std::move(entries_[at_].document);
+    if (at_ == partition_end_) RESTITCH_CHECK(start_partition());
+    Document out = entries_[at_++].document;
+    std::size_t memory = 0;
     for (std::size_t i = 0; i < spec_.fields.size(); ++i) {
-      out = with_path(out, spec_.fields[i].path, results_[i][at_ - partition_begin_]);
+      RESTITCH_TRY(const Value value, values_[i]->next());
+      memory += values_[i]->memory();
+      out = with_path(out, spec_.fields[i].path, value);
     }
-    ++at_;
+    RESTITCH_CHECK(check_memory(memory));
+    if (at_ == partition_end_) forget_partition();
     return std::optional(std::move(out));
   }
 
  private:
   Status fill() {
     StreamReader reader(*input_, run_->command);
-    std::int64_t memory = 0;
     while (true) {
       RESTITCH_TRY(auto document, reader.next());
       if (!document) break;
       WindowEntry entry;
       RESTITCH_CHECK(read_keys(*document, entry));
       entry.document = std::move(*document);
-      memory += static_cast<std::int64_t>(sizeof(entry) + entry.sort_key.size() +
-                                          entry.document.bytes().size());
-      if (memory > run_->command.memory_limit) {
-        return mongo_error(5414201, "Exceeded memory limit in $setWindowFields");
-      }
+      memory_ += size_of(entry);
+      RESTITCH_CHECK(check_memory(0));
       entries_.push_back(std::move(entry));
     }
     const Comparator& comparator = run_->command.comparator;
@@ -124,28 +144,51 @@ class WindowStream final : public DocumentStream {
     return {};
   }
 
-  Status compute_partition() {
+  static std::size_t size_of(const WindowEntry& entry) {
+    return sizeof(entry) + entry.partition.view().raw().size() + entry.sort_key.size() +
+           entry.document.bytes().size();
+  }
+
+  // `more`: bytes held beyond the entries.
+  Status check_memory(std::size_t more) const {
+    if (memory_ + more <= static_cast<std::size_t>(run_->command.memory_limit)) return {};
+    return mongo_error(5414201, "Exceeded memory limit in $setWindowFields");
+  }
+
+  Status start_partition() {
     const Comparator& comparator = run_->command.comparator;
-    partition_begin_ = at_;
     partition_end_ = at_ + 1;
     while (partition_end_ < entries_.size() &&
            comparator.equal(entries_[partition_end_].partition, entries_[at_].partition)) {
       ++partition_end_;
     }
     const auto entries = std::span<const WindowEntry>(entries_).subspan(at_, partition_end_ - at_);
-    results_.clear();
+    std::size_t memory = 0;
     for (const WindowField& field : spec_.fields) {
-      RESTITCH_TRY(auto values, field.function->compute(entries, *run_));
-      results_.push_back(std::move(values));
+      RESTITCH_TRY(WindowValuesPtr values, field.function->start(entries, *run_));
+      memory += values->memory();
+      RESTITCH_CHECK(check_memory(memory));
+      values_.push_back(std::move(values));
     }
+    partition_begin_ = at_;
     return {};
+  }
+
+  void forget_partition() {
+    values_.clear();
+    for (std::size_t i = partition_begin_; i < partition_end_; ++i) {
+      memory_ -= size_of(entries_[i]);
+      entries_[i] = WindowEntry();
+      memory_ += size_of(entries_[i]);
+    }
   }
 
   DocumentStreamPtr input_;
   const WindowSpec& spec_;
   RunPtr run_;
   std::vector<WindowEntry> entries_;
-  std::vector<std::vector<Value>> results_;  // by field, then by document of the partition
+  std::vector<WindowValuesPtr> values_;  // by field
+  std::size_t memory_ = 0;               // of the entries
   std::size_t partition_begin_ = 0;
   std::size_t partition_end_ = 0;
   std::size_t at_ = 0;

@@ -34,16 +34,33 @@ Result<bson::Document> UpdateApplier::run() {
 }
 
 void UpdateApplier::add_step(Steps& steps, std::string_view name, const UpdateNode& node) {
-  auto at = steps.begin();
-  for (; at != steps.end(); ++at) {
-    if (at->name == name) {
-      at->nodes.push_back(&node);
-      return;
-    }
+  if (steps.empty() || precedes(steps.back().name, name)) {
+    steps.push_back({std::string(name), {&node}});
+    return;
   }
-  at = steps.end();
-  while (at != steps.begin() && precedes(name, (at - 1)->name)) --at;
-  steps.insert(at, {std::string(name), {&node}});
+  const auto at = lower_bound(steps, name);
+  if (at->name == name) {
+    at->nodes.push_back(&node);
+  } else {
+    steps.insert(at, {std::string(name), {&node}});
+  }
+}
+
+UpdateApplier::Steps::iterator UpdateApplier::lower_bound(Steps& steps, std::string_view name) {
+  return std::lower_bound(
+      steps.begin(), steps.end(), name,
+      [](const Step& step, std::string_view other) { return precedes(step.name, other); });
+}
+
+UpdateApplier::Step* UpdateApplier::find_step(Steps& steps, std::string_view name) {
+  constexpr std::size_t kSearched = 8;
+  auto at = steps.begin();
+  if (steps.size() > kSearched) {
+    at = lower_bound(steps, name);
+  } else {
+    while (at != steps.end() && at->name != name) ++at;
+  }
+  return at != steps.end() && at->name == name && !at->done ? &*at : nullptr;
 }
 
 // What acts on the fields below, in the order of application.
@@ -66,15 +83,7 @@ Status UpdateApplier::write_fields(const Nodes& nodes, bson::View object) {
   std::size_t left = steps.size();
   const bson::View::Iterator end = object.end();
   for (auto at = object.begin(); at != end; ++at) {
-    Step* found = nullptr;
-    if (left != 0) {
-      for (Step& step : steps) {
-        if (!step.done && step.name == at->name) {
-          found = &step;
-          break;
-        }
-      }
-    }
+    Step* const found = left == 0 ? nullptr : find_step(steps, at->name);
     if (found == nullptr) {
       out_.append_raw(at.raw());
       continue;
@@ -152,17 +161,21 @@ Status UpdateApplier::write_container(const Nodes& nodes, std::string_view name,
 // Steps into an array by number.
 Status UpdateApplier::write_indexed(const Nodes& nodes, bson::View array) {
   RESTITCH_TRY(Steps steps, steps_below(nodes));
+  std::vector<std::pair<std::size_t, Step*>> indexed;
+  for (Step& step : steps) {
+    if (const auto index = array_index(step.name)) indexed.emplace_back(*index, &step);
+  }
+  std::sort(indexed.begin(), indexed.end());
+  auto next = indexed.begin();
   std::size_t position = 0;
   for (const bson::Element& element : array) {
-    Step* found = nullptr;
-    for (Step& step : steps) {
-      if (array_index(step.name) == position) found = &step;
-    }
-    if (found == nullptr) {
+    if (next == indexed.end() || next->first != position) {
       out_.push(element.value);
     } else {
-      found->done = true;
-      RESTITCH_CHECK(write_element(found->nodes, found->name, element.value));
+      Step& step = *next->second;
+      ++next;
+      step.done = true;
+      RESTITCH_CHECK(write_element(step.nodes, step.name, element.value));
     }
     ++position;
   }

@@ -37,6 +37,9 @@ class UpdateApplier {
   };
 
   Result<Steps> steps_below(const Nodes& nodes) const;
+  static Steps::iterator lower_bound(Steps& steps, std::string_view name);
+  // The step for a field that has not been taken yet, or null.
+  static Step* find_step(Steps& steps, std::string_view name);
   static void add_step(Steps& steps, std::string_view name, const UpdateNode& node);
 
   Status write_fields(const Nodes& nodes, bson::View object);

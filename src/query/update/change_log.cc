@@ -1,21 +1,43 @@
 #include "query/update/change_log.h"
 
 #include <map>
+#include <unordered_map>
 
 #include "query/path.h"
 
 namespace restitch::query {
+namespace {
+
+// The first values of an object's fields, of which many or few are asked for.
+class Fields {
+ public:
+  Fields(bson::View object, std::size_t asked) : object_(object) {
+    constexpr std::size_t kSearched = 8;
+    if (asked <= kSearched) return;
+    for (const bson::Element& element : object) table_.emplace(element.name, element.value);
+  }
+  bson::ValueView find(std::string_view name) const {
+    if (table_.empty()) return object_.find(name);
+    const auto found = table_.find(name);
+    return found == table_.end() ? bson::ValueView() : found->second;
+  }
+
+ private:
+  bson::View object_;
+  std::unordered_map<std::string_view, bson::ValueView> table_;
+};
+
+}  // namespace
 
 ChangeLog& ChangeLog::child(std::string_view name, bool is_array) {
-  for (const auto& [existing, log] : children_) {
-    if (existing == name) return *log;
-  }
-  children_.emplace_back(name, std::make_unique<ChangeLog>(is_array));
-  return *children_.back().second;
+  if (const auto place = places_.find(children_, name)) return *children_[*place].log;
+  add_child(name, ChangeLog(is_array));
+  return *children_.back().log;
 }
 
 void ChangeLog::add_child(std::string_view name, ChangeLog child) {
-  children_.emplace_back(name, std::make_unique<ChangeLog>(std::move(child)));
+  children_.push_back({std::string(name), std::make_unique<ChangeLog>(std::move(child))});
+  places_.note_last(children_);
 }
 
 bson::Document ChangeLog::describe(bson::View post_image) const {
@@ -82,10 +104,11 @@ void ChangeLog::append_if_ambiguous(const Components& path, bson::Builder& out) 
 void ChangeLog::append_updated(bson::View post, const std::string& prefix,
                                bson::Builder& out) const {
   if (is_array_) return append_elements(post, prefix, out);
-  for (const std::string& name : updated_) out.append(prefix + name, post.find(name));
-  for (const std::string& name : inserted_) out.append(prefix + name, post.find(name));
+  const Fields fields(post, updated_.size() + inserted_.size() + children_.size());
+  for (const std::string& name : updated_) out.append(prefix + name, fields.find(name));
+  for (const std::string& name : inserted_) out.append(prefix + name, fields.find(name));
   for (const auto& [name, log] : children_) {
-    log->append_updated(post.find(name).get_document(), prefix + name + ".", out);
+    log->append_updated(fields.find(name).get_document(), prefix + name + ".", out);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bson/document.h"
+#include "query/name_places.h"
 
 namespace restitch::query {
 
@@ -39,6 +40,10 @@ class ChangeLog {
     bool is_index;
   };
   using Components = std::vector<Component>;
+  struct Child {
+    std::string name;
+    std::unique_ptr<ChangeLog> log;
+  };
 
   void append_ambiguous(Components& path, bson::Builder& out) const;
   static void append_if_ambiguous(const Components& path, bson::Builder& out);
@@ -49,7 +54,8 @@ class ChangeLog {
 
   bool is_array_;
   std::vector<std::string> updated_, inserted_, removed_;
-  std::vector<std::pair<std::string, std::unique_ptr<ChangeLog>>> children_;
+  std::vector<Child> children_;
+  NamePlaces places_;  // of the children
   std::optional<std::int32_t> new_size_;
 };
 

@@ -66,6 +66,7 @@ class OperatorParser {
       for (const bson::Element& field : *fields) RESTITCH_CHECK(parse_field(element.name, field));
     }
     RESTITCH_CHECK(check_filters_used(update));
+    put_in_order(update_.root);
     return std::move(update_);
   }
 
@@ -168,13 +169,20 @@ class OperatorParser {
       }
       used_filters_.insert(std::string(component));
     }
-    auto at = node.children.begin();
-    for (; at != node.children.end(); ++at) {
-      if (at->name == component) return &at->node;
+    if (const auto place = node.places.find(node.children, component)) {
+      return &node.children[*place].node;
     }
-    at = node.children.begin();
-    while (at != node.children.end() && precedes(at->name, component)) ++at;
-    return &node.children.insert(at, {std::string(component), nullptr})->node;
+    node.children.push_back({std::string(component), nullptr});
+    node.places.note_last(node.children);
+    return &node.children.back().node;
+  }
+
+  static void put_in_order(UpdateNode& node) {
+    std::sort(node.children.begin(), node.children.end(),
+              [](const UpdateChild& a, const UpdateChild& b) { return precedes(a.name, b.name); });
+    node.places = NamePlaces();
+    for (const UpdateChild& child : node.children) put_in_order(*child.node);
+    if (node.positional) put_in_order(*node.positional);
   }
 
   void note_path(std::string_view path, const std::vector<std::string>& components, int depth) {
@@ -211,7 +219,12 @@ const ArrayFilter* OperatorUpdate::find_filter(std::string_view identifier) cons
 bool precedes(std::string_view a, std::string_view b) {
   const auto x = array_index(a);
   const auto y = array_index(b);
-  return x && y ? *x < *y : a < b;
+  if (x && y) return *x < *y;
+  if (!x && !y) return a < b;
+  constexpr std::size_t kDigits = 10;
+  const std::string_view digits = x ? a : b;
+  const std::string padded = std::string(kDigits - digits.size(), '0') + std::string(digits);
+  return x ? padded < b : a < padded;
 }
 
 Result<std::vector<ArrayFilter>> parse_array_filters(bson::View filters,

@@ -12,6 +12,7 @@
 #include "bson/document.h"
 #include "query/context.h"
 #include "query/filter/filter.h"
+#include "query/name_places.h"
 #include "query/update/modifier.h"
 
 namespace restitch::query {
@@ -31,6 +32,7 @@ struct UpdateNode {
   ModifierPtr modifier;                    // leaf
   std::string path;                        // leaf: the path as it was given
   std::vector<UpdateChild> children;       // in the order of application
+  NamePlaces places;                       // of the children while they are parsed
   std::unique_ptr<UpdateNode> positional;  // below `$`
 };
 
@@ -56,7 +58,8 @@ struct OperatorUpdate {
   const ArrayFilter* find_filter(std::string_view identifier) const;
 };
 
-// Whether `a` comes before `b` in the order of application: numbers as numbers, all else as text.
+// Whether `a` comes before `b` in the order of application: numbers as numbers, all else as text (a
+// number with leading zeros where the other is none, so that the order is total).
 bool precedes(std::string_view a, std::string_view b);
 
 Result<std::vector<ArrayFilter>> parse_array_filters(bson::View filters,

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "query/context.h"
+
+namespace restitch::query {
+
+// Ends long work whose command is past its deadline (50). To be called once a step of any loop that
+// a client can make long; cheap, because only every 128th call of a thread looks at the clock.
+inline Status check_interruption(const CommandContext& context) {
+  constexpr std::uint32_t kInterval = 128;
+  thread_local std::uint32_t steps = 0;
+  if (++steps % kInterval == 0 && context.expired()) {
+    return mongo_error(50, "operation exceeded time limit");
+  }
+  return {};
+}
+
+}  // namespace restitch::query
