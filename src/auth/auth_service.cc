@@ -1,8 +1,8 @@
 #include "auth/auth_service.h"
 
-#include <algorithm>
 #include <chrono>
 
+#include "auth/credential.h"
 #include "auth/crypto.h"
 
 namespace restitch::auth {
@@ -41,33 +41,17 @@ Result<const Provider*> enabled_provider(const AppAuth& app, std::string_view ty
   return &found->second;
 }
 
-// Of UTF-8 text: code points.
-std::size_t character_count(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  }));
-}
-
-Result<std::string> text_member(const bson::Document& body, std::string_view name) {
-  const bson::ValueView value = body[name];
-  if (value.is_missing()) {
-    return Error(ErrorCode::kMissingParameter, "missing parameter '" + std::string(name) + "'");
-  }
-  const auto text = value.as_string();
-  if (!text)
-    return Error(ErrorCode::kInvalidArgument,
-                 "parameter '" + std::string(name) + "' must be a string");
-  return std::string(*text);
-}
-
 }  // namespace
 
 AuthService::AuthService(std::shared_ptr<datasource::DataSource> state,
-                         runtime::BlockingPool& hash_pool, AuthSettings settings)
+                         runtime::BlockingPool& hash_pool, net::Outbound& outbound,
+                         AuthSettings settings)
     : store_(std::move(state)),
       hash_pool_(hash_pool),
-      settings_(settings),
-      users_(settings.cached_users) {
+      settings_(std::move(settings)),
+      external_(outbound, settings_.identity_endpoints),
+      mailer_(outbound, settings_.mail),
+      users_(settings_.cached_users) {
   decoy_hash_ = hash_password(random_bytes(16), settings_.password_cost);
 }
 
@@ -87,8 +71,7 @@ Task<AuthService::SignedIn> AuthService::sign_in(AppPtr app, const Provider& pro
   if (type == "anon-user") co_return co_await sign_in_anonymous(app, provider);
   if (type == "local-userpass") co_return co_await sign_in_with_password(app, provider, credential);
   if (type == "api-key") co_return co_await sign_in_with_api_key(app, provider, credential);
-  co_return Error(ErrorCode::kUnsupported,
-                  "this server does not offer the authentication provider " + type + " yet");
+  co_return co_await sign_in_external(app, provider, credential);
 }
 
 Task<AuthService::SignedIn> AuthService::sign_in_anonymous(AppPtr app, const Provider& provider) {
@@ -235,61 +218,63 @@ Task<std::string> AuthService::make_access_token(AppPtr app, bson::ObjectId sess
   co_return issue_access_token(app->realm, claims, custom_data ? &*custom_data : nullptr);
 }
 
-Task<void> AuthService::register_login(AppPtr app, std::string email, std::string password) {
-  RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, "local-userpass"));
-  const std::size_t length = character_count(password);
-  if (length < 6 || length > 128) {
-    co_return Error(ErrorCode::kBadRequest, "password must be between 6 and 128 characters");
-  }
-  if (email.empty() || character_count(email) > 128)
-    co_return Error(ErrorCode::kBadRequest, "email invalid");
-  if (!provider->config.config["autoConfirm"].as_bool().value_or(false)) {
-    co_return Error(
-        ErrorCode::kUnsupported,
-        "this server confirms users automatically only; set autoConfirm in auth/providers.json");
-  }
-  RESTITCH_CO_TRY(const auto taken, co_await store_.find_login(app->app_id, email));
-  if (taken) co_return Error(ErrorCode::kAccountNameInUse, "name already in use");
-  const PasswordCost cost = settings_.password_cost;
-  const auto compute = [password, cost]() -> Result<std::string> { return hash_password(password, cost); };
-  RESTITCH_CO_TRY(const std::string hash, co_await hash_pool_.run(compute));
-  const PasswordLogin login{
-      bson::ObjectId::generate(), app->app_id, email, hash, true, std::nullopt};
-  auto stored = co_await store_.insert_login(login);
-  if (!stored && stored.error().code() == ErrorCode::kDuplicateKey) {
-    co_return Error(ErrorCode::kAccountNameInUse, "name already in use");
-  }
-  co_return stored;
-}
-
 Task<LoginResult> AuthService::link(AppPtr app, std::string provider_type,
                                     bson::Document credential, std::string access_token) {
   RESTITCH_CO_TRY(const AuthenticatedUser bearer, co_await authenticate(app, access_token));
   RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, provider_type));
-  if (provider_type != "local-userpass") {
+  if (provider_type == "local-userpass") {
+    co_return co_await link_password(app, *provider, std::move(credential), bearer.user);
+  }
+  if (provider_type == "anon-user" || provider_type == "api-key") {
     co_return Error(ErrorCode::kBadRequest,
                     "cannot link credentials of the provider " + provider_type);
   }
-  for (const Identity& identity : bearer.user->record.identities) {
+  co_return co_await link_external(app, *provider, std::move(credential), bearer.user);
+}
+
+Task<LoginResult> AuthService::link_password(AppPtr app, const Provider& provider,
+                                             bson::Document credential, CachedUserPtr user) {
+  for (const Identity& identity : user->record.identities) {
     // The hosted service answered 500 here and clients' suites expect it.
-    if (identity.provider_type == provider_type)
+    if (identity.provider_type == provider.config.type)
       co_return Error(ErrorCode::kInternal, "unauthorized");
   }
   RESTITCH_CO_TRY(const PasswordLogin login, co_await check_password(app, credential));
   if (login.user_id) co_return unauthorized(ErrorCode::kAuthFailed);
-  const Identity identity{login.id.to_hex(), provider_type, provider->id,
+  const Identity identity{login.id.to_hex(), provider.config.type, provider.id,
                           bson::make_document("email", login.email)};
-  const bson::ObjectId user_id = bearer.user->record.id;
+  const bson::ObjectId user_id = user->record.id;
   auto linked = co_await store_.link_login(login.id, user_id, identity);
   users_.forget(user_id);
   if (!linked && linked.error().code() == ErrorCode::kDuplicateKey)
     co_return unauthorized(ErrorCode::kAuthFailed);
   if (!linked) co_return std::move(linked).error();
+  co_return co_await open_linked_session(app, user_id, identity, device_of(credential));
+}
+
+Task<LoginResult> AuthService::link_external(AppPtr app, const Provider& provider,
+                                             bson::Document credential, CachedUserPtr user) {
+  RESTITCH_CO_TRY(const Identity identity, co_await external_identity(app, provider, credential));
+  const bson::ObjectId user_id = user->record.id;
+  RESTITCH_CO_TRY(const auto owner, co_await store_.find_user_by_identity(
+                                        app->app_id, identity.provider_type, identity.id));
+  if (owner && owner->id != user_id) co_return unauthorized(ErrorCode::kAuthFailed);
+  auto stored = owner ? co_await store_.set_identity_data(user_id, identity)
+                      : co_await store_.add_identity(user_id, identity);
+  users_.forget(user_id);
+  if (!stored && stored.error().code() == ErrorCode::kDuplicateKey)
+    co_return unauthorized(ErrorCode::kAuthFailed);
+  if (!stored) co_return std::move(stored).error();
+  co_return co_await open_linked_session(app, user_id, identity, device_of(credential));
+}
+
+Task<LoginResult> AuthService::open_linked_session(AppPtr app, bson::ObjectId user_id,
+                                                   Identity identity, std::string device_id) {
   RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, user_id));
   if (!user) co_return invalid_session();
   const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
   SignedIn signed_in{user, token_identity, std::nullopt};
-  co_return co_await open_session(app, std::move(signed_in), device_of(credential));
+  co_return co_await open_session(app, std::move(signed_in), std::move(device_id));
 }
 
 Task<CachedUserPtr> AuthService::load_user(bson::ObjectId app_id, bson::ObjectId user_id) {

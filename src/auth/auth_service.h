@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "app/config.h"
+#include "auth/external_login.h"
+#include "auth/mailer.h"
 #include "auth/password.h"
 #include "auth/store.h"
 #include "auth/tokens.h"
@@ -20,6 +22,7 @@ namespace restitch::auth {
 struct Provider {
   bson::ObjectId id;
   app::AuthProviderConfig config;
+  bson::Document secrets;  // secret_config with the values of the secrets that it names
 };
 
 // What of a deployed app concerns its users. Immutable; part of the app's snapshot.
@@ -31,6 +34,8 @@ struct AppAuth {
   std::int64_t refresh_token_seconds = 5184000;
   // The custom user data document of a user, if the app has it on; null otherwise.
   std::function<Task<std::optional<bson::Document>>(std::string user_id)> custom_data;
+  // Calls a function of the app as the system; its result. `arguments` is an array.
+  std::function<Task<bson::Value>(std::string function, bson::Document arguments)> call_function;
   // Runs the app's user creation function; an error stops the creation. Null when there is none.
   std::function<Task<void>(CachedUserPtr user)> on_user_creation;
 };
@@ -54,6 +59,9 @@ struct CreatedApiKey {
 struct AuthSettings {
   PasswordCost password_cost;
   std::size_t cached_users = 100000;
+  IdentityEndpoints identity_endpoints;
+  MailSettings mail;
+  std::string public_url;  // of the built-in confirmation and reset pages in messages
 };
 
 // Sign-in, sessions and users of all apps (spec: client-api §4–10). Thread-safe. Errors carry the
@@ -62,8 +70,9 @@ class AuthService {
  public:
   // `hash_pool` is for password hashes alone, so that a storm of logins does not slow anything
   // else.
+  // `outbound` carries requests to identity providers and mail; both must outlive the service.
   AuthService(std::shared_ptr<datasource::DataSource> state, runtime::BlockingPool& hash_pool,
-              AuthSettings settings);
+              net::Outbound& outbound, AuthSettings settings);
 
   // Makes the store ready. Once, first.
   Task<void> prepare();
@@ -76,17 +85,18 @@ class AuthService {
   Task<void> register_login(std::shared_ptr<const AppAuth> app, std::string email,
                             std::string password);
 
-  // Confirming e-mail logins and resetting passwords. This server issues no such tokens yet, so
-  // that every well-formed one is unknown; what it cannot do is kUnsupported, after everything that
-  // can be told without it.
+  // Confirming e-mail logins and resetting passwords (spec: client-api §9), in password_recovery.cc. Tokens are for one
+  // use and 30 minutes.
   Task<void> use_confirmation_token(std::shared_ptr<const AppAuth> app, std::string token,
                                     std::string token_id);
   Task<void> send_confirmation(std::shared_ptr<const AppAuth> app, std::string email);
   Task<void> call_confirmation(std::shared_ptr<const AppAuth> app, std::string email);
   Task<void> use_reset_token(std::shared_ptr<const AppAuth> app, std::string token,
-                             std::string token_id);
+                             std::string token_id, std::string password);
   Task<void> send_reset(std::shared_ptr<const AppAuth> app, std::string email);
-  Task<void> call_reset(std::shared_ptr<const AppAuth> app, std::string email);
+  // `arguments` (an array) are handed to the reset function behind its first parameter.
+  Task<void> call_reset(std::shared_ptr<const AppAuth> app, std::string email, std::string password,
+                        bson::Document arguments);
 
   // A new access token.
   Task<std::string> refresh(std::shared_ptr<const AppAuth> app, std::string refresh_token);
@@ -122,8 +132,21 @@ class AuthService {
     CachedUserPtr user;
   };
 
+  struct FreshToken {
+    std::string token, id;  // 128 and 24 hex digits
+  };
+
   // kUserNotFound when there is none.
   Task<PasswordLogin> known_login(AppPtr app, std::string email);
+  Task<std::string> hash_of(std::string password);
+  Task<FreshToken> issue_token(AppPtr app, bson::ObjectId login_id, UserpassToken::Purpose purpose);
+  Task<PasswordLogin> take_token(AppPtr app, std::string token, std::string token_id,
+                                 UserpassToken::Purpose purpose);
+  // Tells the owner of a new login how to confirm it, or asks the app's function: what the provider says.
+  Task<void> begin_confirmation(AppPtr app, PasswordLogin login);
+  Task<void> mail_link(AppPtr app, PasswordLogin login, UserpassToken::Purpose purpose);
+  Task<void> run_confirmation_function(AppPtr app, PasswordLogin login);
+  Task<void> change_password(PasswordLogin login, std::string password_hash);
 
   Task<SignedIn> sign_in(AppPtr app, const Provider& provider, const bson::Document& credential);
   Task<SignedIn> sign_in_anonymous(AppPtr app, const Provider& provider);
@@ -131,11 +154,20 @@ class AuthService {
                                        const bson::Document& credential);
   Task<SignedIn> sign_in_with_api_key(AppPtr app, const Provider& provider,
                                       const bson::Document& credential);
+  // The person of a credential that somebody else vouches for: a provider or a function of the app.
+  Task<Identity> external_identity(AppPtr app, const Provider& provider, const bson::Document& credential);
+  Task<SignedIn> sign_in_external(AppPtr app, const Provider& provider, const bson::Document& credential);
+  Task<LoginResult> link_external(AppPtr app, const Provider& provider, bson::Document credential,
+                                  CachedUserPtr user);
+  Task<LoginResult> link_password(AppPtr app, const Provider& provider, bson::Document credential,
+                                  CachedUserPtr user);
   Task<PasswordLogin> check_password(AppPtr app, const bson::Document& credential);
   Task<CachedUserPtr> create_user(AppPtr app, Identity identity,
                                   std::optional<bson::ObjectId> login_id);
 
   Task<LoginResult> open_session(AppPtr app, SignedIn signed_in, std::string device_id);
+  Task<LoginResult> open_linked_session(AppPtr app, bson::ObjectId user_id, Identity identity,
+                                        std::string device_id);
   Task<std::string> make_access_token(AppPtr app, bson::ObjectId session_id, std::string user_id,
                                       std::string device_id);
   // Verifies a refresh token and that its session and user still stand.
@@ -145,6 +177,8 @@ class AuthService {
   AuthStore store_;
   runtime::BlockingPool& hash_pool_;
   AuthSettings settings_;
+  ExternalLogin external_;
+  Mailer mailer_;
   UserCache users_;
   std::string decoy_hash_;  // verified for unknown e-mails, so that they take as long
 };

@@ -85,6 +85,10 @@ Result<ApiKey> api_key_from(bson::View document) {
                 document["disabled"].as_bool().value_or(false)};
 }
 
+std::string_view name_of(UserpassToken::Purpose purpose) {
+  return purpose == UserpassToken::Purpose::kConfirm ? "confirm" : "reset";
+}
+
 // Reads an optional found document with `read`.
 template <typename T>
 Result<std::optional<T>> read_found(const std::optional<Document>& found, Result<T> (*read)(bson::View)) {
@@ -99,6 +103,7 @@ AuthStore::AuthStore(std::shared_ptr<datasource::DataSource> state)
     : state_(std::move(state)),
       users_(collection(*state_, "users")),
       logins_(collection(*state_, "logins")),
+      tokens_(collection(*state_, "userpass_tokens")),
       sessions_(collection(*state_, "sessions")),
       api_keys_(collection(*state_, "api_keys")) {}
 
@@ -117,6 +122,9 @@ Task<void> AuthStore::prepare() {
   expiring.expire_after_seconds = 0;
   const Document expires = keys({"expires"});
   RESTITCH_CO_CHECK(co_await sessions_.ensure_index(expires, expiring));
+  RESTITCH_CO_CHECK(co_await tokens_.ensure_index(expires, expiring));
+  const Document token_login = keys({"login"});
+  RESTITCH_CO_CHECK(co_await tokens_.ensure_index(token_login));
   const Document hash_keys = keys({"app", "key_hash"});
   RESTITCH_CO_CHECK(co_await api_keys_.ensure_index(hash_keys, unique));
   const Document name_keys = keys({"app", "user", "name"});
@@ -166,6 +174,16 @@ Task<void> AuthStore::add_identity(ObjectId user_id, Identity identity) const {
   co_return Status();
 }
 
+Task<void> AuthStore::set_identity_data(ObjectId user_id, Identity identity) const {
+  Builder filter_builder;
+  filter_builder.append("_id", user_id).open_object("identities").open_object("$elemMatch");
+  filter_builder.append("provider_type", identity.provider_type).append("id", identity.id);
+  const Document filter = std::move(filter_builder).finish();
+  const Document update = set_field("identities.$.data", identity.data);
+  RESTITCH_CO_CHECK(co_await users_.update_one(filter, update.view()));
+  co_return Status();
+}
+
 Task<void> AuthStore::touch_user(ObjectId user_id, bson::Date now) const {
   const Document filter = bson::make_document("_id", user_id);
   const Document update = set_field("last_authenticated", now);
@@ -204,6 +222,60 @@ Task<void> AuthStore::insert_login(PasswordLogin login) const {
   const Document document = std::move(builder).finish();
   RESTITCH_CO_CHECK(co_await logins_.insert_one(document));
   co_return Status();
+}
+
+Task<void> AuthStore::confirm_login(ObjectId login_id) const {
+  const Document filter = bson::make_document("_id", login_id);
+  const Document update = set_field("confirmed", true);
+  RESTITCH_CO_CHECK(co_await logins_.update_one(filter, update.view()));
+  co_return Status();
+}
+
+Task<void> AuthStore::delete_login(ObjectId login_id) const {
+  const Document filter = bson::make_document("_id", login_id);
+  const Document tokens = bson::make_document("login", login_id);
+  RESTITCH_CO_CHECK(co_await tokens_.delete_many(tokens));
+  RESTITCH_CO_CHECK(co_await logins_.delete_one(filter));
+  co_return Status();
+}
+
+Task<void> AuthStore::set_password(PasswordLogin login, std::string password_hash, bson::Date now) const {
+  const Document filter = bson::make_document("_id", login.id);
+  const Document set_hash = set_field("password_hash", password_hash);
+  const Document set_time = set_field("not_before", now);
+  const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
+    const datasource::CallOptions options{&transaction};
+    RESTITCH_CO_CHECK(co_await logins_.update_one(filter, set_hash.view(), no_options, options));
+    if (!login.user_id) co_return Status();
+    const Document user = bson::make_document("_id", *login.user_id);
+    RESTITCH_CO_CHECK(co_await users_.update_one(user, set_time.view(), no_options, options));
+    co_return Status();
+  };
+  co_return co_await datasource::with_transaction(*state_, body);
+}
+
+Task<void> AuthStore::insert_token(UserpassToken token) const {
+  Builder builder;
+  builder.append("_id", token.id).append("app", token.app_id).append("login", token.login_id);
+  builder.append("purpose", name_of(token.purpose)).append_binary("token_hash", 0, token.token_hash);
+  builder.append("expires", token.expires);
+  const Document document = std::move(builder).finish();
+  RESTITCH_CO_CHECK(co_await tokens_.insert_one(document));
+  co_return Status();
+}
+
+Task<std::optional<PasswordLogin>> AuthStore::take_token(UserpassToken token, bson::Date now) const {
+  Builder builder;
+  builder.append("_id", token.id).append("app", token.app_id).append("purpose", name_of(token.purpose));
+  builder.append_binary("token_hash", 0, token.token_hash);
+  builder.open_object("expires").append("$gt", now).close();
+  const Document filter = std::move(builder).finish();
+  RESTITCH_CO_TRY(const auto taken, co_await tokens_.find_one_and_delete(filter));
+  const auto login_id = taken ? (*taken)["login"].as_object_id() : std::nullopt;
+  if (!login_id) co_return std::optional<PasswordLogin>();
+  const Document by_id = bson::make_document("_id", *login_id);
+  RESTITCH_CO_TRY(const auto found, co_await logins_.find_one(by_id));
+  co_return read_found<PasswordLogin>(found, login_from);
 }
 
 Task<void> AuthStore::link_login(ObjectId login_id, ObjectId user_id, Identity identity) const {

@@ -33,6 +33,17 @@ struct PasswordLogin {
   std::optional<bson::ObjectId> user_id;
 };
 
+// A one-time token for an e-mail login (collection `userpass_tokens`); it ends by itself.
+struct UserpassToken {
+  enum class Purpose : std::uint8_t { kConfirm, kReset };
+
+  bson::ObjectId id;
+  bson::ObjectId app_id, login_id;
+  Purpose purpose = Purpose::kConfirm;
+  std::string token_hash;  // SHA-256, 32 bytes
+  bson::Date expires;
+};
+
 struct ApiKey {
   bson::ObjectId id;
   bson::ObjectId app_id;
@@ -59,6 +70,8 @@ class AuthStore {
   Task<void> insert_user_of_login(UserRecord user, bson::ObjectId login_id) const;
   // Appends the identity; kDuplicateKey if another user has it.
   Task<void> add_identity(bson::ObjectId user_id, Identity identity) const;
+  // Replaces the metadata of an identity that the user has.
+  Task<void> set_identity_data(bson::ObjectId user_id, Identity identity) const;
   Task<void> touch_user(bson::ObjectId user_id, bson::Date now) const;
   // Removes the user with logins, keys and sessions, all or nothing.
   Task<void> delete_user(bson::ObjectId app_id, bson::ObjectId user_id) const;
@@ -67,6 +80,15 @@ class AuthStore {
   Task<void> insert_login(PasswordLogin login) const;
   // Gives the login to a user that exists already, with the identity: both or neither.
   Task<void> link_login(bson::ObjectId login_id, bson::ObjectId user_id, Identity identity) const;
+
+  Task<void> confirm_login(bson::ObjectId login_id) const;
+  Task<void> delete_login(bson::ObjectId login_id) const;
+  // Replaces the password and, when the login has a user, voids the tokens issued to it before `now`: both or neither.
+  Task<void> set_password(PasswordLogin login, std::string password_hash, bson::Date now) const;
+
+  Task<void> insert_token(UserpassToken token) const;
+  // Takes the token out, so that it is used once: nothing when there is none like it that has not expired.
+  Task<std::optional<PasswordLogin>> take_token(UserpassToken token, bson::Date now) const;
 
   Task<void> insert_session(Session session) const;
   Task<std::optional<Session>> find_session(bson::ObjectId app_id, bson::ObjectId session_id) const;
@@ -83,7 +105,7 @@ class AuthStore {
 
  private:
   std::shared_ptr<datasource::DataSource> state_;
-  datasource::Collection users_, logins_, sessions_, api_keys_;
+  datasource::Collection users_, logins_, tokens_, sessions_, api_keys_;
 };
 
 }  // namespace restitch::auth

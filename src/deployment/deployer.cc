@@ -206,7 +206,7 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
 
   const functions::NameLister list_names = make_name_lister(sources);
   app->data = rules::DataAccess::create(rule_set, std::move(sources), {});
-  const auto app_auth = make_app_auth(*config, identity);
+  const auto app_auth = make_app_auth(*config, identity, secrets);
   app->auth = app_auth;
   RESTITCH_CO_TRY(app->functions,
                   co_await start_functions(*config, *app, root, list_names, findings));

@@ -1,6 +1,7 @@
 #include "deployment/user_hooks.h"
 
 #include "deployment/users.h"
+#include "deployment/values.h"
 
 namespace restitch::deployment {
 namespace {
@@ -41,32 +42,40 @@ bson::Document user_object(const auth::CachedUser& user) {
   return std::move(out).finish();
 }
 
+Task<bson::Value> call_as_system(std::shared_ptr<functions::FunctionService> functions,
+                                 std::string name, bson::Document arguments, rules::User user) {
+  functions::CallRequest request;
+  request.function = std::move(name);
+  request.arguments = std::move(arguments);
+  request.user = std::move(user);
+  request.request_id = bson::ObjectId::generate().to_hex();
+  request.system_caller = true;
+  RESTITCH_CO_TRY(functions::CallOutcome outcome, co_await functions->call(std::move(request)));
+  co_return std::move(outcome.value);
+}
+
 Task<void> call_creation_function(std::string name,
                                   std::shared_ptr<functions::FunctionService> functions,
                                   auth::CachedUserPtr user) {
   bson::Builder arguments;
   arguments.append("0", user_object(*user));
-  functions::CallRequest request;
-  request.function = std::move(name);
-  request.arguments = std::move(arguments).finish();
-  request.user = to_rules_user(*user, {});
-  request.request_id = bson::ObjectId::generate().to_hex();
-  request.system_caller = true;
-  RESTITCH_CO_CHECK(co_await functions->call(std::move(request)));
+  RESTITCH_CO_CHECK(co_await call_as_system(functions, std::move(name), std::move(arguments).finish(),
+                                            to_rules_user(*user, {})));
   co_return Status();
 }
 
 }  // namespace
 
-std::shared_ptr<auth::AppAuth> make_app_auth(const app::Config& config,
-                                             const AppIdentity& identity) {
+std::shared_ptr<auth::AppAuth> make_app_auth(const app::Config& config, const AppIdentity& identity,
+                                             const std::map<std::string, std::string>& secrets) {
   auto result = std::make_shared<auth::AppAuth>();
   result->app_id = identity.id;
   result->client_app_id = identity.client_app_id;
   result->realm = {identity.domain_id, identity.signing_key};
   for (const app::AuthProviderConfig& provider : config.auth_providers) {
-    result->providers.emplace(provider.type,
-                              auth::Provider{identity.provider_ids.at(provider.type), provider});
+    auth::Provider ready{identity.provider_ids.at(provider.type), provider,
+                         resolve_secret_config(provider.secret_config, secrets)};
+    result->providers.emplace(provider.type, std::move(ready));
   }
   return result;
 }
@@ -74,6 +83,9 @@ std::shared_ptr<auth::AppAuth> make_app_auth(const app::Config& config,
 void attach_user_hooks(auth::AppAuth& auth, const app::Config& config,
                        std::shared_ptr<rules::DataAccess> data,
                        std::shared_ptr<functions::FunctionService> functions) {
+  auth.call_function = [functions](std::string name, bson::Document arguments) {
+    return call_as_system(functions, std::move(name), std::move(arguments), {});
+  };
   if (!config.custom_user_data || !config.custom_user_data->enabled) return;
   const app::CustomUserData custom = *config.custom_user_data;
   auth.custom_data = [custom, data](std::string user_id) {

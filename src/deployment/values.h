@@ -13,6 +13,10 @@ namespace restitch::deployment {
 bson::Document resolve_values(const app::Config& config,
                               const std::map<std::string, std::string>& secrets);
 
+// A secret_config (member to the name of a secret, or to a list of names) with the secrets put in.
+bson::Document resolve_secret_config(bson::View secret_config,
+                                     const std::map<std::string, std::string>& secrets);
+
 // Values of the active environment.
 bson::Document environment_values(const app::Config& config);
 

@@ -71,7 +71,7 @@ class YamlConfig : public CLI::Config {
 struct RawServe {
   std::string listen = "127.0.0.1:9090";
   std::string wire, state;
-  std::vector<std::string> clusters, cluster_kinds;
+  std::vector<std::string> clusters, cluster_kinds, identity_providers;
 };
 
 void add_worker_options(CLI::App& command, std::string& node, std::string& worker_script) {
@@ -96,6 +96,15 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
   serve.add_option("--public-url", options.public_url,
                    "URL under which clients reach this server (default: taken from each request)")
       ->envname("RESTITCH_PUBLIC_URL");
+  serve.add_option("--smtp", options.smtp_url,
+                   "Mail server: smtp://user:password@host:587 or smtps://… (default: messages become files in DIR/mailbox)")
+      ->envname("RESTITCH_SMTP");
+  serve.add_option("--mail-from", options.mail_from, "Sender of messages to users")
+      ->envname("RESTITCH_MAIL_FROM")
+      ->capture_default_str();
+  serve.add_option("--identity-provider", raw.identity_providers,
+                   "google|facebook|apple=URL: base URL used in place of the provider's own, for tests (repeatable)")
+      ->envname("RESTITCH_IDENTITY_PROVIDER");
   serve.add_option("--cluster", raw.clusters, "NAME=URI: what a data source's clusterName stands for (repeatable)")
       ->envname("RESTITCH_CLUSTER");
   serve.add_option("--cluster-kind", raw.cluster_kinds,
@@ -165,6 +174,23 @@ std::vector<datasource::ClusterBinding> cluster_bindings(const RawServe& raw) {
   return bindings;
 }
 
+void replace_identity_providers(const RawServe& raw, auth::IdentityEndpoints& endpoints) {
+  for (const std::string& text : raw.identity_providers) {
+    const auto [name, url] = split_setting("--identity-provider", text);
+    if (name == "google") {
+      endpoints.google_token = url + "/token";
+      endpoints.google_userinfo = url + "/oauth2/v3/userinfo";
+      endpoints.google_keys = url + "/oauth2/v3/certs";
+    } else if (name == "facebook") {
+      endpoints.facebook_graph = url;
+    } else if (name == "apple") {
+      endpoints.apple_keys = url + "/auth/keys";
+    } else {
+      throw CLI::ValidationError("--identity-provider", "'" + name + "' is none of google, facebook, apple");
+    }
+  }
+}
+
 }  // namespace
 
 Result<HostPort> parse_host_port(const std::string& text) {
@@ -210,6 +236,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       if (!listen) throw CLI::ValidationError("--listen", listen.error().message());
       serve_options.listen = *listen;
       serve_options.clusters = cluster_bindings(raw);
+      replace_identity_providers(raw, serve_options.identity_endpoints);
       if (!raw.wire.empty()) {
         auto wire = parse_host_port(raw.wire);
         if (!wire) throw CLI::ValidationError("--wire", wire.error().message());

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/external_login.h"
 #include "base/result.h"
 #include "datasource/clusters.h"
 
@@ -26,6 +27,9 @@ struct ServeOptions {
   std::vector<std::string> apps;
   bool watch = false;
   std::string public_url;
+  std::string smtp_url;  // "": messages are written to DIR/mailbox
+  std::string mail_from = "no-reply@localhost";
+  auth::IdentityEndpoints identity_endpoints;
   std::vector<datasource::ClusterBinding> clusters;
   bool strict_clusters = false;
   bool test_commands = false;  // fail points of the embedded cluster

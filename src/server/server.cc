@@ -8,6 +8,7 @@
 #include <map>
 
 #include "api/client/client_api.h"
+#include "api/pages/userpass_pages.h"
 #include "api/http_error.h"
 #include "api/wire/wire_server.h"
 #include "auth/auth_service.h"
@@ -92,7 +93,7 @@ class RunningServer final : public Server {
         clusters_(cluster_),
         apps_store_(cluster_, std::move(box)),
         logs_(cluster_, threads_),
-        auth_(cluster_, hash_pool_, {}),
+        auth_(cluster_, hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script)),
         client_api_(registry_, auth_, {options_.public_url}) {}
 
@@ -142,12 +143,23 @@ class RunningServer final : public Server {
     threads_.stop();
     pool_->stop();
     hash_pool_.stop();
+    outbound_.stop();
     RESTITCH_CHECK(cluster_->close());
     RESTITCH_LOG(kInfo, kServer, 3, "Server stopped");
     return {};
   }
 
  private:
+  static auth::AuthSettings auth_settings(const ServeOptions& serve) {
+    auth::AuthSettings settings;
+    settings.identity_endpoints = serve.identity_endpoints;
+    settings.mail = {serve.smtp_url, serve.mail_from, serve.data_directory + "/mailbox"};
+    settings.public_url = serve.public_url.empty()
+                              ? "http://" + serve.listen.host + ":" + std::to_string(serve.listen.port)
+                              : serve.public_url;
+    return settings;
+  }
+
   static deployment::DeployerOptions deployer_options(const ServeOptions& serve, const AdminCredentials& admin,
                                                       const std::string& worker_script) {
     deployment::DeployerOptions options;
@@ -187,6 +199,7 @@ class RunningServer final : public Server {
   asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request) {
     const std::string_view path = request.path();
     if (api::client::ClientApi::serves(path)) co_return co_await client_api_.handle(request);
+    if (auto page = api::pages::userpass_page(request.method(), path)) co_return std::move(*page);
     if (path == "/healthz") co_return text_response(200, "application/json", R"({"status":"ok"})");
     if (path == "/readyz") {
       co_return ready_.load() ? text_response(200, "application/json", R"({"status":"ready"})")
@@ -215,6 +228,7 @@ class RunningServer final : public Server {
   runtime::IoThreads threads_;
   std::unique_ptr<runtime::BlockingPool> pool_;
   runtime::BlockingPool hash_pool_;
+  net::Outbound outbound_;
   std::shared_ptr<Cluster> cluster_;
   datasource::Clusters clusters_;
   deployment::AppRegistry registry_;

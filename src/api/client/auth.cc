@@ -115,8 +115,21 @@ Task<Reply> confirm(ClientApi& api, RequestContext& context) {
 
 Task<Reply> reset(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(TokenPair pair, token_of(context));
-  RESTITCH_CO_CHECK(co_await api.auth().use_reset_token(context.app->auth, std::move(pair.token),
-                                                        std::move(pair.id)));
+  RESTITCH_CO_TRY(const bson::Document body, json_body(context.http));
+  RESTITCH_CO_TRY(std::string password, text_member(body, "password"));
+  RESTITCH_CO_CHECK(co_await api.auth().use_reset_token(
+      context.app->auth, std::move(pair.token), std::move(pair.id), std::move(password)));
+  co_return Reply{200, "{}"};
+}
+
+Task<Reply> call_reset(ClientApi& api, RequestContext& context) {
+  RESTITCH_CO_TRY(const bson::Document body, json_body(context.http));
+  RESTITCH_CO_TRY(std::string email, text_member(body, "email"));
+  RESTITCH_CO_TRY(std::string password, text_member(body, "password"));
+  bson::Document arguments;
+  if (const auto list = body["arguments"].as_array()) arguments = bson::Document(*list);
+  RESTITCH_CO_CHECK(co_await api.auth().call_reset(context.app->auth, std::move(email),
+                                                   std::move(password), std::move(arguments)));
   co_return Reply{200, "{}"};
 }
 
@@ -147,7 +160,7 @@ std::vector<Route> auth_routes() {
        &for_email<&auth::AuthService::call_confirmation>},
       {"POST", userpass("reset"), AppFrom::kPath, &reset},
       {"POST", userpass("reset/send"), AppFrom::kPath, &for_email<&auth::AuthService::send_reset>},
-      {"POST", userpass("reset/call"), AppFrom::kPath, &for_email<&auth::AuthService::call_reset>},
+      {"POST", userpass("reset/call"), AppFrom::kPath, &call_reset},
       {"POST", PathPattern("/auth/session"), AppFrom::kToken, &refresh},
       {"DELETE", PathPattern("/auth/session"), AppFrom::kToken, &logout},
       {"GET", PathPattern("/auth/profile"), AppFrom::kToken, &profile},
