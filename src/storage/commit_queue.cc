@@ -197,6 +197,9 @@ Status CommitQueue::write(std::vector<Item>& group, keys::Ticks& last) {
     sync = sync || item.internal != nullptr || item.durability == Durability::kJournaled;
     if (item.transaction == nullptr) continue;
     item.ticks = last = parts_.clock.next();
+    for (const std::uint64_t hash : item.transaction->written_hashes()) {
+      database.document_cache().note_write(hash, item.ticks);
+    }
     parts_.change_log.stage(*batch, item.ticks, item.transaction->changes());
     last_has_changes = !item.transaction->changes().empty();
   }

@@ -212,7 +212,7 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
   transaction_options.num_stripes = 64;
   transaction_options.transaction_lock_timeout = 0;
 
-  std::shared_ptr<Database> result(new Database());
+  std::shared_ptr<Database> result(new Database(options));
   rocksdb::TransactionDB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status = rocksdb::TransactionDB::Open(

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "storage/document_cache.h"
 #include "storage/engine.h"
 
 namespace restitch::storage {
@@ -61,17 +62,21 @@ class Database {
   bool take_background_failure() const { return background_failure_->exchange(false); }
   bool has_background_failure() const { return background_failure_->load(); }
 
+  // Thread-safe.
+  DocumentCache& document_cache() const { return document_cache_; }
+
   // Row of the engine's own column family; nothing if absent.
   Result<std::optional<std::string>> meta_row(std::string_view key) const;
   // Bytes of all files, write-ahead log included.
   std::uint64_t bytes_on_disk() const;
 
  private:
-  Database() = default;
+  explicit Database(const EngineOptions& options) : document_cache_(options.document_cache_bytes) {}
 
   std::unique_ptr<rocksdb::TransactionDB> transactions_;
   rocksdb::DB* base_ = nullptr;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
+  mutable DocumentCache document_cache_;
   rocksdb::ReadOptions newest_all_;
   rocksdb::ReadOptions newest_cached_;
   std::shared_ptr<std::atomic<bool>> background_failure_ =

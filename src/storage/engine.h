@@ -69,6 +69,10 @@ class Reader {
   // The record of an exact key of a unique index; nothing if absent.
   virtual Result<std::optional<RecordId>> unique_entry(IndexId index, std::string_view key,
                                                        ReadTier tier) const = 0;
+  // Both in one: the record of an exact key of a unique index of the collection, its bytes in `out`.
+  virtual Result<std::optional<RecordId>> keyed_record(IndexId index, std::string_view key,
+                                                       CollectionId collection, ReadTier tier,
+                                                       std::string& out) const = 0;
   virtual std::unique_ptr<RecordCursor> records(
       CollectionId collection, bool forward, ReadTier tier,
       std::optional<RecordId> from = std::nullopt) const = 0;
@@ -143,6 +147,8 @@ struct ChangeLogEntry {
 struct EngineOptions {
   std::string directory;
   std::size_t block_cache_bytes = 256ULL << 20U;
+  // For documents looked up by a unique key; its table takes up to 19 MiB beside it. 0: none.
+  std::size_t document_cache_bytes = 48ULL << 20U;
   std::size_t write_buffer_bytes = 64ULL << 20U;
   std::int64_t change_log_max_age_seconds = 24LL * 3600;
   std::int64_t change_log_max_bytes = 1LL << 30U;

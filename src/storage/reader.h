@@ -39,6 +39,15 @@ class ReaderOver : public Base, public ScanSource {
     return std::optional(static_cast<RecordId>(keys::load_be64(value.data())));
   }
 
+  Result<std::optional<RecordId>> keyed_record(IndexId index, std::string_view key,
+                                               CollectionId collection, ReadTier tier,
+                                               std::string& out) const override {
+    RESTITCH_TRY(const std::optional<RecordId> id, unique_entry(index, key, tier));
+    if (!id) return id;
+    RESTITCH_TRY(const bool found, record(collection, *id, tier, out));
+    return found ? id : std::optional<RecordId>();
+  }
+
   std::unique_ptr<RecordCursor> records(CollectionId collection, bool forward, ReadTier tier,
                                         std::optional<RecordId> from) const override {
     return make_record_cursor(*this, keep_alive(), collection, forward, tier, from);

@@ -23,6 +23,9 @@ class Snapshot final : public ReaderOver<Reader>, public std::enable_shared_from
   const rocksdb::ReadOptions& read_options(ReadTier tier) const override {
     return tier == ReadTier::kAll ? all_ : cached_;
   }
+  Result<std::optional<RecordId>> keyed_record(IndexId index, std::string_view key,
+                                               CollectionId collection, ReadTier tier,
+                                               std::string& out) const override;
 
  private:
   Result<bool> get(Family family, std::string_view key, ReadTier tier,

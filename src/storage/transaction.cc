@@ -127,11 +127,13 @@ Result<bool> TransactionImpl::lock_record(CollectionId collection, RecordId id, 
 
 Status TransactionImpl::put_record(CollectionId collection, RecordId id, bson::View document) {
   RESTITCH_CHECK(lock_record_key(collection, id));
+  written_hashes_.push_back(DocumentCache::hash_of_record(collection, id));
   return put(Family::kRecords, keys::RecordKey(collection, id).view(), document.bytes());
 }
 
 Status TransactionImpl::delete_record(CollectionId collection, RecordId id) {
   RESTITCH_CHECK(lock_record_key(collection, id));
+  written_hashes_.push_back(DocumentCache::hash_of_record(collection, id));
   return remove(Family::kRecords, keys::RecordKey(collection, id).view());
 }
 
@@ -151,6 +153,7 @@ Status TransactionImpl::put_entry(IndexRef index, std::string_view key, std::str
   keys::store_be64(value.data(), static_cast<std::uint64_t>(id));
   if (!type_bits.empty())
     std::memcpy(value.data() + keys::kRecordIdBytes, type_bits.data(), type_bits.size());
+  written_hashes_.push_back(DocumentCache::hash_of_entry(index.id, key));
   return put(Family::kIndexes, entry.view(), {value.data(), value.size()});
 }
 
@@ -160,6 +163,7 @@ Status TransactionImpl::delete_entry(IndexRef index, std::string_view key, Recor
   RESTITCH_CHECK(lock(Family::kIndexes, entry.view()));
   RESTITCH_TRY(const std::optional<RecordId> owner, unique_entry(index.id, key, ReadTier::kAll));
   if (!owner || *owner != id) return {};
+  written_hashes_.push_back(DocumentCache::hash_of_entry(index.id, key));
   return remove(Family::kIndexes, entry.view());
 }
 

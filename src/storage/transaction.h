@@ -72,6 +72,8 @@ class TransactionImpl final : public ReaderOver<Transaction> {
   // For the commit: the writes as RocksDB takes them, and the changes.
   rocksdb::WriteBatch& batch() { return *workspace_->batch.GetWriteBatch(); }
   const std::vector<Change>& changes() const { return changes_; }
+  // Hashes of the written records and unique index entries (document_cache.h).
+  const std::vector<std::uint64_t>& written_hashes() const { return written_hashes_; }
   // The transaction is over: its locks are released. It must not be used any more.
   void finish();
 
@@ -90,6 +92,7 @@ class TransactionImpl final : public ReaderOver<Transaction> {
   bson::Timestamp visible_;
   rocksdb::ReadOptions snapshot_all_, snapshot_cached_;
   std::vector<Change> changes_;
+  std::vector<std::uint64_t> written_hashes_;
   std::size_t change_bytes_ = 0;
   std::uint64_t writes_ = 0, rollbacks_ = 0;
   // The record locked last: a statement reads, then writes it.

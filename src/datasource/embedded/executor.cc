@@ -97,14 +97,11 @@ Result<bool> PlanExecutor::next_id_lookup() {
   const Index& index = collection_->id_index();
   std::string key;
   append_index_value(index.fields.front(), index.collation.get(), plan_.id, key, nullptr);
-  RESTITCH_TRY(const auto record, reader_->unique_entry(index.ident, key, tier_));
-  if (!record) {
-    is_done_ = true;
-    return false;
-  }
-  RESTITCH_TRY(const bool found, fetch(*record));
+  RESTITCH_TRY(const auto record,
+               reader_->keyed_record(index.ident, key, collection_->ident, tier_, fetched_));
   is_done_ = true;
-  return found;
+  if (!record) return false;
+  return take_fetched(*record);
 }
 
 Result<bool> PlanExecutor::next_scanned() {
@@ -176,7 +173,10 @@ void PlanExecutor::rebuild_from_key(const IndexReader& reader) {
 
 Result<bool> PlanExecutor::fetch(storage::RecordId record) {
   RESTITCH_TRY(const bool found, reader_->record(collection_->ident, record, tier_, fetched_));
-  if (!found) return false;
+  return found ? take_fetched(record) : Result<bool>(false);
+}
+
+Result<bool> PlanExecutor::take_fetched(storage::RecordId record) {
   ++documents_examined_;
   record_ = record;
   current_ = bson::View(reinterpret_cast<const std::uint8_t*>(fetched_.data()));

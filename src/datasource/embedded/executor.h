@@ -73,6 +73,7 @@ class PlanExecutor {
   Result<bool> next_scanned();
   Result<bool> next_indexed();
   Result<bool> fetch(storage::RecordId record);
+  Result<bool> take_fetched(storage::RecordId record);
   Result<bool> accepts();
   Status spend();
   Status collect_sorted();

@@ -63,17 +63,14 @@ Result<std::optional<Document>> find_by_id(Operation& operation, const Collectio
   std::string key;
   append_index_value(index.fields.front(), nullptr, id, key, nullptr);
   const storage::Reader& reader = operation.reader();
-  RESTITCH_TRY(const auto record, reader.unique_entry(index.ident, key, operation.tier));
   std::string bytes;
-  bool found = false;
-  if (record) {
-    RESTITCH_TRY(found, reader.record(collection->ident, *record, operation.tier, bytes));
-  }
+  RESTITCH_TRY(const auto record,
+               reader.keyed_record(index.ident, key, collection->ident, operation.tier, bytes));
   ++index.runtime->uses;
   Builder reply;
   reply.open_object("cursor");
   reply.open_array("firstBatch");
-  if (found) reply.push(View(reinterpret_cast<const std::uint8_t*>(bytes.data())));
+  if (record) reply.push(View(reinterpret_cast<const std::uint8_t*>(bytes.data())));
   reply.close();
   reply.append("id", std::int64_t{0});
   reply.append("ns", ns);
