@@ -132,6 +132,7 @@ class RunningServer final : public Server {
   Status stop() override {
     ready_.store(false);
     RESTITCH_LOG(kInfo, kServer, 2, "Server stopping", {"connections", http_ ? http_->connections() : 0});
+    cluster_->stop_waiting();
     if (http_) http_->drain();
     if (wire_) wire_->drain();
     const auto deadline = std::chrono::steady_clock::now() + kDrainGrace;

@@ -51,6 +51,28 @@ Document spec_list(const std::vector<IndexPtr>& indexes) {
   return std::move(builder).finish();
 }
 
+// `stateBeforeChange` of a modify event.
+Document state_before(const Collection& collection, View index_options) {
+  Builder builder;
+  builder.open_object("collectionOptions");
+  builder.append_binary("uuid", 4, collection.uuid);
+  builder.append_all(collection.options);
+  builder.close();
+  if (!index_options.empty()) builder.append("indexOptions", index_options);
+  return std::move(builder).finish();
+}
+
+// What the options of an index that `changed` ({index: {…}}) replaces were before.
+Document former_index_options(View spec, View changed) {
+  const View request = changed["index"].as_object().value_or(View());
+  Builder builder;
+  if (request.contains("expireAfterSeconds")) {
+    builder.append("expireAfterSeconds", spec["expireAfterSeconds"]);
+  }
+  if (request.contains("hidden")) builder.append("hidden", spec["hidden"].truthy());
+  return std::move(builder).finish();
+}
+
 // A copy whose writers are told from those of the former version.
 std::shared_ptr<Collection> next_version(const Collection& collection) {
   auto version = std::make_shared<Collection>(collection);
@@ -421,7 +443,8 @@ Status Catalog::modify(const CollectionPtr& collection, View options, View chang
   for (const IndexPtr& index : collection->indexes) {
     if (index->is_building) made->indexes.push_back(index);
   }
-  RESTITCH_CHECK(write_row(*made, make_collection_change(*collection, change::kModify, changed)));
+  RESTITCH_CHECK(write_row(*made, make_collection_change(*collection, change::kModify, changed,
+                                                         state_before(*collection, View()))));
   publish_version(made);
   wait_for_writers(*collection);
   return {};
@@ -430,15 +453,18 @@ Status Catalog::modify(const CollectionPtr& collection, View options, View chang
 Status Catalog::modify_index(const CollectionPtr& collection, std::string_view name, View spec,
                              View changed) {
   auto version = equal_version(*collection);
+  Document former;
   for (IndexPtr& index : version->indexes) {
     if (index->name != name) continue;
+    former = former_index_options(index->spec, changed);
     RESTITCH_TRY(std::shared_ptr<Index> made, make_index(index->ident, spec));
     made->runtime = index->runtime;
     made->usable_from = index->usable_from;
     index = std::move(made);
   }
   RESTITCH_CHECK(
-      write_row(*version, make_collection_change(*collection, change::kModify, changed)));
+      write_row(*version, make_collection_change(*collection, change::kModify, changed,
+                                                 state_before(*collection, former))));
   publish_version(version);
   return {};
 }
@@ -520,8 +546,10 @@ Status Catalog::drop_indexes(const CollectionPtr& collection,
   auto transaction = engine_.begin(storage::Transaction::Mode::kLatest);
   transaction->put_catalog_row(row_key(kCollectionPrefix, version->ident),
                                collection_row(*version));
-  transaction->add_change(
-      make_collection_change(*collection, change::kDropIndexes, spec_list(dropped)));
+  for (const IndexPtr& index : dropped) {
+    transaction->add_change(
+        make_collection_change(*collection, change::kDropIndexes, spec_list({index})));
+  }
   RESTITCH_CHECK(commit_and_wait(engine_, std::move(transaction)));
   publish_version(version);
   wait_for_writers(*collection);

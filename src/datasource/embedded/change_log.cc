@@ -16,6 +16,7 @@ void append_head(Builder& builder, const Collection& collection, std::string_vie
   builder.append_binary("ui", 4, collection.uuid);
   builder.append("c", static_cast<std::int64_t>(collection.ident));
   builder.append("w", wall_clock());
+  if (collection.is_view()) builder.append("view", true);
 }
 
 }  // namespace
@@ -31,6 +32,8 @@ storage::Change make_record_change(const Collection& collection, const RecordCha
   append_head(builder, collection, change.kind);
   builder.open_object("k").append("_id", change.id).close();
   if (change.kind != change::kDelete) builder.append("o", change.body);
+  if (!change.disambiguated_paths.empty()) builder.append("d", change.disambiguated_paths);
+  if (change.post_image && collection.has_pre_images) builder.append("p", *change.post_image);
   if (change.bytes != 0) builder.append("z", change.bytes);
   if (change.count != 0) builder.append("n", change.count);
   if (origin) {
@@ -44,10 +47,11 @@ storage::Change make_record_change(const Collection& collection, const RecordCha
 }
 
 storage::Change make_collection_change(const Collection& collection, std::string_view kind,
-                                       View body) {
+                                       View body, View state_before) {
   Builder builder;
   append_head(builder, collection, kind);
   builder.append("o", body);
+  if (!state_before.empty()) builder.append("before", state_before);
   storage::Change made;
   made.entry = std::move(builder).finish();
   return made;

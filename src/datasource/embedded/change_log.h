@@ -20,6 +20,10 @@ namespace restitch::datasource::embedded {
 //   o      object  insert, replace: the document; update: the description {updatedFields,
 //   removedFields,
 //                  truncatedArrays}; collection changes: the operation's description
+//   d      object  disambiguatedPaths of an update, when there are some
+//   p      object  update of a collection with images: the document afterwards
+//   before object  modify: collectionOptions and indexOptions before the change
+//   view   bool    true when the collection is a view
 //   z      int     change of the stored bytes; n  int  of the number of documents (not when 0)
 //   lsid, txnNumber                                                of a transaction
 // and, for an update of a collection with images, the pre-image beside the entry.
@@ -49,6 +53,9 @@ struct RecordChange {
   bson::View body;                    // empty for delete
   std::int64_t bytes = 0, count = 0;  // differences
   std::optional<bson::View> pre_image;
+  bson::View disambiguated_paths;
+  std::optional<bson::View>
+      post_image;  // of an update; the images are kept where the collection has them
 };
 
 bson::Date wall_clock();
@@ -56,7 +63,7 @@ bson::Date wall_clock();
 storage::Change make_record_change(const Collection& collection, const RecordChange& change,
                                    const std::optional<ChangeOrigin>& origin);
 storage::Change make_collection_change(const Collection& collection, std::string_view kind,
-                                       bson::View body);
+                                       bson::View body, bson::View state_before = {});
 storage::Change make_drop_database_change(std::string_view database);
 
 }  // namespace restitch::datasource::embedded

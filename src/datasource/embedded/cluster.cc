@@ -18,6 +18,7 @@ class ClusterImpl final : public Cluster {
               runtime::BlockingPool& pool) {
     services_.engine = std::move(engine);
     services_.catalog = std::make_unique<Catalog>(*services_.engine);
+    services_.follower = std::make_unique<LogFollower>(*services_.engine);
     services_.pool = &pool;
     services_.schema_pool = std::make_unique<runtime::BlockingPool>(kSchemaThreads, kSchemaQueue);
     services_.directory = options.directory;
@@ -69,12 +70,19 @@ class ClusterImpl final : public Cluster {
     services_.engine->advance_cluster_time(seen);
   }
 
+  void stop_waiting() override {
+    services_.is_draining = true;
+    services_.cursors.wake_all();
+  }
+
   Status close() override {
+    stop_waiting();
     if (services_.is_closing.exchange(true)) return {};
     if (maintenance_) maintenance_->stop();
     services_.schema_pool->stop();
     services_.cursors.kill_all();
     services_.sessions.kill(nullptr);
+    services_.follower->stop();
     const Status saved = services_.catalog->save_counters();
     RESTITCH_CHECK(services_.engine->close());
     return saved;

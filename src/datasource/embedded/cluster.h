@@ -56,6 +56,9 @@ class Cluster : public DataSource {
   // Later commits get times above `seen`, a time that a client has heard of. The caller has checked
   // that it is not too far ahead.
   virtual void advance_cluster_time(bson::Timestamp seen) = 0;
+  // Commands that wait for data end with 11600, now and from now on, so that their callers can be
+  // drained.
+  virtual void stop_waiting() = 0;
   // Aborts transactions, kills cursors, closes the storage. No command may be running.
   virtual Status close() = 0;
 };

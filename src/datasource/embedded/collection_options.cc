@@ -126,6 +126,23 @@ Status check_validator(const Namespace& ns, View validator) {
   return {};
 }
 
+Result<bool> check_image_option(const Namespace& ns, const Fields& fields) {
+  constexpr std::string_view kName = "changeStreamPreAndPostImages";
+  if (!fields.has(kName)) return false;
+  RESTITCH_TRY(const View images, fields.required_object(kName));
+  const Fields image_fields(images, "changeStreamPreAndPostImages");
+  if (!image_fields.has("enabled")) return image_fields.missing("enabled");
+  RESTITCH_TRY(const bool enabled, image_fields.boolean("enabled"));
+  if (is_internal_database(ns.database)) {
+    return invalid("changeStreamPreAndPostImages collection option is not supported on the " +
+                   ns.database + " database");
+  }
+  if (fields["viewOn"].as_string()) {
+    return invalid("changeStreamPreAndPostImages collection option is not supported on a view");
+  }
+  return enabled;
+}
+
 Result<Document> parse_create_options(const Namespace& ns, View command) {
   const Fields fields(command, "create");
   Builder options;
@@ -161,12 +178,9 @@ Result<Document> parse_create_options(const Namespace& ns, View command) {
     if (!fields.has("validationAction")) options.append("validationAction", "error");
   }
   RESTITCH_CHECK(append_view(options, ns, fields));
-  RESTITCH_TRY(const View images, fields.object("changeStreamPreAndPostImages"));
-  if (fields.has("changeStreamPreAndPostImages")) {
-    const Fields image_fields(images, "create.changeStreamPreAndPostImages");
-    if (!image_fields.has("enabled")) return image_fields.missing("enabled");
-    RESTITCH_TRY(const bool enabled, image_fields.boolean("enabled"));
-    options.open_object("changeStreamPreAndPostImages").append("enabled", enabled).close();
+  RESTITCH_TRY(const bool has_images, check_image_option(ns, fields));
+  if (has_images) {
+    options.open_object("changeStreamPreAndPostImages").append("enabled", true).close();
   }
   if (fields.has("idIndex")) {
     RESTITCH_TRY(const View id_index, fields.object("idIndex"));

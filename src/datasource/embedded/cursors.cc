@@ -73,6 +73,7 @@ void CursorTable::kill_if(Predicate predicate) {
       ++at;
     } else if (cursor.is_busy) {
       cursor.is_killed = true;
+      if (cursor.wakeup) cursor.wakeup->wake();
       ++at;
     } else {
       removed.push_back(std::move(at->second));
@@ -93,6 +94,13 @@ bool CursorTable::kill(std::int64_t id) {
 
 void CursorTable::kill_all() {
   kill_if([](const ClientCursor&) { return true; });
+}
+
+void CursorTable::wake_all() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, cursor] : cursors_) {
+    if (cursor->wakeup) cursor->wakeup->wake();
+  }
 }
 
 void CursorTable::kill_of_session(const std::string& session) {
@@ -127,7 +135,19 @@ std::optional<std::string> CursorTable::namespace_of(std::int64_t id) const {
   return found->second->ns;
 }
 
-Result<bool> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options) {
+bool CursorTable::is_killed(const ClientCursor& cursor) const {
+  const std::lock_guard lock(mutex_);
+  return cursor.is_killed;
+}
+
+bool CursorTable::is_change_stream(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = cursors_.find(id);
+  return found != cursors_.end() && found->second->is_change_stream;
+}
+
+Result<Batch> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options) {
+  ResultStream& stream = *cursor.stream;
   std::int64_t count = 0;
   std::size_t bytes = 0;
   const auto fits = [&](bson::View document) {
@@ -143,16 +163,21 @@ Result<bool> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchO
     cursor.pending.reset();
   }
   while (!options.batch_size || count < *options.batch_size) {
-    RESTITCH_TRY(const bool found, cursor.stream->next());
-    if (!found) return true;
-    const bson::View document = cursor.stream->document();
+    auto found = stream.next();
+    if (!found) {
+      const bool can_end = stream.is_tailable() && count > 0;
+      if (can_end && found.error().code() == ErrorCode::kWouldBlock) return Batch{count, false};
+      return std::move(found).error();
+    }
+    if (!*found) return Batch{count, !stream.is_tailable() || stream.is_finished()};
+    const bson::View document = stream.document();
     if (!fits(document)) {
       cursor.pending = bson::Document(document);
-      return false;
+      return Batch{count, false};
     }
     give(document);
   }
-  return cursor.stream->is_finished();
+  return Batch{count, stream.is_finished()};
 }
 
 Result<bson::Document> open_cursor_reply(CursorTable& table, std::unique_ptr<ClientCursor> cursor,
@@ -160,8 +185,10 @@ Result<bson::Document> open_cursor_reply(CursorTable& table, std::unique_ptr<Cli
   bson::Builder reply;
   reply.open_object("cursor");
   reply.open_array("firstBatch");
-  RESTITCH_TRY(const bool is_exhausted, read_batch(reply, *cursor, options));
+  RESTITCH_TRY(const Batch batch, read_batch(reply, *cursor, options));
+  const bool is_exhausted = batch.is_exhausted;
   reply.close();
+  cursor->stream->append_cursor_fields(reply, !cursor->pending);
   std::int64_t id = 0;
   const std::string ns = cursor->ns;
   if (!is_exhausted && !options.is_single) {

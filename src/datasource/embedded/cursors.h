@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "bson/document.h"
+#include "datasource/embedded/change_stream/wakeup.h"
 #include "datasource/embedded/executor.h"
 #include "storage/engine.h"
 
@@ -34,6 +35,18 @@ class ResultStream {
   virtual bson::View document() const = 0;
   // Whether nothing can follow (a limit is reached); false when that is not known.
   virtual bool is_finished() const { return false; }
+
+  // Whether more may come after next() has given false. Then kWouldBlock loses nothing: next() may
+  // be called again.
+  virtual bool is_tailable() const { return false; }
+  // Adds members to `cursor` of a reply. `is_current_given`: the current result is in the batch.
+  virtual void append_cursor_fields(bson::Builder&, bool) const {}
+  // Whether next() may not know yet of something that was acknowledged, unless it may wait for the
+  // disk.
+  virtual bool is_behind() const { return false; }
+  // Has `wakeup` woken when next() may have something. False when it has already.
+  virtual bool subscribe(const WakeupPtr&) { return false; }
+  virtual void unsubscribe(const WakeupPtr&) {}
 };
 
 // Results that are all there: listings.
@@ -65,6 +78,8 @@ struct ClientCursor {
   std::string command_name;  // find, aggregate …: for error prefixes
   std::unique_ptr<ResultStream> stream;
   std::optional<bson::Document> pending;  // read but not given out: it did not fit
+  WakeupPtr wakeup;  // of a getMore that waits for data; null when the cursor never waits
+  bool is_change_stream = false;
   std::chrono::steady_clock::time_point last_use;
   bool is_busy = false;    // guarded by the table
   bool is_killed = false;  // guarded by the table
@@ -85,11 +100,16 @@ class CursorTable {
   // False if there is none. One in use ends after its batch.
   bool kill(std::int64_t id);
   void kill_all();
+  // Ends the waits for data.
+  void wake_all();
   void kill_of_session(const std::string& session);
   void kill_of_transaction(const std::string& session, std::int64_t txn_number);
   void kill_of_collection(storage::CollectionId collection);
   void expire(std::chrono::steady_clock::time_point now);
   std::size_t size() const;
+  // Whether a cursor in use is to end.
+  bool is_killed(const ClientCursor& cursor) const;
+  bool is_change_stream(std::int64_t id) const;
   // Whether the cursor is there, and on which namespace.
   std::optional<std::string> namespace_of(std::int64_t id) const;
 
@@ -103,12 +123,17 @@ class CursorTable {
 
 struct BatchOptions {
   std::optional<std::int64_t> batch_size;  // nothing: no limit but the bytes
-  bool is_single = false;  // the cursor is closed behind this batch
+  bool is_single = false;                  // the cursor is closed behind this batch
 };
 
-// Appends documents of an attached stream to the open array; true when nothing more can follow.
-// When it fails the array is incomplete and what was read is lost.
-Result<bool> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options);
+struct Batch {
+  std::int64_t count = 0;
+  bool is_exhausted = false;  // nothing more can follow
+};
+// Appends documents of an attached stream to the open array. When it fails the array is incomplete
+// and what was read is lost; a tailable stream that would block ends the batch instead, unless it
+// is empty.
+Result<Batch> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options);
 
 // The reply to the command that opened a cursor; the cursor is put into the table when more may
 // follow. Its stream is attached and stays so only while this runs.

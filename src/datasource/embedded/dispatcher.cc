@@ -9,6 +9,7 @@
 #include "datasource/embedded/commit.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/internal_command.h"
+#include "datasource/embedded/pipeline_stream.h"
 #include "datasource/embedded/request_options.h"
 #include "datasource/embedded/schema_changes.h"
 #include "datasource/embedded/write_command.h"
@@ -36,11 +37,24 @@ Error write_conflict() {
                "Please retry your operation or multi-document transaction.");
 }
 
+bool is_of_change_stream(const Operation& operation) {
+  if (operation.is_change_stream) return true;
+  if (operation.spec == nullptr) return false;
+  if (operation.spec->name == "getMore") {
+    const auto id = operation.target().as_integer();
+    return id && operation.services.cursors.is_change_stream(*id);
+  }
+  if (operation.spec->name != "aggregate") return false;
+  const auto stages = operation.command["pipeline"].as_array();
+  return stages && first_stage(*stages) == "$changeStream";
+}
+
 LabelContext label_context(const Operation& operation) {
   LabelContext labels;
   labels.in_transaction = operation.in_transaction();
   labels.is_end_of_transaction = operation.spec != nullptr && operation.spec->has(kEndsTransaction);
   labels.is_retryable_write = operation.session_request.is_retryable_write();
+  labels.is_change_stream = is_of_change_stream(operation);
   labels.is_shutting_down = operation.services.is_closing.load();
   labels.has_written = operation.has_committed;
   labels.instead = operation.labels ? &*operation.labels : nullptr;

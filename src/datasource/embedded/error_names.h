@@ -16,6 +16,7 @@ inline constexpr int kIllegalOperation = 20;
 inline constexpr int kNamespaceNotFound = 26;
 inline constexpr int kIndexNotFound = 27;
 inline constexpr int kCursorNotFound = 43;
+inline constexpr int kNoMatchingDocument = 47;
 inline constexpr int kNamespaceExists = 48;
 inline constexpr int kMaxTimeExpired = 50;
 inline constexpr int kCommandNotFound = 59;
@@ -32,6 +33,7 @@ inline constexpr int kWriteConflict = 112;
 inline constexpr int kConflictingOperation = 117;
 inline constexpr int kDocumentValidation = 121;
 inline constexpr int kCommandFailed = 125;
+inline constexpr int kCappedPositionLost = 136;
 inline constexpr int kCursorInUse = 143;
 inline constexpr int kViewError = 166;
 inline constexpr int kQueryPlanKilled = 175;
@@ -44,11 +46,15 @@ inline constexpr int kSnapshotUnavailable = 246;
 inline constexpr int kNoSuchTransaction = 251;
 inline constexpr int kTransactionCommitted = 256;
 inline constexpr int kTransactionTooLarge = 257;
+inline constexpr int kInvalidResumeToken = 260;
 inline constexpr int kNotInTransaction = 263;
 inline constexpr int kFailPointSetFailed = 266;
 inline constexpr int kIndexBuildAborted = 276;
+inline constexpr int kChangeStreamFatal = 280;
+inline constexpr int kHistoryLost = 286;
 inline constexpr int kMemoryLimit = 292;
 inline constexpr int kDuplicateKey = 11000;
+inline constexpr int kInterruptedAtShutdown = 11600;
 }  // namespace code
 
 // MongoDB's codeName; `Location<code>` for numbers without one.

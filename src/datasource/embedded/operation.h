@@ -43,6 +43,7 @@ struct Operation {
   storage::Durability durability = storage::Durability::kJournaled;
   bson::Document write_concern_error;  // what the reply says about an unsatisfiable write concern
   std::optional<Error> injected_failure;  // a fail point keeps the writes from being committed
+  bool is_change_stream = false;  // a getMore of a change stream
   bool must_abort_transaction =
       false;  // a write error has ended the transaction although the reply is ok: 1
 

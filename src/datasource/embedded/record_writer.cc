@@ -131,7 +131,7 @@ Status RecordWriter::insert(View document) {
   }
   const auto bytes = static_cast<std::int64_t>(document.size());
   unit_.transaction().add_change(make_record_change(
-      collection_, {change::kInsert, document["_id"], document, bytes, 1, std::nullopt},
+      collection_, {change::kInsert, document["_id"], document, bytes, 1, {}, {}, {}},
       unit_.origin()));
   unit_.count(collection_.counters, 1, bytes);
   unit_.note_write();
@@ -191,6 +191,10 @@ Status RecordWriter::update(storage::RecordId record, View before, const query::
   change.body = updated.is_replace ? after : updated.description.view();
   change.bytes = grown;
   change.pre_image = before;
+  if (!updated.is_replace) {
+    change.disambiguated_paths = updated.disambiguated_paths;
+    change.post_image = after;
+  }
   unit_.transaction().add_change(make_record_change(collection_, change, unit_.origin()));
   unit_.count(collection_.counters, 0, grown);
   unit_.note_write();
@@ -210,7 +214,8 @@ Status RecordWriter::remove(storage::RecordId record, View before) {
   if (!written) return written;
   const auto bytes = static_cast<std::int64_t>(before.size());
   unit_.transaction().add_change(make_record_change(
-      collection_, {change::kDelete, before["_id"], View(), -bytes, -1, before}, unit_.origin()));
+      collection_, {change::kDelete, before["_id"], View(), -bytes, -1, before, {}, {}},
+      unit_.origin()));
   unit_.count(collection_.counters, -1, -bytes);
   unit_.note_write();
   return {};

@@ -36,7 +36,8 @@ Status read_max_time(Operation& operation) {
     return mongo_error(code::kBadValue, std::to_string(*millis) +
                                             " value for maxTimeMS is out of range [0, 2147483647]");
   }
-  if (*millis == 0) return {};
+  // In a getMore it is the time to wait for data.
+  if (*millis == 0 || operation.spec->name == "getMore") return {};
   operation.deadline = std::min(
       operation.deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(*millis));
   return {};

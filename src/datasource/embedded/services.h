@@ -7,6 +7,7 @@
 #include <string>
 
 #include "datasource/embedded/catalog.h"
+#include "datasource/embedded/change_stream/log_follower.h"
 #include "datasource/embedded/cursors.h"
 #include "datasource/embedded/endpoint_state.h"
 #include "datasource/embedded/fail_points.h"
@@ -21,6 +22,7 @@ namespace restitch::datasource::embedded {
 struct Services {
   std::unique_ptr<storage::Engine> engine;
   std::unique_ptr<Catalog> catalog;
+  std::unique_ptr<LogFollower> follower;  // destroyed after the cursors, whose streams it serves
   CursorTable cursors;
   SessionTable sessions;
   FailPoints fail_points;
@@ -37,6 +39,16 @@ struct Services {
   std::atomic<std::uint64_t> inserts{0}, queries{0}, updates{0}, deletes{0}, get_mores{0},
       commands{0};
   std::atomic<bool> is_closing{false};
+  std::atomic<bool> is_draining{false};  // nothing waits for data any more
+  // changeStreamOptions.preAndPostImages.expireAfterSeconds; negative: as long as the change log.
+  std::atomic<std::int64_t> image_lifetime_seconds{-1};
+
+  // Whether the images of a change are not to be shown any more; `wall` is its wall-clock time.
+  bool images_have_expired(bson::ValueView wall) const {
+    const std::int64_t lifetime = image_lifetime_seconds.load(std::memory_order_relaxed);
+    if (lifetime < 0 || wall.type() != bson::Type::kDate) return false;
+    return wall.get_date().millis + lifetime * 1000 < wall_clock().millis;
+  }
 };
 
 }  // namespace restitch::datasource::embedded

@@ -16,13 +16,13 @@ using bson::View;
 constexpr int kTransient[] = {24, 112, 239, 246, 250, 267, 272};
 constexpr int kRetriable[] = {6,   7,    89,    91,    134,   189,   262,  358,
                               402, 9001, 10107, 11600, 11602, 13435, 13436};
+// FailedToSatisfyReadPreference, StaleConfig, StaleDbVersion, StaleEpoch, RetryChangeStream.
+constexpr int kAwaitedByStreams[] = {133, 13388, 63, 150, 234, 249};
 
 template <std::size_t N>
 bool contains(const int (&list)[N], int code) {
   return std::find(std::begin(list), std::end(list), code) != std::end(list);
 }
-
-constexpr int kInterruptedAtShutdown = 11600;
 
 Error invalid(std::string text) { return mongo_error(code::kInvalidOptions, std::move(text)); }
 
@@ -186,6 +186,10 @@ void read_session_row(Session& session, View row) {
   }
 }
 
+bool is_resumable_change_stream_code(int code) {
+  return contains(kRetriable, code) || contains(kAwaitedByStreams, code);
+}
+
 bool is_transient_transaction_code(int code) {
   return contains(kTransient, code) || contains(kRetriable, code) ||
          code == code::kNoSuchTransaction;
@@ -196,7 +200,8 @@ namespace {
 // Whether a client may send the command once more. While the server runs, a command that fails with
 // the code of a shutdown is no reason to; one that was done, and only not replicated, is.
 bool is_retriable(int code, const LabelContext& context) {
-  const bool is_of_shutdown = code == code::kShutdownInProgress || code == kInterruptedAtShutdown;
+  const bool is_of_shutdown =
+      code == code::kShutdownInProgress || code == code::kInterruptedAtShutdown;
   return contains(kRetriable, code) && (!is_of_shutdown || context.is_shutting_down);
 }
 
@@ -218,6 +223,10 @@ void append_error_labels(Builder& reply, int code, int concern_code, const Label
     if (code != 0 && !context.has_written) labels.emplace_back("NoWritesPerformed");
   } else if (is_transient(code, concern_code != 0, context)) {
     labels.emplace_back("TransientTransactionError");
+  } else if (code == code::kChangeStreamFatal || code == code::kHistoryLost) {
+    labels.emplace_back("NonResumableChangeStreamError");
+  } else if (context.is_change_stream && is_resumable_change_stream_code(code)) {
+    labels.emplace_back("ResumableChangeStreamError");
   }
   if (labels.empty()) return;
   reply.open_array("errorLabels");

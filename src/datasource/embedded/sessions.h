@@ -120,10 +120,12 @@ struct LabelContext {
   bool has_written = false;  // the command has stored something before it failed
   // Instead of the labels by the rules.
   const std::vector<std::string>* instead = nullptr;
+  bool is_change_stream = false;  // aggregate or getMore of a change stream
 };
 // `code` is the command's error, `concern_code` that of its write concern; 0: none.
 void append_error_labels(bson::Builder& reply, int code, int concern_code,
                          const LabelContext& context);
 bool is_transient_transaction_code(int code);
+bool is_resumable_change_stream_code(int code);
 
 }  // namespace restitch::datasource::embedded

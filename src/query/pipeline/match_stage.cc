@@ -63,8 +63,7 @@ Result<std::shared_ptr<const MatchStage>> MatchStage::compile(bson::View query,
     stage->is_self_contained_ = Filter::compile(stage->query_, compiler.context).has_value();
   }
   stage->samples_ = has_sample_rate(stage->filter_.root());
-  std::set<std::string> fields;
-  if (collect_fields(stage->filter_.root(), fields)) stage->fields_ = std::move(fields);
+  stage->fields_ = fields_read(stage->filter_);
   return std::shared_ptr<const MatchStage>(std::move(stage));
 }
 
@@ -72,6 +71,12 @@ Result<std::optional<Document>> MatchStage::apply(Document document, RunContext&
   RESTITCH_TRY(const bool matches, filter_.matches(document, run.variables));
   if (!matches) return std::optional<Document>();
   return std::optional(std::move(document));
+}
+
+std::optional<std::set<std::string>> fields_read(const Filter& filter) {
+  std::set<std::string> fields;
+  if (!collect_fields(filter.root(), fields)) return std::nullopt;
+  return fields;
 }
 
 Document both_queries(const Document& a, const Document& b) {

@@ -32,6 +32,9 @@ class MatchStage final : public DocumentStage {
   bool samples_ = false;  // by $sampleRate
 };
 
+// Top-level fields that a filter reads; nothing when that is not known.
+std::optional<std::set<std::string>> fields_read(const Filter& filter);
+
 // A query that both queries must match.
 bson::Document both_queries(const bson::Document& a, const bson::Document& b);
 

@@ -322,6 +322,16 @@ Result<Document> Pipeline::transform(bson::View document) const {
   return out;
 }
 
+Result<std::optional<Document>> Pipeline::apply(Document document) const {
+  RunContext context{nullptr, *context_, {}};
+  std::optional<Document> out(std::move(document));
+  for (const StagePtr& stage : stages_) {
+    RESTITCH_TRY(out, static_cast<const DocumentStage&>(*stage).apply(std::move(*out), context));
+    if (!out) break;
+  }
+  return out;
+}
+
 Document Pipeline::take_filter() {
   Document filter;
   while (!stages_.empty()) {

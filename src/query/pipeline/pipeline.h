@@ -107,6 +107,9 @@ class Pipeline {
   // Single document through a pipeline of per-document stages (kUpdate).
   Result<bson::Document> transform(bson::View document) const;
 
+  // The same for a pipeline whose stages may also drop the document (kChangeStream).
+  Result<std::optional<bson::Document>> apply(bson::Document document) const;
+
   // What an engine may serve from its indexes instead of a whole scan. The stages concerned are
   // removed from the pipeline and must be honoured by the input that is passed to run().
   struct Pushdown {

@@ -99,6 +99,11 @@ Status refuse_change_stream(const bson::Element&, const StageCompiler&, Stages&)
   return mongo_error(40573, "The $changeStream stage is only supported on replica sets");
 }
 
+Status refuse_split(const bson::Element& element, const StageCompiler&, Stages&) {
+  return mongo_error(
+      20, std::string(element.name) + " can only be used in a $changeStream pipeline");
+}
+
 constexpr std::uint32_t kStatistics = kFirstOnly | kNotInFacet;
 constexpr StageDefinition kStages[] = {
     {"$documents", make_documents, kFirstOnly | kNotInFacet},
@@ -109,6 +114,7 @@ constexpr StageDefinition kStages[] = {
     {"$listSessions", make_statistics, kStatistics},
     {"$listLocalSessions", make_statistics, kStatistics},
     {"$changeStream", refuse_change_stream, kFirstOnly | kNotInFacet | kNotInSub},
+    {"$changeStreamSplitLargeEvent", refuse_split},
     {"$search", refuse_search},
     {"$searchMeta", refuse_search},
     {"$vectorSearch", refuse_search},

@@ -132,7 +132,7 @@ Result<Document> run_aggregate(Operation& operation) {
   RESTITCH_TRY(const View cursor, fields.required_object("cursor"));
   RESTITCH_TRY(const auto batch_size, Fields(cursor, "cursor").non_negative("batchSize"));
   if (first_stage(stages) == "$changeStream") {
-    return mongo_error(code::kNotImplemented, "change streams are not available");
+    return run_change_stream(operation, ns, stages, batch_size.value_or(kDefaultBatch));
   }
   operation.reader();
   const CollectionPtr collection =
@@ -229,8 +229,8 @@ std::span<const CommandSpec> read_commands() {
                  "allowDiskUse let oplogReplay snapshot ntoreturn",
        .parser_name = "FindCommandRequest"},
       {.name = "getMore",
-       .flags = kInTransaction | kOnPool,
-       .read = run_get_more,
+       .flags = kInTransaction,
+       .async = run_get_more,
        .fields = "collection batchSize term lastKnownCommittedOpTime"},
       {.name = "killCursors",
        .flags = kInTransaction,

@@ -206,6 +206,10 @@ Result<Document> list_databases(Operation& operation) {
 
 // ---- collMod
 
+bool is_disabled_images(std::string_view name, View value) {
+  return name == "changeStreamPreAndPostImages" && !value["enabled"].truthy();
+}
+
 // The options with some members replaced; an empty object removes one.
 Document with_options(View options, View changes) {
   Builder builder;
@@ -214,7 +218,8 @@ Document with_options(View options, View changes) {
   }
   for (const bson::Element& element : changes) {
     const auto object = element.value.as_object();
-    if (!object || !object->empty()) builder.append(element.name, element.value);
+    const bool is_removed = object && (object->empty() || is_disabled_images(element.name, *object));
+    if (!is_removed) builder.append(element.name, element.value);
   }
   return std::move(builder).finish();
 }
@@ -311,10 +316,11 @@ Result<Document> coll_mod(Operation& operation) {
     changes.append("max", static_cast<std::int32_t>(fields["cappedMax"].as_integer().value_or(0)));
   }
   const Document changed = std::move(changes).finish();
-  if (changed.empty()) return std::move(reply).finish();
-  if (collection->is_view() && !fields.has("viewOn") && !fields.has("pipeline")) {
+  if (collection->is_view() && !changed.empty() && !fields.has("viewOn") && !fields.has("pipeline")) {
     return mongo_error(code::kInvalidOptions, "option not supported on a view");
   }
+  // Its own checks first: what it removes is not among the options below.
+  RESTITCH_CHECK(check_image_option(ns, fields));
   const Document options = with_options(collection->options, changed);
   // The same checks as at the creation; the collation is complete already and stays.
   RESTITCH_CHECK(parse_create_options(ns, options));

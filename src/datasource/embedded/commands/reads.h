@@ -31,11 +31,14 @@ std::unique_ptr<ClientCursor> make_cursor(const Operation& operation, std::strin
 void attach_stream(Operation& operation, ResultStream& stream);
 
 Result<bson::Document> run_find(Operation& operation);
-Result<bson::Document> run_get_more(Operation& operation);
+asio::awaitable<Result<bson::Document>> run_get_more(Operation& operation);
 Result<bson::Document> run_kill_cursors(Operation& operation);
 Result<bson::Document> run_count(Operation& operation);
 Result<bson::Document> run_distinct(Operation& operation);
 Result<bson::Document> run_aggregate(Operation& operation);
+// aggregate whose first stage is $changeStream; `batch_size` as given.
+Result<bson::Document> run_change_stream(Operation& operation, const Namespace& ns,
+                                         bson::View stages, std::int64_t batch_size);
 
 // aggregate with `explain: true`.
 Result<bson::Document> explain_pipeline(Operation& operation);

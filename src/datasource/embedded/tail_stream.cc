@@ -1,0 +1,103 @@
+#include "datasource/embedded/tail_stream.h"
+
+#include "datasource/embedded/error_names.h"
+
+namespace restitch::datasource::embedded {
+
+using bson::Document;
+
+Result<std::unique_ptr<TailStream>> TailStream::make(CollectionPtr collection,
+                                                     const FindRequest& request,
+                                                     std::unique_ptr<query::CommandContext> context,
+                                                     LogFollower* follower) {
+  std::unique_ptr<TailStream> stream(new TailStream());
+  stream->scope_ = {collection->ns.database, collection->ns.collection};
+  stream->collection_ = std::move(collection);
+  stream->context_ = std::move(context);
+  stream->filter_spec_ = Document(request.filter);
+  RESTITCH_TRY(stream->filter_, query::Filter::compile(stream->filter_spec_, *stream->context_));
+  if (!request.projection.empty()) {
+    RESTITCH_TRY(stream->projection_,
+                 query::Projection::compile(request.projection, query::ProjectionDialect::kFind,
+                                            *stream->context_, &*stream->filter_));
+    if (stream->projection_->is_identity()) stream->projection_.reset();
+  }
+  stream->limit_ = request.limit;
+  stream->to_skip_ = request.skip;
+  stream->follower_ = follower;
+  if (follower != nullptr) stream->interest_.emplace(*follower);
+  return stream;
+}
+
+void TailStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
+                        storage::ReadTier tier, WorkBudget* budget) {
+  detach();
+  reader_ = &reader;
+  snapshot_ = std::move(snapshot);
+  tier_ = tier;
+  budget_ = budget;
+}
+
+void TailStream::detach() {
+  cursor_.reset();
+  is_positioned_ = false;
+  reader_ = nullptr;
+  snapshot_.reset();
+  budget_ = nullptr;
+}
+
+// Moves the cursor to the next record behind the last one.
+Result<bool> TailStream::advance() {
+  if (!cursor_) cursor_ = reader_->records(collection_->ident, true, tier_, last_);
+  if (last_ && !is_positioned_) {
+    RESTITCH_TRY(const bool found, cursor_->next());
+    if (!found || cursor_->id() != *last_) {
+      return mongo_error(code::kCappedPositionLost,
+                         "CollectionScan died due to position in capped collection being deleted. "
+                         "Last seen record id: RecordId(" +
+                             std::to_string(*last_) + ")");
+    }
+  }
+  is_positioned_ = true;
+  return cursor_->next();
+}
+
+Result<bool> TailStream::next() {
+  while (!is_finished()) {
+    if (budget_ != nullptr && !budget_->spend()) {
+      return Error(ErrorCode::kWouldBlock, "the scan has more to do");
+    }
+    RESTITCH_TRY(const bool found, advance());
+    if (!found) {
+      is_over_ = !last_;
+      position_ = LogPosition::after(reader_->cluster_time());
+      return false;
+    }
+    last_ = cursor_->id();
+    query::MatchDetails details;
+    RESTITCH_TRY(const bool matches, filter_->matches(cursor_->document(), &details));
+    if (!matches) continue;
+    if (to_skip_ > 0) {
+      --to_skip_;
+      continue;
+    }
+    ++given_;
+    if (projection_) {
+      RESTITCH_TRY(current_, projection_->apply(cursor_->document(), &details));
+    } else {
+      current_ = Document(cursor_->document());
+    }
+    return true;
+  }
+  return false;
+}
+
+bool TailStream::subscribe(const WakeupPtr& wakeup) {
+  return follower_ != nullptr && follower_->subscribe(scope_, position_, wakeup);
+}
+
+void TailStream::unsubscribe(const WakeupPtr& wakeup) {
+  if (follower_ != nullptr) follower_->unsubscribe(scope_, wakeup);
+}
+
+}  // namespace restitch::datasource::embedded
