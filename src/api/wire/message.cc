@@ -305,14 +305,13 @@ Result<std::string> decompressed(const CompressedMessage& message) {
 
 std::string compressed_reply(Compressor compressor, const ReplyForm& form,
                              const ReplyHeader& header, View document) {
-  constexpr std::size_t kFixed = 9;  // operation, size, compressor
   std::string plain = reply_head(form, header, document.size());
   plain.erase(0, kHeaderBytes);
   plain.append(document.bytes());
   const std::string bytes = compress(compressor, plain);
   std::string out;
-  out.reserve(kHeaderBytes + kFixed + bytes.size());
-  append_number(out, static_cast<std::uint32_t>(kHeaderBytes + kFixed + bytes.size()));
+  out.reserve(kCompressedHeaderBytes + bytes.size());
+  append_number(out, static_cast<std::uint32_t>(kCompressedHeaderBytes + bytes.size()));
   append_number(out, header.request_id);
   append_number(out, header.response_to);
   append_number(out, static_cast<std::uint32_t>(OpCode::kCompressed));

@@ -14,6 +14,8 @@
 namespace restitch::api::wire {
 
 inline constexpr std::size_t kHeaderBytes = 16;
+inline constexpr std::size_t kCompressedHeaderBytes =
+    kHeaderBytes + 9;  // and operation, size, compressor
 inline constexpr std::size_t kMaxMessageBytes = 48'000'000;
 inline constexpr std::size_t kMaxSequenceDocuments = 100'000;
 

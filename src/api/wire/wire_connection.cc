@@ -222,6 +222,10 @@ class WireConnection final : public net::Connection,
     if (!whole) co_return refuse(whole.error().message());
     exchange.message = parse_message(message.header, *whole);
     exchange.compressor = message.compressor;
+    if (auto* counted = counted_compression(message.compressor)) {
+      counted->decompressor_in += static_cast<std::int64_t>(message.bytes.size());
+      counted->decompressor_out += static_cast<std::int64_t>(whole->size() - kHeaderBytes);
+    }
     co_return true;
   }
 
@@ -437,6 +441,13 @@ class WireConnection final : public net::Connection,
     std::string_view body;
     if (exchange.compressor) {
       head = co_await compressed(exchange, header, reply);
+      if (auto* counted = counted_compression(*exchange.compressor)) {
+        const std::size_t plain =
+            reply_head(exchange.message.form, header, reply.bytes().size()).size() +
+            reply.bytes().size();
+        counted->compressor_in += static_cast<std::int64_t>(plain - kHeaderBytes);
+        counted->compressor_out += static_cast<std::int64_t>(head.size() - kCompressedHeaderBytes);
+      }
     } else {
       head = reply_head(exchange.message.form, header, reply.bytes().size());
       body = reply.bytes();
@@ -448,6 +459,20 @@ class WireConnection final : public net::Connection,
     deadline_ = Clock::time_point::max();
     counted_.bytes_out += static_cast<std::int64_t>(bytes);
     co_return !error;
+  }
+
+  datasource::embedded::CompressionStatistics* counted_compression(Compressor compressor) {
+    switch (compressor) {
+      case Compressor::kSnappy:
+        return &counted_.snappy;
+      case Compressor::kZlib:
+        return &counted_.zlib;
+      case Compressor::kZstd:
+        return &counted_.zstd;
+      case Compressor::kNone:
+        break;
+    }
+    return nullptr;
   }
 
   asio::awaitable<std::string> compressed(const Exchange& exchange, const ReplyHeader& header,

@@ -30,11 +30,13 @@ class Run:
     """All tests of one program. A test that ends the program (a panic, the time limit) fails; those after it are run by a
     new process."""
 
-    def __init__(self, program, folder, environment, seconds):
+    def __init__(self, program, folder, environment, seconds, within=""):
+        """`within` is a pattern for the names of subtests to run; empty: all."""
         self._command = ["go", "tool", "test2json", "-t", str(program), "-test.v"]
         self._folder = folder
         self._environment = {**os.environ, **environment}
         self._seconds = seconds
+        self._within = f"/^({within})$" if within else ""
         self.records = {}
 
     def execute(self, names):
@@ -65,7 +67,7 @@ class Run:
         record.add_output(output)
 
     def _process(self, names):
-        pattern = "^(" + "|".join(re.escape(name) for name in names) + ")$"
+        pattern = "^(" + "|".join(re.escape(name) for name in names) + ")$" + self._within
         process = subprocess.Popen(
             [*self._command, "-test.run", pattern, "-test.timeout", f"{self._seconds}s"], cwd=self._folder,
             env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

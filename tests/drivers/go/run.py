@@ -47,14 +47,15 @@ def run_package(copy, package, options):
         folder = copy / package["path"]
         uri = f"mongodb://127.0.0.1:{port}/?replicaSet=restitch&serverSelectionTimeoutMS={SELECTION_MILLISECONDS}&heartbeatFrequencyMS=1000"
         environment = {"MONGODB_URI": uri, **package.get("environment", {})}
-        run = gotest.Run(program, folder, environment, package["seconds"])
+        run = gotest.Run(program, folder, environment, package["seconds"], package.get("within", ""))
         names = module.list_tests(program, folder, environment)
         started = time.monotonic()
         run.execute([name for name in names if verdict.is_wanted(package, name) and options.only in name])
-        results = [verdict.Result(package["path"], leaf) for leaf in run.leaves()]
-        print(f"{package['path']}: {len(results)} tests in {time.monotonic() - started:.0f} s", flush=True)
+        label = package.get("label", package["path"])
+        results = [verdict.Result(label, leaf) for leaf in run.leaves()]
+        print(f"{label}: {len(results)} tests in {time.monotonic() - started:.0f} s", flush=True)
         if process:
-            results += how_it_ended(package["path"], process)
+            results += how_it_ended(label, process)
         return results
     finally:
         if process and process.is_running():

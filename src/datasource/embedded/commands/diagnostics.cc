@@ -50,6 +50,19 @@ Result<Document> connection_status(Operation& operation) {
   return std::move(reply).finish();
 }
 
+void append_compression(Builder& reply, const char* name, const CompressionStatistics& counted) {
+  reply.open_object(name);
+  reply.open_object("compressor");
+  reply.append("bytesIn", counted.compressor_in.load());
+  reply.append("bytesOut", counted.compressor_out.load());
+  reply.close();
+  reply.open_object("decompressor");
+  reply.append("bytesIn", counted.decompressor_in.load());
+  reply.append("bytesOut", counted.decompressor_out.load());
+  reply.close();
+  reply.close();
+}
+
 Result<Document> server_status(Operation& operation) {
   const Services& services = operation.services;
   const auto uptime = std::chrono::steady_clock::now() - services.started;
@@ -74,6 +87,11 @@ Result<Document> server_status(Operation& operation) {
   reply.append("bytesIn", connections.bytes_in.load());
   reply.append("bytesOut", connections.bytes_out.load());
   reply.append("numRequests", connections.requests.load());
+  reply.open_object("compression");
+  append_compression(reply, "snappy", connections.snappy);
+  append_compression(reply, "zstd", connections.zstd);
+  append_compression(reply, "zlib", connections.zlib);
+  reply.close();
   reply.close();
   reply.open_object("opcounters");
   const auto counter = [&](const char* name, const std::atomic<std::uint64_t>& value) {
