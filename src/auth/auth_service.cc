@@ -8,6 +8,8 @@
 namespace restitch::auth {
 namespace {
 
+constexpr std::size_t kVerifiedTokens = 10'000;
+
 constexpr std::string_view kNoDevice = "000000000000000000000000";
 constexpr std::int64_t kAnonymousRefreshSeconds =
     1576800000;  // 50 years, as the hosted service issued
@@ -51,7 +53,8 @@ AuthService::AuthService(std::shared_ptr<datasource::DataSource> state,
       settings_(std::move(settings)),
       external_(outbound, settings_.identity_endpoints),
       mailer_(outbound, settings_.mail),
-      users_(settings_.cached_users) {
+      users_(settings_.cached_users),
+      verified_tokens_(kVerifiedTokens) {
   decoy_hash_ = hash_password(random_bytes(16), settings_.password_cost);
 }
 
@@ -294,7 +297,7 @@ Task<CachedUserPtr> AuthService::find_user(bson::ObjectId app_id, bson::ObjectId
 
 Task<AuthenticatedUser> AuthService::authenticate(AppPtr app, std::string_view access_token) {
   RESTITCH_CO_TRY(AccessClaims claims,
-                  verify_access_token(app->realm, access_token, now_seconds()));
+                  verified_tokens_.verify(app->realm, access_token, now_seconds()));
   const auto user_id = bson::ObjectId::from_hex(claims.user_id);
   if (!user_id) co_return invalid_session();
   RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, *user_id));

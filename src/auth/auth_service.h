@@ -14,6 +14,7 @@
 #include "auth/store.h"
 #include "auth/tokens.h"
 #include "auth/user_cache.h"
+#include "auth/verified_tokens.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/task.h"
 
@@ -180,6 +181,7 @@ class AuthService {
   ExternalLogin external_;
   Mailer mailer_;
   UserCache users_;
+  VerifiedTokens verified_tokens_;
   std::string decoy_hash_;  // verified for unknown e-mails, so that they take as long
 };
 
