@@ -18,6 +18,8 @@ namespace restitch::functions {
 namespace {
 
 constexpr int kFirstFreeDescriptor = 16;
+// A function that computes does not delay the server's own answers.
+constexpr int kNice = 5;
 constexpr std::array kDescriptorsOfWorker = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, 3, 4};
 
 // Variables that a worker inherits; everything else (secrets of the server's configuration among
@@ -75,6 +77,7 @@ void limit(int resource) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(126);
   ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  ::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + kNice);
   limit(RLIMIT_CORE);
   limit(RLIMIT_FSIZE);
 

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
@@ -6,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "runtime/background_pool.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/elastic_pool.h"
 #include "runtime/gate.h"
@@ -143,6 +145,17 @@ TEST(Metrics, render_shows_what_was_declared_and_counted) {
   metrics::Counter counter("restitch_test_things_total", "Things of the test");
   counter.add(3);
   EXPECT_NE(metrics::render().find("restitch_test_things_total 3"), std::string::npos);
+}
+
+TEST_F(RuntimeTest, threads_of_a_background_pool_stand_back_and_the_caller_does_not) {
+  const auto nice_now = [] { return ::getpriority(PRIO_PROCESS, 0); };
+  const int before = nice_now();
+  const auto pool = make_background_pool(2, 10, 3);
+  const auto work = [&nice_now]() -> Result<int> { return nice_now(); };
+  const auto nice_of_pool = run_and_wait(threads_.context(0), pool->run(work));
+  ASSERT_TRUE(nice_of_pool);
+  EXPECT_EQ(*nice_of_pool, std::min(before + 3, 19));
+  EXPECT_EQ(nice_now(), before);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@
 #include "deployment/deployer.h"
 #include "deployment/log_store.h"
 #include "net/http_server.h"
-#include "runtime/blocking_pool.h"
+#include "runtime/background_pool.h"
 #include "runtime/io_threads.h"
 #include "runtime/metrics.h"
 #include "runtime/run_and_wait.h"
@@ -88,12 +88,13 @@ class RunningServer final : public Server {
       : options_(std::move(options)),
         threads_(thread_count(options_.threads)),
         pool_(std::move(pool)),
-        hash_pool_(std::max<std::size_t>(1, thread_count(options_.threads) / 2), kPoolQueue),
+        hash_pool_(runtime::make_background_pool(std::max<std::size_t>(1, thread_count(options_.threads) / 2),
+                                                 kPoolQueue, runtime::kNiceOfHashes)),
         cluster_(std::move(cluster)),
         clusters_(cluster_),
         apps_store_(cluster_, std::move(box)),
         logs_(cluster_, threads_),
-        auth_(cluster_, hash_pool_, outbound_, auth_settings(options_)),
+        auth_(cluster_, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script)),
         client_api_(registry_, auth_, {options_.public_url}) {}
 
@@ -143,7 +144,7 @@ class RunningServer final : public Server {
     clusters_.close();
     threads_.stop();
     pool_->stop();
-    hash_pool_.stop();
+    hash_pool_->stop();
     outbound_.stop();
     RESTITCH_CHECK(cluster_->close());
     RESTITCH_LOG(kInfo, kServer, 3, "Server stopped");
@@ -228,7 +229,7 @@ class RunningServer final : public Server {
   ServeOptions options_;
   runtime::IoThreads threads_;
   std::unique_ptr<runtime::BlockingPool> pool_;
-  runtime::BlockingPool hash_pool_;
+  std::unique_ptr<runtime::BlockingPool> hash_pool_;
   net::Outbound outbound_;
   std::shared_ptr<Cluster> cluster_;
   datasource::Clusters clusters_;
@@ -251,7 +252,8 @@ Result<std::unique_ptr<Server>> Server::start(ServeOptions options) {
   RESTITCH_TRY(auto admin, load_or_create_admin_credentials(options.data_directory));
   RESTITCH_TRY(auto box, auth::SecretBox::open(options.data_directory + "/secret.key"));
   RESTITCH_TRY(auto worker_script, find_worker_script(options.worker_script));
-  auto pool = std::make_unique<runtime::BlockingPool>(std::max<std::size_t>(4, thread_count(options.threads)), kPoolQueue);
+  auto pool = runtime::make_background_pool(std::max<std::size_t>(4, thread_count(options.threads)), kPoolQueue,
+                                            runtime::kNiceOfReads);
   RESTITCH_TRY(auto cluster, open_cluster(options, *pool));
   auto server = std::make_unique<RunningServer>(std::move(options), std::move(admin), std::move(box),
                                                 std::move(worker_script), std::move(pool), std::move(cluster));
