@@ -151,10 +151,12 @@ Result<Value> mod(const Args& args) {
   if (type == Type::kDecimal128) {
     return Value::of(bson::decimal_modulo(decimal_of(a), decimal_of(b)));
   }
-  if (type == Type::kDouble) return Value::of(std::fmod(*a.as_double(), *b.as_double()));
+  // An integer by an integral double is computed, and answered, in integers.
+  const auto divisor = b.as_integer();
+  if (!is_integer(a) || !divisor) return Value::of(std::fmod(*a.as_double(), *b.as_double()));
+  const bool is_long = a.type() == Type::kInt64 || b.type() == Type::kInt64;
   // The smallest long modulo -1 has no quotient.
-  const std::int64_t divisor = integer_of(b);
-  return make_integer(divisor == -1 ? 0 : integer_of(a) % divisor, type == Type::kInt32);
+  return make_integer(*divisor == -1 ? 0 : integer_of(a) % *divisor, !is_long);
 }
 
 Result<Value> absolute(const Args& args) {

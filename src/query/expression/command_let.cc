@@ -2,18 +2,21 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "query/expression/expression.h"
 
 namespace restitch::query {
 
 Result<bson::Document> evaluate_let(bson::View let, const CommandContext& context) {
-  CommandContext own = context;
-  own.let = bson::Document();
+  VariableScope scope;
+  std::vector<bson::Value> variables;
+  const bson::View nothing;
+  EvalContext evaluation{context, nothing, variables, std::nullopt};
+  std::size_t bytes = 0;
+  bson::Builder builder;
   for (const bson::Element& element : let) {
-    std::size_t slot = 0;
-    RESTITCH_CHECK(VariableScope().with(element.name, &slot));
-    RESTITCH_TRY(const auto expression, Expression::compile(element.value, own, VariableScope()));
+    RESTITCH_TRY(const auto expression, Expression::compile(element.value, context, scope));
     std::set<std::string> fields;
     expression->add_dependencies(fields);
     if (!fields.empty()) {
@@ -22,13 +25,17 @@ Result<bson::Document> evaluate_let(bson::View let, const CommandContext& contex
                          "because Command let expressions run before the query examines any "
                          "documents.");
     }
-    RESTITCH_TRY(const bson::Value value, expression->evaluate(bson::View(), own));
-    bson::Builder builder;
-    builder.append_all(own.let);
+    RESTITCH_TRY(bson::Value value, expression->evaluate(evaluation));
+    bytes += value.view().raw().size();
+    if (bytes > static_cast<std::size_t>(context.memory_limit)) {
+      return mongo_error(146, "The let variables of the command use too much memory");
+    }
+    RESTITCH_CHECK(scope.bind(element.name));
     builder.append(element.name, value);
-    own.let = std::move(builder).finish();
+    variables.resize(scope.size());
+    variables.back() = std::move(value);
   }
-  return std::move(own.let);
+  return std::move(builder).finish();
 }
 
 }  // namespace restitch::query

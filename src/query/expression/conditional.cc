@@ -9,22 +9,31 @@ using bson::Type;
 using bson::Value;
 using bson::ValueView;
 
-// Operands: if, then, else.
-class ConditionNode final : public CompositeNode {
+// Has the value of one of its operands.
+class ChoiceNode : public CompositeNode {
  public:
   using CompositeNode::CompositeNode;
 
-  Result<Value> evaluate(EvalContext& context) const override {
+  Result<Value> evaluate(EvalContext& context) const final {
     RESTITCH_TRY(const Expression* chosen, choose(context));
     return chosen->evaluate(context);
   }
-  Result<ValueView> peek(EvalContext& context, Value& storage) const override {
+  Result<ValueView> peek(EvalContext& context, Value& storage) const final {
     RESTITCH_TRY(const Expression* chosen, choose(context));
     return chosen->peek(context, storage);
   }
 
  private:
-  Result<const Expression*> choose(EvalContext& context) const {
+  virtual Result<const Expression*> choose(EvalContext& context) const = 0;
+};
+
+// Operands: if, then, else.
+class ConditionNode final : public ChoiceNode {
+ public:
+  using ChoiceNode::ChoiceNode;
+
+ private:
+  Result<const Expression*> choose(EvalContext& context) const override {
     Value storage;
     RESTITCH_TRY(const ValueView condition, operand(0).peek(context, storage));
     return &operand(condition.truthy() ? 1 : 2);
@@ -32,21 +41,12 @@ class ConditionNode final : public CompositeNode {
 };
 
 // Operands: case, then, case, then, …, and the default last (absent if there is none).
-class SwitchNode final : public CompositeNode {
+class SwitchNode final : public ChoiceNode {
  public:
-  using CompositeNode::CompositeNode;
-
-  Result<Value> evaluate(EvalContext& context) const override {
-    RESTITCH_TRY(const Expression* chosen, choose(context));
-    return chosen->evaluate(context);
-  }
-  Result<ValueView> peek(EvalContext& context, Value& storage) const override {
-    RESTITCH_TRY(const Expression* chosen, choose(context));
-    return chosen->peek(context, storage);
-  }
+  using ChoiceNode::ChoiceNode;
 
  private:
-  Result<const Expression*> choose(EvalContext& context) const {
+  Result<const Expression*> choose(EvalContext& context) const override {
     const std::size_t last = operands().size() - 1;
     for (std::size_t i = 0; i + 1 < last; i += 2) {
       Value storage;

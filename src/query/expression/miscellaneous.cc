@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "bson/extended_json.h"
 #include "query/expression/nodes.h"
@@ -32,13 +33,24 @@ Result<ExpressionPtr> parse_random(const bson::Element& element,
   return ExpressionPtr(std::make_shared<RandomNode>());
 }
 
-// No document of this engine carries metadata, so that every known kind is missing.
+// No document of this engine carries metadata, so that every known kind is missing, or refused
+// where only a text or geospatial query could give it.
 Result<ExpressionPtr> parse_meta(const bson::Element& element, const ExpressionCompiler&) {
-  constexpr std::string_view kKinds[] = {
-      "textScore",    "randVal", "indexKey",    "recordId",         "geoNearDistance",
-      "geoNearPoint", "sortKey", "searchScore", "searchHighlights", "searchScoreDetails"};
+  constexpr std::pair<std::string_view, std::string_view> kOfQueries[] = {
+      {"textScore", "text score"},
+      {"geoNearDistance", "$geoNear distance"},
+      {"geoNearPoint", "$geoNear point"}};
+  constexpr std::string_view kKinds[] = {"randVal",           "indexKey",    "recordId",
+                                         "sortKey",           "searchScore", "searchHighlights",
+                                         "searchScoreDetails"};
   const auto kind = element.value.as_string();
   if (!kind) return mongo_error(17307, "$meta only supports string arguments");
+  for (const auto& [name, what] : kOfQueries) {
+    if (*kind == name) {
+      return mongo_error(
+          40218, "query requires " + std::string(what) + " metadata, but it is not available");
+    }
+  }
   if (std::find(std::begin(kKinds), std::end(kKinds), *kind) == std::end(kKinds)) {
     return mongo_error(17308, "Unsupported argument to $meta: " + std::string(*kind));
   }

@@ -82,7 +82,6 @@ Decimal128 DoubleSum::decimal() const {
   }
   if (plain_ == 0 && sum_ == 0) return out;
   if (!std::isfinite(plain_)) return bson::decimal_add(out, bson::decimal_from_double(plain_));
-  if (error_ == 0) return bson::decimal_add(out, bson::decimal_from_double(sum_));
   out = bson::decimal_add(out, bson::decimal_from_double_exact(sum_));
   return bson::decimal_add(out, bson::decimal_from_double_exact(error_));
 }

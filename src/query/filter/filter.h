@@ -70,6 +70,7 @@ struct FilterNode {
 struct FilterOptions {
   bool allow_expr = true;  // false in the query of an upsert (224) and in some contexts
   bool allow_where_and_text = false;
+  bool allow_near = true;  // false where results cannot be sorted by distance (5626500)
   const VariableScope* scope = nullptr;  // variables visible to $expr; read during compilation only
 };
 

@@ -300,7 +300,12 @@ Status FilterParser::parse_operator(const FilterNode& path, const bson::Element&
     node->op = FilterOp::kBits;
     RESTITCH_CHECK(read_bits_operand(path.path, element, *node));
   } else if (name == "$near" || name == "$nearSphere" || name == "$geoNear") {
-    return mongo_error(291, "unable to find index for $geoNear query");
+    if (options_.allow_near) return mongo_error(291, "unable to find index for $geoNear query");
+    return mongo_error(
+        5626500,
+        "$geoNear, $near, and $nearSphere are not allowed in this context, as these "
+        "operators require sorting geospatial data. If you do not need sort, consider "
+        "using $geoWithin instead.");
   } else if (name == "$geoWithin" || name == "$within" || name == "$geoIntersects") {
     return mongo_error(238, std::string(name) + " is not supported by this server");
   } else {

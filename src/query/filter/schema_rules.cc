@@ -4,6 +4,7 @@
 
 #include "bson/compare.h"
 #include "bson/decimal.h"
+#include "query/expression/numbers.h"
 #include "query/filter/schema_node.h"
 #include "query/path.h"
 
@@ -34,19 +35,6 @@ void append_details(const SchemaNode& node, bson::ValueView value, bson::Builder
   out.open_array("details");
   explain_schema(node, value, out);
   out.close();
-}
-
-bson::Decimal128 to_decimal(bson::ValueView number) {
-  switch (number.type()) {
-    case bson::Type::kInt32:
-      return bson::decimal_from_int64(number.get_int32());
-    case bson::Type::kInt64:
-      return bson::decimal_from_int64(number.get_int64());
-    case bson::Type::kDouble:
-      return bson::decimal_from_double(number.get_double());
-    default:
-      return number.get_decimal128();
-  }
 }
 
 std::int64_t code_points(std::string_view text) {
@@ -117,7 +105,7 @@ void explain_maximum(const SchemaNode& node, bson::ValueView value, bson::Builde
 bool multiple_of_ok(const SchemaNode& node, bson::ValueView value) {
   if (!value.is_number()) return true;
   const bson::Decimal128 rest =
-      bson::decimal_modulo(to_decimal(value), to_decimal(node.multiple_of));
+      bson::decimal_modulo(decimal_of(value), decimal_of(node.multiple_of));
   return bson::decimal_is_zero(rest);
 }
 void explain_multiple_of(const SchemaNode& node, bson::ValueView value, bson::Builder& out) {

@@ -5,6 +5,7 @@
 #include "query/expression/numbers.h"
 #include "query/pipeline/granularity.h"
 #include "query/pipeline/group_field.h"
+#include "query/pipeline/spec_stage.h"
 
 namespace restitch::query {
 namespace {
@@ -26,41 +27,34 @@ struct Entry {
   Document document;
 };
 
-class BucketAutoStream final : public DocumentStream {
+class BucketAutoStream final : public FilledStream {
  public:
   BucketAutoStream(DocumentStreamPtr input, const BucketAutoSpec& spec, RunPtr run)
-      : input_(std::move(input)), spec_(spec), run_(std::move(run)) {}
+      : FilledStream(std::move(input), std::move(run)), spec_(spec) {}
 
-  Result<std::optional<Document>> next() override {
-    if (input_) {
-      RESTITCH_CHECK(fill());
-      input_.reset();
-    }
+ private:
+  Result<std::optional<Document>> take() override {
     if (at_ == entries_.size()) return std::optional<Document>();
     RESTITCH_TRY(Document bucket, next_bucket());
     return std::optional(std::move(bucket));
   }
 
- private:
-  Status fill() {
-    StreamReader reader(*input_, run_->command);
-    std::int64_t memory = 0;
+  Status fill(StreamReader& input) override {
     while (true) {
-      RESTITCH_TRY(auto document, reader.next());
+      RESTITCH_TRY(auto document, input.next());
       if (!document) break;
-      EvalContext context = run_->evaluation(*document);
+      EvalContext context = run().evaluation(*document);
       RESTITCH_TRY(Value key, spec_.group_by->evaluate(context));
       if (key.is_missing()) key = Value::null();
       if (spec_.granularity) RESTITCH_CHECK(check_number(key));
-      memory += static_cast<std::int64_t>(sizeof(Entry) + key.view().raw().size() +
-                                          document->bytes().size());
-      if (memory > run_->command.memory_limit) {
+      if (!hold(static_cast<std::int64_t>(sizeof(Entry) + key.view().raw().size() +
+                                          document->bytes().size()))) {
         return mongo_error(
             292, "Exceeded memory limit for $bucketAuto. Pass allowDiskUse:true to opt in.");
       }
       entries_.push_back({std::move(key), std::move(*document)});
     }
-    const Comparator& comparator = run_->command.comparator;
+    const Comparator& comparator = command().comparator;
     std::stable_sort(entries_.begin(), entries_.end(), [&](const Entry& a, const Entry& b) {
       return comparator.compare(a.key, b.key) < 0;
     });
@@ -95,7 +89,7 @@ class BucketAutoStream final : public DocumentStream {
 
   // The entries of the next bucket end where this one's key changes.
   Result<Document> next_bucket() {
-    const Comparator& comparator = run_->command.comparator;
+    const Comparator& comparator = command().comparator;
     const std::size_t start = at_;
     const bool is_last = ++bucket_ == spec_.buckets;
     std::size_t end = is_last ? entries_.size() : std::min(start + share_, entries_.size());
@@ -118,10 +112,10 @@ class BucketAutoStream final : public DocumentStream {
   Result<Document> summarize(const Value& low, const Value& high, std::size_t start,
                              std::size_t end) {
     const bson::View nothing;
-    EvalContext group = run_->evaluation(nothing);
+    EvalContext group = run().evaluation(nothing);
     RESTITCH_TRY(GroupState state, GroupState::start(spec_.fields, group));
     for (std::size_t i = start; i < end; ++i) {
-      EvalContext context = run_->evaluation(entries_[i].document);
+      EvalContext context = run().evaluation(entries_[i].document);
       RESTITCH_CHECK(state.feed(spec_.fields, context));
     }
     bson::Builder builder;
@@ -130,9 +124,7 @@ class BucketAutoStream final : public DocumentStream {
     return std::move(builder).finish();
   }
 
-  DocumentStreamPtr input_;
   const BucketAutoSpec& spec_;
-  RunPtr run_;
   std::vector<Entry> entries_;
   std::size_t share_ = 1;
   std::size_t at_ = 0;
@@ -140,16 +132,7 @@ class BucketAutoStream final : public DocumentStream {
   std::optional<Value> boundary_;  // rounded upper end of the bucket before
 };
 
-class BucketAutoStage final : public Stage {
- public:
-  explicit BucketAutoStage(BucketAutoSpec spec) : spec_(std::move(spec)) {}
-  Result<DocumentStreamPtr> open(DocumentStreamPtr input, const RunPtr& run) const override {
-    return DocumentStreamPtr(std::make_unique<BucketAutoStream>(std::move(input), spec_, run));
-  }
-
- private:
-  BucketAutoSpec spec_;
-};
+using BucketAutoStage = SpecStage<BucketAutoSpec, BucketAutoStream>;
 
 Status read_option(const bson::Element& option, const StageCompiler& compiler,
                    BucketAutoSpec& spec) {

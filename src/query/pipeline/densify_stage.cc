@@ -6,7 +6,7 @@
 #include "query/field_path.h"
 #include "query/path.h"
 #include "query/pipeline/document_edit.h"
-#include "query/pipeline/stage.h"
+#include "query/pipeline/spec_stage.h"
 
 namespace restitch::query {
 namespace {
@@ -61,32 +61,31 @@ struct Entry {
   Document document;
 };
 
-class DensifyStream final : public DocumentStream {
+class DensifyStream final : public FilledStream {
  public:
   DensifyStream(DocumentStreamPtr input, const DensifySpec& spec, RunPtr run)
-      : input_(std::move(input)), spec_(spec), run_(std::move(run)) {}
+      : FilledStream(std::move(input), std::move(run)), spec_(spec) {}
 
-  Result<std::optional<Document>> next() override {
-    if (input_) {
-      RESTITCH_CHECK(fill());
-      input_.reset();
-      RESTITCH_CHECK(densify());
-      entries_.clear();
-    }
+ private:
+  Result<std::optional<Document>> take() override {
     if (at_ == out_.size()) return std::optional<Document>();
     return std::optional(std::move(out_[at_++]));
   }
 
- private:
-  Status fill() {
-    StreamReader reader(*input_, run_->command);
+  Status fill(StreamReader& input) override {
+    RESTITCH_CHECK(read(input));
+    RESTITCH_CHECK(densify());
+    entries_.clear();
+    return {};
+  }
+
+  Status read(StreamReader& input) {
     while (true) {
-      RESTITCH_TRY(auto document, reader.next());
+      RESTITCH_TRY(auto document, input.next());
       if (!document) break;
       Entry entry;
       RESTITCH_CHECK(read_value(*document, entry));
-      grow(document->bytes().size() + sizeof(Entry));
-      if (memory_ > run_->command.memory_limit) return too_large();
+      RESTITCH_CHECK(grow(document->bytes().size() + sizeof(Entry)));
       // Documents without a value pass by.
       if (entry.value.is_missing()) {
         out_.push_back(std::move(*document));
@@ -101,7 +100,7 @@ class DensifyStream final : public DocumentStream {
       entry.document = std::move(*document);
       entries_.push_back(std::move(entry));
     }
-    const Comparator& comparator = run_->command.comparator;
+    const Comparator& comparator = command().comparator;
     std::stable_sort(entries_.begin(), entries_.end(), [&](const Entry& a, const Entry& b) {
       const int order = comparator.compare(a.partition, b.partition);
       return order != 0 ? order < 0 : comparator.compare(a.value, b.value) < 0;
@@ -124,7 +123,7 @@ class DensifyStream final : public DocumentStream {
 
   Status densify() {
     if (entries_.empty()) return {};
-    const Comparator& comparator = run_->command.comparator;
+    const Comparator& comparator = command().comparator;
     const auto by_value = [&](const Entry& a, const Entry& b) {
       return comparator.compare(a.value, b.value) < 0;
     };
@@ -150,7 +149,7 @@ class DensifyStream final : public DocumentStream {
   // Merges the grid with the documents; a grid value that a document has is not made again.
   Status densify_partition(std::size_t begin, std::size_t end, ValueView low, ValueView high,
                            bool open_end) {
-    const Comparator& comparator = run_->command.comparator;
+    const Comparator& comparator = command().comparator;
     const Document sample = entries_[begin].document;
     std::int64_t index = 0;
     std::optional<Value> grid = spec_.grid(low, 0);
@@ -183,35 +182,24 @@ class DensifyStream final : public DocumentStream {
       if (!part.is_missing()) document = with_path(document, path, part);
     }
     document = with_path(document, spec_.field, value);
-    grow(document.bytes().size() + sizeof(Document));
-    if (memory_ > run_->command.memory_limit) return too_large();
+    RESTITCH_CHECK(grow(document.bytes().size() + sizeof(Document)));
     out_.push_back(std::move(document));
     return {};
   }
 
-  static Error too_large() { return mongo_error(6007200, "$densify exceeded memory limit"); }
-  void grow(std::size_t bytes) { memory_ += static_cast<std::int64_t>(bytes); }
+  Status grow(std::size_t bytes) {
+    if (hold(static_cast<std::int64_t>(bytes))) return {};
+    return mongo_error(6007200, "$densify exceeded memory limit");
+  }
 
-  DocumentStreamPtr input_;
   const DensifySpec& spec_;
-  RunPtr run_;
   std::vector<Entry> entries_;
   std::vector<Document> out_;
   std::size_t at_ = 0;
   std::int64_t generated_ = 0;
-  std::int64_t memory_ = 0;
 };
 
-class DensifyStage final : public Stage {
- public:
-  explicit DensifyStage(DensifySpec spec) : spec_(std::move(spec)) {}
-  Result<DocumentStreamPtr> open(DocumentStreamPtr input, const RunPtr& run) const override {
-    return DocumentStreamPtr(std::make_unique<DensifyStream>(std::move(input), spec_, run));
-  }
-
- private:
-  DensifySpec spec_;
-};
+using DensifyStage = SpecStage<DensifySpec, DensifyStream>;
 
 Status read_bounds(ValueView value, DensifySpec& spec) {
   if (const auto name = value.as_string()) {

@@ -1,6 +1,7 @@
 #include "query/pipeline/group_stage.h"
 
 #include "query/expression/value_set.h"
+#include "query/pipeline/spec_stage.h"
 
 namespace restitch::query {
 namespace {
@@ -10,21 +11,19 @@ using bson::Type;
 using bson::Value;
 using bson::ValueView;
 
-class GroupStream final : public DocumentStream {
+class GroupStream final : public FilledStream {
  public:
   GroupStream(DocumentStreamPtr input, const Expression& id, std::span<const GroupField> fields,
               RunPtr run)
-      : input_(std::move(input)),
+      : FilledStream(std::move(input), std::move(run)),
         id_(id),
         fields_(fields),
-        run_(std::move(run)),
-        groups_(make_value_container<ValueMap<GroupState>>(run_->command.comparator)) {}
+        groups_(make_value_container<ValueMap<GroupState>>(command().comparator)) {}
 
-  Result<std::optional<Document>> next() override {
-    if (input_) {
-      RESTITCH_CHECK(fill());
-      input_.reset();
-    }
+ private:
+  using Groups = ValueMap<GroupState>;
+
+  Result<std::optional<Document>> take() override {
     if (at_ == order_.size()) return std::optional<Document>();
     const auto& [id, state] = *order_[at_++];
     bson::Builder builder;
@@ -33,22 +32,17 @@ class GroupStream final : public DocumentStream {
     return std::optional(std::move(builder).finish());
   }
 
- private:
-  using Groups = ValueMap<GroupState>;
-
-  Status fill() {
-    StreamReader reader(*input_, run_->command);
+  Status fill(StreamReader& input) override {
     while (true) {
-      RESTITCH_TRY(const auto document, reader.next());
+      RESTITCH_TRY(const auto document, input.next());
       if (!document) return {};
-      EvalContext context = run_->evaluation(*document);
+      EvalContext context = run().evaluation(*document);
       Value storage;
       RESTITCH_TRY(ValueView id, id_.peek(context, storage));
       if (id.is_missing()) id = ValueView(Type::kNull, nullptr, 0);
       RESTITCH_TRY(GroupState * group, group_of(id));
       RESTITCH_TRY(const std::int64_t growth, group->feed(fields_, context));
-      memory_ += growth;
-      if (memory_ > run_->command.memory_limit) {
+      if (!hold(growth)) {
         return mongo_error(292,
                            "Exceeded memory limit for $group, but didn't allow external sort. Pass "
                            "allowDiskUse:true to opt in.");
@@ -58,25 +52,22 @@ class GroupStream final : public DocumentStream {
 
   Result<GroupState*> group_of(ValueView id) {
     if (const auto found = groups_.find(id); found != groups_.end()) return &found->second;
-    EvalContext context = run_->evaluation(id.as_object().value_or(bson::View()));
+    EvalContext context = run().evaluation(id.as_object().value_or(bson::View()));
     RESTITCH_TRY(GroupState state, GroupState::start(fields_, context));
     const auto inserted = groups_.emplace(Value(id), std::move(state)).first;
     order_.push_back(&*inserted);
     constexpr std::int64_t kPerGroup = 160;
     constexpr std::int64_t kPerField = 96;
-    memory_ += kPerGroup + static_cast<std::int64_t>(id.raw().size()) +
-               kPerField * static_cast<std::int64_t>(fields_.size());
+    hold(kPerGroup + static_cast<std::int64_t>(id.raw().size()) +
+         kPerField * static_cast<std::int64_t>(fields_.size()));
     return &inserted->second;
   }
 
-  DocumentStreamPtr input_;
   const Expression& id_;
   std::span<const GroupField> fields_;
-  RunPtr run_;
   Groups groups_;
   std::vector<const Groups::value_type*> order_;  // as first met
   std::size_t at_ = 0;
-  std::int64_t memory_ = 0;
 };
 
 Status make_group(const bson::Element& element, const StageCompiler& compiler, Stages& out) {

@@ -59,8 +59,14 @@ void collect_foreign_values(ValueView value, std::span<const std::string> path,
   }
   const bson::View array = value.get_document();
   if (const auto index = array_index(path.front())) {
+    // As in a query: an element that a position names at the end of the path is not entered.
     const ValueView element = array_element(array, *index);
-    if (!element.is_missing()) collect_foreign_values(element, path.subspan(1), out);
+    const bool is_container = element.type() == Type::kObject || element.type() == Type::kArray;
+    if (path.size() == 1) {
+      if (!element.is_missing()) out.push_back(null_for_nullish(element));
+    } else if (is_container) {
+      collect_foreign_values(element, path.subspan(1), out);
+    }
   }
   for (const bson::Element& element : array) {
     if (element.value.type() == Type::kObject) collect_foreign_values(element.value, path, out);

@@ -58,6 +58,7 @@ Result<std::shared_ptr<const MatchStage>> MatchStage::compile(bson::View query,
   stage->query_ = Document(query);
   FilterOptions options;
   options.scope = &compiler.options.scope;
+  options.allow_near = false;
   RESTITCH_TRY(stage->filter_, Filter::compile(stage->query_, compiler.context, options));
   if (compiler.options.scope.size() > 0) {
     stage->is_self_contained_ = Filter::compile(stage->query_, compiler.context).has_value();

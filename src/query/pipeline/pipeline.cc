@@ -104,6 +104,9 @@ Status check_use(const StageDefinition& definition, PipelineUse use) {
 
 Status check_position(const StageDefinition& definition, bool is_first, bool is_last) {
   const std::string name(definition.name);
+  if (definition.name == "$geoNear" && !is_first) {
+    return mongo_error(40603, "$geoNear was not the first stage in the pipeline");
+  }
   if ((definition.traits & kFirstOnly) != 0 && !is_first) {
     return mongo_error(40602, name + " is only valid as the first stage in a pipeline");
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bson/extended_json.h"
+#include "query/pipeline/spec_stage.h"
 
 namespace restitch::query {
 namespace {
@@ -20,49 +21,43 @@ struct Entry {
   }
 };
 
-class SortStream final : public DocumentStream {
+class SortStream final : public FilledStream {
  public:
   SortStream(DocumentStreamPtr input, const SortPattern& pattern, std::optional<std::int64_t> limit,
              RunPtr run)
-      : input_(std::move(input)), pattern_(pattern), limit_(limit), run_(std::move(run)) {}
+      : FilledStream(std::move(input), std::move(run)), pattern_(pattern), limit_(limit) {}
 
-  Result<std::optional<Document>> next() override {
-    if (input_) {
-      RESTITCH_CHECK(fill());
-      input_.reset();
-    }
+ private:
+  Result<std::optional<Document>> take() override {
     if (at_ == entries_.size()) return std::optional<Document>();
     return std::optional(std::move(entries_[at_++].document));
   }
 
- private:
-  Status fill() {
-    StreamReader reader(*input_, run_->command);
+  Status fill(StreamReader& input) override {
     for (std::uint64_t sequence = 0;; ++sequence) {
-      RESTITCH_TRY(auto document, reader.next());
+      RESTITCH_TRY(auto document, input.next());
       if (!document) break;
       RESTITCH_TRY(std::string key, pattern_.key_of(*document));
-      RESTITCH_CHECK(take({std::move(key), sequence, std::move(*document)}));
+      RESTITCH_CHECK(keep({std::move(key), sequence, std::move(*document)}));
     }
     std::sort(entries_.begin(), entries_.end());
     return {};
   }
 
   // With a limit the entries are a heap with the worst on top.
-  Status take(Entry entry) {
+  Status keep(Entry entry) {
     const bool is_full = limit_ && entries_.size() == static_cast<std::uint64_t>(*limit_);
     if (is_full) {
       if (!(entry < entries_.front())) return {};
       std::pop_heap(entries_.begin(), entries_.end());
-      memory_ -= size_of(entries_.back());
+      hold(-size_of(entries_.back()));
       entries_.pop_back();
     }
-    memory_ += size_of(entry);
-    if (memory_ > run_->command.memory_limit) {
-      return mongo_error(
-          292, "Sort exceeded memory limit of " + std::to_string(run_->command.memory_limit) +
-                   " bytes, but did not opt in to external sorting. Aborting operation. "
-                   "Pass allowDiskUse:true to opt in.");
+    if (!hold(size_of(entry))) {
+      return mongo_error(292,
+                         "Sort exceeded memory limit of " + std::to_string(command().memory_limit) +
+                             " bytes, but did not opt in to external sorting. Aborting operation. "
+                             "Pass allowDiskUse:true to opt in.");
     }
     entries_.push_back(std::move(entry));
     if (limit_) std::push_heap(entries_.begin(), entries_.end());
@@ -74,13 +69,10 @@ class SortStream final : public DocumentStream {
                                      entry.document.bytes().size());
   }
 
-  DocumentStreamPtr input_;
   const SortPattern& pattern_;
   std::optional<std::int64_t> limit_;
-  RunPtr run_;
   std::vector<Entry> entries_;
   std::size_t at_ = 0;
-  std::int64_t memory_ = 0;
 };
 
 Status make_sort(const bson::Element& element, const StageCompiler& compiler, Stages& out) {

@@ -94,6 +94,16 @@ Status refuse_search(const bson::Element&, const StageCompiler&, Stages&) {
   return mongo_error(31082, std::string(kSearchNotEnabled));
 }
 
+// There are no geospatial indexes.
+Status refuse_geo_near(const bson::Element& element, const StageCompiler&, Stages&) {
+  const auto spec = element.value.as_object();
+  if (!spec) return mongo_error(10065, "$geoNear must take an object");
+  if (!spec->find("distanceField").as_string()) {
+    return mongo_error(16606, "$geoNear requires that the 'distanceField' option as a String");
+  }
+  return mongo_error(27, "$geoNear requires a 2d or 2dsphere index, but none were found");
+}
+
 // The engine takes $changeStream off the front before it compiles the rest.
 Status refuse_change_stream(const bson::Element&, const StageCompiler&, Stages&) {
   return mongo_error(40573, "The $changeStream stage is only supported on replica sets");
@@ -115,6 +125,7 @@ constexpr StageDefinition kStages[] = {
     {"$listLocalSessions", make_statistics, kStatistics},
     {"$changeStream", refuse_change_stream, kFirstOnly | kNotInFacet | kNotInSub},
     {"$changeStreamSplitLargeEvent", refuse_split},
+    {"$geoNear", refuse_geo_near, kFirstOnly | kNotInFacet},
     {"$search", refuse_search},
     {"$searchMeta", refuse_search},
     {"$vectorSearch", refuse_search},

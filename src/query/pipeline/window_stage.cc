@@ -5,6 +5,7 @@
 #include "query/path.h"
 #include "query/pipeline/document_edit.h"
 #include "query/pipeline/group_field.h"
+#include "query/pipeline/spec_stage.h"
 #include "query/pipeline/window.h"
 
 namespace restitch::query {
@@ -82,16 +83,13 @@ struct WindowSpec {
   std::vector<WindowField> fields;
 };
 
-class WindowStream final : public DocumentStream {
+class WindowStream final : public FilledStream {
  public:
   WindowStream(DocumentStreamPtr input, const WindowSpec& spec, RunPtr run)
-      : input_(std::move(input)), spec_(spec), run_(std::move(run)) {}
+      : FilledStream(std::move(input), std::move(run)), spec_(spec) {}
 
-  Result<std::optional<Document>> next() override {
-    if (input_) {
-      RESTITCH_CHECK(fill());
-      input_.reset();
-    }
+ private:
+  Result<std::optional<Document>> take() override {
     if (at_ == entries_.size()) return std::optional<Document>();
     if (at_ == partition_end_) RESTITCH_CHECK(start_partition());
     Document out = entries_[at_++].document;
@@ -106,20 +104,18 @@ class WindowStream final : public DocumentStream {
     return std::optional(std::move(out));
   }
 
- private:
-  Status fill() {
-    StreamReader reader(*input_, run_->command);
+  Status fill(StreamReader& input) override {
     while (true) {
-      RESTITCH_TRY(auto document, reader.next());
+      RESTITCH_TRY(auto document, input.next());
       if (!document) break;
       WindowEntry entry;
       RESTITCH_CHECK(read_keys(*document, entry));
       entry.document = std::move(*document);
-      memory_ += size_of(entry);
+      hold(size_of(entry));
       RESTITCH_CHECK(check_memory(0));
       entries_.push_back(std::move(entry));
     }
-    const Comparator& comparator = run_->command.comparator;
+    const Comparator& comparator = command().comparator;
     std::stable_sort(entries_.begin(), entries_.end(),
                      [&](const WindowEntry& a, const WindowEntry& b) {
                        const int order = comparator.compare(a.partition, b.partition);
@@ -130,7 +126,7 @@ class WindowStream final : public DocumentStream {
 
   Status read_keys(const Document& document, WindowEntry& entry) {
     if (spec_.partition_by) {
-      EvalContext context = run_->evaluation(document);
+      EvalContext context = run().evaluation(document);
       RESTITCH_TRY(entry.partition, spec_.partition_by->evaluate(context));
       if (entry.partition.type() == Type::kArray) {
         return mongo_error(
@@ -144,19 +140,19 @@ class WindowStream final : public DocumentStream {
     return {};
   }
 
-  static std::size_t size_of(const WindowEntry& entry) {
-    return sizeof(entry) + entry.partition.view().raw().size() + entry.sort_key.size() +
-           entry.document.bytes().size();
+  static std::int64_t size_of(const WindowEntry& entry) {
+    return static_cast<std::int64_t>(sizeof(entry) + entry.partition.view().raw().size() +
+                                     entry.sort_key.size() + entry.document.bytes().size());
   }
 
   // `more`: bytes held beyond the entries.
   Status check_memory(std::size_t more) const {
-    if (memory_ + more <= static_cast<std::size_t>(run_->command.memory_limit)) return {};
+    if (held() + static_cast<std::int64_t>(more) <= command().memory_limit) return {};
     return mongo_error(5414201, "Exceeded memory limit in $setWindowFields");
   }
 
   Status start_partition() {
-    const Comparator& comparator = run_->command.comparator;
+    const Comparator& comparator = command().comparator;
     partition_end_ = at_ + 1;
     while (partition_end_ < entries_.size() &&
            comparator.equal(entries_[partition_end_].partition, entries_[at_].partition)) {
@@ -165,7 +161,7 @@ class WindowStream final : public DocumentStream {
     const auto entries = std::span<const WindowEntry>(entries_).subspan(at_, partition_end_ - at_);
     std::size_t memory = 0;
     for (const WindowField& field : spec_.fields) {
-      RESTITCH_TRY(WindowValuesPtr values, field.function->start(entries, *run_));
+      RESTITCH_TRY(WindowValuesPtr values, field.function->start(entries, run()));
       memory += values->memory();
       RESTITCH_CHECK(check_memory(memory));
       values_.push_back(std::move(values));
@@ -177,33 +173,21 @@ class WindowStream final : public DocumentStream {
   void forget_partition() {
     values_.clear();
     for (std::size_t i = partition_begin_; i < partition_end_; ++i) {
-      memory_ -= size_of(entries_[i]);
+      hold(-size_of(entries_[i]));
       entries_[i] = WindowEntry();
-      memory_ += size_of(entries_[i]);
+      hold(size_of(entries_[i]));
     }
   }
 
-  DocumentStreamPtr input_;
   const WindowSpec& spec_;
-  RunPtr run_;
   std::vector<WindowEntry> entries_;
   std::vector<WindowValuesPtr> values_;  // by field
-  std::size_t memory_ = 0;               // of the entries
   std::size_t partition_begin_ = 0;
   std::size_t partition_end_ = 0;
   std::size_t at_ = 0;
 };
 
-class WindowStage final : public Stage {
- public:
-  explicit WindowStage(WindowSpec spec) : spec_(std::move(spec)) {}
-  Result<DocumentStreamPtr> open(DocumentStreamPtr input, const RunPtr& run) const override {
-    return DocumentStreamPtr(std::make_unique<WindowStream>(std::move(input), spec_, run));
-  }
-
- private:
-  WindowSpec spec_;
-};
+using WindowStage = SpecStage<WindowSpec, WindowStream>;
 
 Status read_sort(ValueView value, const StageCompiler& compiler, WindowSpec& spec) {
   const auto pattern = value.as_object();

@@ -4,31 +4,15 @@
 
 #include "bson/decimal.h"
 #include "query/element_text.h"
+#include "query/expression/numbers.h"
 #include "query/update/modifier.h"
 
 namespace restitch::query {
 namespace {
 
-bson::Decimal128 to_decimal(bson::ValueView number) {
-  switch (number.type()) {
-    case bson::Type::kInt32:
-      return bson::decimal_from_int64(number.get_int32());
-    case bson::Type::kInt64:
-      return bson::decimal_from_int64(number.get_int64());
-    case bson::Type::kDouble:
-      return bson::decimal_from_double(number.get_double());
-    default:
-      return number.get_decimal128();
-  }
-}
-
-std::int64_t to_int64(bson::ValueView number) {
-  return number.type() == bson::Type::kInt32 ? number.get_int32() : number.get_int64();
-}
-
 // A number with its type, as messages about overflow print it.
 std::string typed_text(bson::ValueView number) {
-  const std::int64_t value = to_int64(number);
+  const std::int64_t value = integer_of(number);
   const bool is_long = number.type() == bson::Type::kInt64;
   return (is_long ? "(NumberLong)" : "(NumberInt)") + std::to_string(value);
 }
@@ -85,8 +69,8 @@ class ArithmeticModifier final : public Modifier {
       return current.type() == type || operand.type() == type;
     };
     if (either(bson::Type::kDecimal128)) {
-      const bson::Decimal128 a = to_decimal(current);
-      const bson::Decimal128 b = to_decimal(operand);
+      const bson::Decimal128 a = decimal_of(current);
+      const bson::Decimal128 b = decimal_of(operand);
       return bson::Value::of(is_increment_ ? bson::decimal_add(a, b)
                                            : bson::decimal_multiply(a, b));
     }
@@ -97,8 +81,8 @@ class ArithmeticModifier final : public Modifier {
     }
     std::int64_t result = 0;
     const bool overflow =
-        is_increment_ ? __builtin_add_overflow(to_int64(current), to_int64(operand), &result)
-                      : __builtin_mul_overflow(to_int64(current), to_int64(operand), &result);
+        is_increment_ ? __builtin_add_overflow(integer_of(current), integer_of(operand), &result)
+                      : __builtin_mul_overflow(integer_of(current), integer_of(operand), &result);
     if (overflow) return std::nullopt;
     return integer_result(result, !either(bson::Type::kInt64));
   }
@@ -121,7 +105,7 @@ class BitModifier final : public Modifier {
     std::int64_t value = 0;
     bool is_int32 = true;
     if (target.value.type() == bson::Type::kInt32 || target.value.type() == bson::Type::kInt64) {
-      value = to_int64(target.value);
+      value = integer_of(target.value);
       is_int32 = target.value.type() == bson::Type::kInt32;
     } else if (!target.value.is_missing()) {
       return mongo_error(2, "Cannot apply $bit to a value of non-integral type." +
@@ -181,7 +165,7 @@ Result<ModifierPtr> make_bit(const bson::Element& element) {
                                 std::string(bson::alias_of(type)) + "' is not supported here: {" +
                                 element_text(operation) + "}");
     }
-    step.operand = to_int64(operation.value);
+    step.operand = integer_of(operation.value);
     step.is_int32 = type == bson::Type::kInt32;
     steps.push_back(step);
   }
