@@ -57,7 +57,29 @@ Result<ExpressionPtr> parse_meta(const bson::Element& element, const ExpressionC
   return make_constant(Value());
 }
 
+// $function, on a server whose script engine is switched off: known, but it cannot be evaluated.
+class FunctionNode final : public Expression {
+ public:
+  Result<Value> evaluate(EvalContext&) const override {
+    return mongo_error(31264,
+                       "Cannot run server-side javascript without the javascript engine enabled");
+  }
+  void add_dependencies(std::set<std::string>& fields) const override { fields.emplace(); }
+};
+
+Result<ExpressionPtr> parse_function(const bson::Element& element, const ExpressionCompiler&) {
+  const auto object = element.value.as_object();
+  if (!object)
+    return mongo_error(
+        31260, "$function requires an object as an argument, found: " + type_name(element.value));
+  if (!object->contains("body")) return mongo_error(31261, "The body function must be specified.");
+  if (!object->contains("args")) return mongo_error(31263, "The args field must be specified.");
+  if (!object->contains("lang")) return mongo_error(31418, "The lang field must be specified.");
+  return ExpressionPtr(std::make_shared<FunctionNode>());
+}
+
 constexpr OperatorDefinition kOperators[] = {
+    parsed("$function", parse_function),
     parsed("$rand", parse_random),
     parsed("$meta", parse_meta),
 };

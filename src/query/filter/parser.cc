@@ -211,7 +211,7 @@ Status FilterParser::parse_json_schema(bson::ValueView value, Nodes& out) {
   return {};
 }
 
-// $where and $text are known, but need a script engine and a text index.
+// $where and $text answer as a server without a script engine and a text index does.
 Status FilterParser::parse_unoffered(const bson::Element& element, Place place) const {
   const std::string name(element.name);
   if (place == Place::kElemMatch) {
@@ -220,7 +220,7 @@ Status FilterParser::parse_unoffered(const bson::Element& element, Place place) 
   if (!options_.allow_where_and_text) {
     return mongo_error(2, name + " is not allowed in this context");
   }
-  if (name == "$where") return mongo_error(238, "$where is not supported by this server");
+  if (name == "$where") return mongo_error(6108304, "no globalScriptEngine in $where parsing");
   const auto spec = element.value.as_object();
   if (!spec) return mongo_error(2, "$text expects an object");
   if (!(*spec)["$search"].as_string()) {

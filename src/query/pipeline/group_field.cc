@@ -78,6 +78,10 @@ Result<std::shared_ptr<const AccumulatorPlan>> compile_plan(const bson::Element&
     RESTITCH_TRY(PercentileSpec spec, parse_percentile(element, compiler.expressions()));
     return Plan(std::make_shared<PercentilePlan>(std::move(spec)));
   }
+  if (name == "$accumulator") {
+    return mongo_error(31264,
+                       "Cannot run server-side javascript without the javascript engine enabled");
+  }
   if (const AccumulatorFactory factory = find_accumulator(name)) {
     if (element.value.type() == Type::kArray) {
       return mongo_error(40237, "The " + name + " accumulator is a unary operator");
