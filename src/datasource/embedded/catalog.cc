@@ -73,6 +73,18 @@ Document former_index_options(View spec, View changed) {
   return std::move(builder).finish();
 }
 
+// While a drop is being made durable.
+constexpr bson::Timestamp kUnknownTime{UINT32_MAX, UINT32_MAX};
+// Readers of older states are refused.
+constexpr std::uint32_t kOldestReaderSeconds = 600;
+
+void forget_old_drops(CatalogState& state) {
+  const auto now = static_cast<std::uint32_t>(wall_clock().millis / 1000);
+  std::erase_if(state.dropped, [&](const auto& entry) {
+    return entry.second.seconds < now && now - entry.second.seconds > kOldestReaderSeconds;
+  });
+}
+
 // A copy whose writers are told from those of the former version.
 std::shared_ptr<Collection> next_version(const Collection& collection) {
   auto version = std::make_shared<Collection>(collection);
@@ -136,8 +148,10 @@ CollectionPtr Catalog::find_ident(storage::CollectionId ident) const {
 }
 
 void Catalog::publish(const std::function<void(CatalogState&)>& change) {
+  const std::lock_guard publishing(publishing_);
   auto next = std::make_shared<CatalogState>(*state());
   change(*next);
+  forget_old_drops(*next);
   const std::lock_guard lock(mutex_);
   state_ = std::move(next);
 }
@@ -293,19 +307,48 @@ Status Catalog::save_counters() {
 
 // ---- schema changes
 
-Status Catalog::write_row(const Collection& collection, storage::Change change) {
+Result<storage::Committed> Catalog::write_row(const Collection& collection,
+                                              storage::Change change) {
   auto transaction = engine_.begin(storage::Transaction::Mode::kLatest);
   transaction->put_catalog_row(row_key(kCollectionPrefix, collection.ident),
                                collection_row(collection));
   transaction->add_change(std::move(change));
-  RESTITCH_CHECK(commit_and_wait(engine_, std::move(transaction)));
-  return {};
+  return commit_and_wait(engine_, std::move(transaction));
 }
 
-Result<CollectionPtr> Catalog::create(const Namespace& ns, View options, View id_index_collation) {
-  if (state()->find(ns.full())) {
-    return mongo_error(code::kNamespaceExists, "Collection " + ns.full() + " already exists.");
+NameReservation& NameReservation::operator=(NameReservation&& other) noexcept {
+  if (this != &other) {
+    release();
+    catalog_ = std::exchange(other.catalog_, nullptr);
+    full_name_ = std::move(other.full_name_);
   }
+  return *this;
+}
+
+void NameReservation::release() {
+  if (catalog_ == nullptr) return;
+  const std::lock_guard lock(catalog_->mutex_);
+  catalog_->reserved_.erase(full_name_);
+  catalog_ = nullptr;
+}
+
+Result<NameReservation> Catalog::reserve(const Namespace& ns) {
+  std::string name = ns.full();
+  const std::lock_guard lock(mutex_);
+  if (state_->find(name)) {
+    return mongo_error(code::kNamespaceExists, "Collection " + name + " already exists.");
+  }
+  if (!reserved_.insert(name).second) {
+    return Error(ErrorCode::kWriteConflict, code::kWriteConflict,
+                 "The collection " + name +
+                     " is being created by another operation. Please retry your operation or "
+                     "multi-document transaction.");
+  }
+  return NameReservation(this, std::move(name));
+}
+
+Result<std::shared_ptr<Collection>> Catalog::make_new(const Namespace& ns, View options,
+                                                      View id_index_collation) {
   const bool is_view = options.contains("viewOn");
   Builder row;
   row.append("ns", ns.full());
@@ -320,14 +363,59 @@ Result<CollectionPtr> Catalog::create(const Namespace& ns, View options, View id
     row.close();
   }
   row.close();
-  RESTITCH_TRY(std::shared_ptr<Collection> collection,
-               make_collection(std::move(row).finish(), nullptr));
+  return make_collection(std::move(row).finish(), nullptr);
+}
+
+void Catalog::stage_new(storage::Transaction& transaction, const Collection& collection) {
   Builder description;
-  if (!is_view) description.append("idIndex", collection->indexes.front()->spec);
-  description.append_all(options);
-  RESTITCH_CHECK(write_row(*collection, make_collection_change(*collection, change::kCreate,
-                                                               std::move(description).finish())));
-  publish_version(collection);
+  if (!collection.is_view()) description.append("idIndex", collection.indexes.front()->spec);
+  description.append_all(collection.options);
+  transaction.put_catalog_row(row_key(kCollectionPrefix, collection.ident),
+                              collection_row(collection));
+  transaction.add_change(
+      make_collection_change(collection, change::kCreate, std::move(description).finish()));
+}
+
+Result<std::shared_ptr<Collection>> Catalog::make_indexed(
+    const Collection& collection, const std::vector<IndexRequest>& requests) {
+  auto version = next_version(collection);
+  for (const IndexRequest& request : requests) {
+    RESTITCH_TRY(std::shared_ptr<Index> index, make_index(engine_.allocate_ident(), request.spec));
+    index->runtime->since = wall_clock();
+    version->indexes.push_back(std::move(index));
+  }
+  return version;
+}
+
+void Catalog::stage_indexes(storage::Transaction& transaction, const Collection& version,
+                            std::size_t first_index) {
+  const std::vector<IndexPtr> added(
+      version.indexes.begin() + static_cast<std::ptrdiff_t>(first_index), version.indexes.end());
+  transaction.put_catalog_row(row_key(kCollectionPrefix, version.ident), collection_row(version));
+  transaction.add_change(
+      make_collection_change(version, change::kCreateIndexes, spec_list(added)));
+}
+
+void Catalog::publish_new(const std::vector<std::shared_ptr<Collection>>& collections,
+                          bson::Timestamp committed) {
+  for (const std::shared_ptr<Collection>& collection : collections) {
+    collection->valid_from = committed;
+  }
+  publish([&](CatalogState& state) {
+    for (const std::shared_ptr<Collection>& collection : collections) {
+      state.collections[collection->full_name] = collection;
+    }
+  });
+}
+
+Result<CollectionPtr> Catalog::create(const Namespace& ns, View options, View id_index_collation) {
+  RESTITCH_TRY(const NameReservation reservation, reserve(ns));
+  RESTITCH_TRY(std::shared_ptr<Collection> collection, make_new(ns, options, id_index_collation));
+  auto transaction = engine_.begin(storage::Transaction::Mode::kLatest);
+  stage_new(*transaction, *collection);
+  RESTITCH_TRY(const storage::Committed committed,
+               commit_and_wait(engine_, std::move(transaction)));
+  publish_new({collection}, committed.cluster_time);
   return CollectionPtr(std::move(collection));
 }
 
@@ -338,6 +426,7 @@ Status Catalog::drop_rows(const std::vector<CollectionPtr>& collections,
   publish([&](CatalogState& state) {
     for (const CollectionPtr& collection : collections) {
       state.collections.erase(collection->full_name);
+      state.dropped[collection->full_name] = kUnknownTime;
     }
   });
   auto transaction = engine_.begin(storage::Transaction::Mode::kLatest);
@@ -362,10 +451,16 @@ Status Catalog::drop_rows(const std::vector<CollectionPtr>& collections,
     publish([&](CatalogState& state) {
       for (const CollectionPtr& collection : collections) {
         state.collections.emplace(collection->full_name, collection);
+        state.dropped.erase(collection->full_name);
       }
     });
     return std::move(committed).error();
   }
+  publish([&](CatalogState& state) {
+    for (const CollectionPtr& collection : collections) {
+      state.dropped[collection->full_name] = committed->cluster_time;
+    }
+  });
   for (const CollectionPtr& collection : collections) {
     if (collection->is_view()) continue;
     engine_.reclaim_collection(collection->ident);
@@ -394,6 +489,10 @@ Status Catalog::drop_database(std::string_view database) {
 
 Status Catalog::rename(const CollectionPtr& source, const Namespace& target,
                        CollectionPtr dropped_target) {
+  NameReservation reservation;
+  if (!dropped_target) {
+    RESTITCH_TRY(reservation, reserve(target));
+  }
   auto renamed = next_version(*source);
   renamed->ns = target;
   renamed->full_name = target.full();
@@ -407,6 +506,7 @@ Status Catalog::rename(const CollectionPtr& source, const Namespace& target,
       make_collection_change(*source, change::kRename, std::move(description).finish());
   publish([&](CatalogState& state) {
     state.collections.erase(source->full_name);
+    state.dropped[source->full_name] = kUnknownTime;
     if (dropped_target) state.collections.erase(dropped_target->full_name);
   });
   wait_for_writers(*source);
@@ -423,11 +523,16 @@ Status Catalog::rename(const CollectionPtr& source, const Namespace& target,
   if (!committed) {
     publish([&](CatalogState& state) {
       state.collections.emplace(source->full_name, source);
+      state.dropped.erase(source->full_name);
       if (dropped_target) state.collections.emplace(dropped_target->full_name, dropped_target);
     });
     return std::move(committed).error();
   }
-  publish_version(renamed);
+  renamed->valid_from = committed->cluster_time;
+  publish([&](CatalogState& state) {
+    state.collections[renamed->full_name] = renamed;
+    state.dropped[source->full_name] = committed->cluster_time;
+  });
   if (dropped_target && !dropped_target->is_view()) {
     engine_.reclaim_collection(dropped_target->ident);
     for (const IndexPtr& index : dropped_target->indexes) engine_.reclaim_index(index->ident);

@@ -105,6 +105,11 @@ Document collection_row(const Collection& collection) {
   return std::move(builder).finish();
 }
 
+bson::Timestamp CatalogState::dropped_at(std::string_view full_name) const {
+  const auto found = dropped.find(full_name);
+  return found == dropped.end() ? bson::Timestamp() : found->second;
+}
+
 CollectionPtr CatalogState::find(std::string_view full_name) const {
   const auto found = collections.find(full_name);
   return found == collections.end() ? nullptr : found->second;

@@ -49,6 +49,9 @@ struct Collection {
   std::string view_on;
   bson::Document view_pipeline;  // an array
 
+  // Commit that gave the collection this name; readers of older states must not use it.
+  bson::Timestamp valid_from;
+
   // Writers that work with this version (see WriterPin).
   std::shared_ptr<std::atomic<int>> writers = std::make_shared<std::atomic<int>>(0);
 
@@ -70,8 +73,13 @@ bson::Document collection_row(const Collection& collection);
 // All collections at one moment. Immutable.
 struct CatalogState {
   std::map<std::string, CollectionPtr, std::less<>> collections;  // by full name
+  // When a name lost its collection: what readers of older states cannot see any more. Names are
+  // forgotten when no reader can be that old.
+  std::map<std::string, bson::Timestamp, std::less<>> dropped;
 
   CollectionPtr find(std::string_view full_name) const;
+  // Zero for a name that has not lost a collection lately.
+  bson::Timestamp dropped_at(std::string_view full_name) const;
   std::vector<CollectionPtr> of_database(std::string_view database) const;
   std::vector<std::string> databases() const;
 };

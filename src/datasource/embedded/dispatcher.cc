@@ -172,11 +172,18 @@ asio::awaitable<Result<Document>> run_write(Operation& operation) {
       case Step::kCreateCollection: {
         Services* services = &operation.services;
         const Namespace* ns = &command->ns();
-        const bool in_transaction = operation.in_transaction();
-        const auto work = [services, ns, in_transaction]() {
-          return ensure_collection(*services, *ns, in_transaction);
-        };
-        RESTITCH_CO_CHECK(co_await services->schema_pool->run(work));
+        if (operation.in_transaction()) {
+          RESTITCH_CO_CHECK(create_in_transaction(*services, operation.unit(), *ns, View()));
+          break;
+        }
+        const auto work = [services, ns]() { return ensure_collection(*services, *ns); };
+        auto created = co_await services->schema_pool->run(work);
+        if (created) break;
+        if (created.error().code() != ErrorCode::kWriteConflict) {
+          co_return std::move(created).error();
+        }
+        RESTITCH_CO_CHECK(operation.check_deadline());
+        co_await pause_for(conflict_pause(conflicts++));
         break;
       }
     }

@@ -53,6 +53,9 @@ inline constexpr int kIndexBuildAborted = 276;
 inline constexpr int kChangeStreamFatal = 280;
 inline constexpr int kHistoryLost = 286;
 inline constexpr int kMemoryLimit = 292;
+inline constexpr int kTransactionTooLong = 290;
+inline constexpr int kExceededTimeLimit = 262;
+inline constexpr int kInterrupted = 11601;
 inline constexpr int kDuplicateKey = 11000;
 inline constexpr int kInterruptedAtShutdown = 11600;
 }  // namespace code

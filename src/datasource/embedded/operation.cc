@@ -36,6 +36,11 @@ const storage::Reader& Operation::reader() {
   return *snapshot_;
 }
 
+CatalogView Operation::catalog_view() {
+  if (!in_transaction()) return CatalogView(*services.catalog);
+  return {*services.catalog, session ? session->unit.get() : nullptr, reader().cluster_time()};
+}
+
 std::unique_ptr<WriteUnit> Operation::take_own_unit() {
   if (own_unit_ && session_row_due_ && session) {
     own_unit_->transaction().put_session_row(session->id, session_row(*session.get()));

@@ -10,6 +10,7 @@
 #include "bson/document.h"
 #include "datasource/data_source.h"
 #include "datasource/embedded/caller.h"
+#include "datasource/embedded/catalog_view.h"
 #include "datasource/embedded/collection.h"
 #include "datasource/embedded/executor.h"
 #include "datasource/embedded/fields.h"
@@ -60,6 +61,12 @@ struct Operation {
   const storage::Reader& reader();
   storage::SnapshotPtr snapshot();
   void refresh_snapshot() { snapshot_.reset(); }
+
+  // The collections that this command sees.
+  CatalogView catalog_view();
+  Result<CollectionPtr> find_collection(std::string_view db, std::string_view collection) {
+    return catalog_view().find(db, collection);
+  }
 
   // Where writes go: the transaction, or a unit of this command's own, made when it is first asked
   // for.

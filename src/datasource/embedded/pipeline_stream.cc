@@ -72,7 +72,7 @@ std::string_view first_stage(View stages) {
 Result<query::DocumentStreamPtr> ClusterEnvironment::open(std::string_view database,
                                                           std::string_view collection,
                                                           View filter) {
-  const CollectionPtr found = services_.catalog->find(database, collection);
+  RESTITCH_TRY(const CollectionPtr found, catalog_.find(database, collection));
   auto context = copy_of(context_);
   std::unique_ptr<ResultStream> stream;
   if (found && found->is_view()) {
@@ -83,6 +83,7 @@ Result<query::DocumentStreamPtr> ClusterEnvironment::open(std::string_view datab
     request.ns = found->ns;
     request.stages = holder.view().begin()->value.get_document();
     request.read_time = access_.reader->cluster_time();
+    request.catalog = catalog_;
     RESTITCH_TRY(stream, PipelineStream::make(services_, request, std::move(context)));
   } else {
     FindRequest request;
@@ -113,10 +114,11 @@ Result<std::vector<Document>> ClusterEnvironment::statistics(std::string_view st
 Result<std::unique_ptr<PipelineStream>> PipelineStream::make(
     Services& services, const PipelineRequest& request,
     std::unique_ptr<query::CommandContext> context) {
-  const CollectionPtr collection =
-      request.ns.collection.empty()
-          ? nullptr
-          : services.catalog->find(request.ns.database, request.ns.collection);
+  const CatalogView catalog = request.catalog.value_or(CatalogView(*services.catalog));
+  CollectionPtr collection;
+  if (!request.ns.collection.empty()) {
+    RESTITCH_TRY(collection, catalog.find(request.ns.database, request.ns.collection));
+  }
   if (collection && collection->is_view()) {
     if (request.view_depth >= kMaxViewDepth) {
       return mongo_error(165, "View depth too deep or view cycle detected; maximum depth is " +
@@ -138,14 +140,15 @@ Result<std::unique_ptr<PipelineStream>> PipelineStream::make(
   RESTITCH_TRY(stream->pipeline_,
                query::Pipeline::compile(stream->stages_, *stream->context_, std::move(options)));
   stream->environment_ =
-      std::make_unique<ClusterEnvironment>(services, *stream->context_, request.ns);
+      std::make_unique<ClusterEnvironment>(services, catalog, *stream->context_, request.ns);
   stream->environment_->set_bypass_validation(request.bypasses_validation);
   stream->environment_->set_error_extra(request.error_extra);
-  RESTITCH_CHECK(stream->open_source(services, request));
+  RESTITCH_CHECK(stream->open_source(collection, request));
   return stream;
 }
 
-Status PipelineStream::open_source(Services& services, const PipelineRequest& request) {
+Status PipelineStream::open_source(const CollectionPtr& collection,
+                                   const PipelineRequest& request) {
   if (pipeline_->starts_with_source()) return {};
   if (request.ns.collection.empty()) {
     return mongo_error(code::kInvalidNamespace, "{aggregate: 1} is not valid for '" +
@@ -161,9 +164,7 @@ Status PipelineStream::open_source(Services& services, const PipelineRequest& re
   find.counts_only = pushed.count_only;
   find.hint = request.hint;
   find.read_time = request.read_time;
-  RESTITCH_TRY(source_,
-               FindStream::make(services.catalog->find(request.ns.database, request.ns.collection),
-                                find, copy_of(*context_)));
+  RESTITCH_TRY(source_, FindStream::make(collection, find, copy_of(*context_)));
   return {};
 }
 

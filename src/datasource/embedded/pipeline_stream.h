@@ -2,8 +2,10 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "datasource/embedded/catalog_view.h"
 #include "datasource/embedded/cursors.h"
 #include "datasource/embedded/find_stream.h"
 #include "datasource/embedded/services.h"
@@ -23,8 +25,9 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
     WorkBudget* budget = nullptr;
   };
 
-  ClusterEnvironment(Services& services, const query::CommandContext& context, Namespace ns)
-      : services_(services), context_(context), ns_(std::move(ns)) {}
+  ClusterEnvironment(Services& services, const CatalogView& catalog,
+                     const query::CommandContext& context, Namespace ns)
+      : services_(services), catalog_(catalog), context_(context), ns_(std::move(ns)) {}
 
   void set_access(Access access) { access_ = std::move(access); }
   const Access& access() const { return access_; }
@@ -40,6 +43,7 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
 
  private:
   Services& services_;
+  CatalogView catalog_;
   const query::CommandContext& context_;
   Namespace ns_;
   Access access_;
@@ -57,6 +61,7 @@ struct PipelineRequest {
   // a stage is done before the stream's first result.
   bson::Document* error_extra = nullptr;
   int view_depth = 0;
+  std::optional<CatalogView> catalog;  // nothing: the collections of now
 };
 
 // The results of an aggregation: the source read through a plan, the rest of the pipeline over it.
@@ -86,7 +91,7 @@ class PipelineStream final : public ResultStream {
 
  private:
   PipelineStream() = default;
-  Status open_source(Services& services, const PipelineRequest& request);
+  Status open_source(const CollectionPtr& collection, const PipelineRequest& request);
 
   std::unique_ptr<query::CommandContext> context_;
   bson::Document stages_;

@@ -116,21 +116,8 @@ bool is_building(const Collection& collection) {
 
 }  // namespace
 
-Status lock_schema(SchemaLock& lock, bool in_transaction) {
-  constexpr std::chrono::milliseconds kPatience{500};
-  if (!in_transaction) {
-    lock.lock();
-    return {};
-  }
-  if (lock.try_lock_for(kPatience)) return {};
-  return Error(ErrorCode::kWriteConflict, code::kWriteConflict,
-               "the catalog is being changed. Please retry your operation or multi-document "
-               "transaction.");
-}
-
-Status ensure_collection(Services& services, const Namespace& ns, bool in_transaction) {
-  SchemaLock lock(services.schema_mutex, std::defer_lock);
-  RESTITCH_CHECK(lock_schema(lock, in_transaction));
+Status ensure_collection(Services& services, const Namespace& ns) {
+  const std::lock_guard lock(services.schema_mutex);
   if (const CollectionPtr found = services.catalog->find(ns.database, ns.collection)) {
     if (found->is_view()) return view_error(ns);
     return {};
@@ -179,13 +166,12 @@ void drop_quietly(Services& services, const Namespace& ns) {
 }
 
 Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
-                                     const std::vector<View>& specs, bool in_transaction) {
+                                     const std::vector<View>& specs) {
   IndexCreation result;
   CollectionPtr former, building;
   std::vector<storage::IndexId> idents;
   {
-    SchemaLock lock(services.schema_mutex, std::defer_lock);
-    RESTITCH_CHECK(lock_schema(lock, in_transaction));
+    const std::lock_guard lock(services.schema_mutex);
     former = services.catalog->find(ns.database, ns.collection);
     if (former && former->is_view()) return view_error(ns);
     if (!former) {
@@ -225,6 +211,50 @@ Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
     return std::move(built).error();
   }
   result.after = ready_count(*services.catalog->find(ns.database, ns.collection));
+  return result;
+}
+
+Result<CollectionPtr> create_in_transaction(Services& services, WriteUnit& unit,
+                                            const Namespace& ns, View options) {
+  RESTITCH_TRY(NameReservation reservation, services.catalog->reserve(ns));
+  const auto collation = options["collation"].as_object();
+  RESTITCH_TRY(std::shared_ptr<Collection> made,
+               services.catalog->make_new(ns, options, collation.value_or(View())));
+  CollectionPtr created = made;
+  unit.create(*services.catalog, std::move(made), std::move(reservation));
+  return created;
+}
+
+Result<IndexCreation> create_indexes_in_transaction(Services& services, WriteUnit& unit,
+                                                    const CollectionPtr& collection,
+                                                    const Namespace& ns,
+                                                    const std::vector<View>& specs) {
+  IndexCreation result;
+  CollectionPtr former = collection;
+  if (former && former->is_view()) return view_error(ns);
+  if (!former) {
+    for (const View spec : specs) RESTITCH_CHECK(parse_index_request(spec, View()));
+    RESTITCH_TRY(former, create_in_transaction(services, unit, ns, View()));
+    result.created_collection = true;
+  }
+  result.before = ready_count(*former);
+  RESTITCH_TRY(const std::vector<IndexRequest> missing, missing_indexes(*former, specs));
+  if (missing.empty()) {
+    result.after = result.before;
+    result.did_nothing = true;
+    return result;
+  }
+  const bool is_own = unit.created(former->full_name) != nullptr;
+  if (!is_own || unit.added(*former->counters) != 0) {
+    return mongo_error(code::kNotInTransaction,
+                       std::string("Cannot create new indexes on ") +
+                           (is_own ? "non-empty" : "existing") + " collection " + ns.full() +
+                           " in a multi-document transaction.");
+  }
+  RESTITCH_TRY(std::shared_ptr<Collection> version,
+               services.catalog->make_indexed(*former, missing));
+  result.after = ready_count(*version);
+  unit.replace_created(std::move(version));
   return result;
 }
 

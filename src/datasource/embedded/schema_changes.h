@@ -1,24 +1,22 @@
 #pragma once
 
-#include <mutex>
 #include <vector>
 
 #include "base/result.h"
 #include "datasource/embedded/namespace.h"
 #include "datasource/embedded/services.h"
+#include "datasource/embedded/write_unit.h"
 
 namespace restitch::datasource::embedded {
 
 // Changes of the catalog, one at a time whoever asks. All wait for the disk (and for writers): to
 // be called on a thread that may.
 
-using SchemaLock = std::unique_lock<std::timed_mutex>;
-// Takes the lock of the catalog's changes. A transaction waits only briefly and then gets a write
-// conflict: whoever holds the lock may be waiting for the transaction to end.
-Status lock_schema(SchemaLock& lock, bool in_transaction);
+// A name that a transaction is giving to a collection of its own is a kWriteConflict: to be tried
+// again.
 
 // Creates the collection unless it is there. Error 166 for a view.
-Status ensure_collection(Services& services, const Namespace& ns, bool in_transaction = false);
+Status ensure_collection(Services& services, const Namespace& ns);
 // A new collection with the options and indexes of `model` (null: plain).
 Status create_like(Services& services, const Namespace& ns, const CollectionPtr& model);
 // Puts `source` in the place of `target`, which is dropped.
@@ -34,7 +32,15 @@ struct IndexCreation {
 };
 // Creates indexes as the command does: conflicts 85, 86, build, duplicates.
 Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
-                                     const std::vector<bson::View>& specs,
-                                     bool in_transaction = false);
+                                     const std::vector<bson::View>& specs);
+
+// The same as part of a transaction: seen by it alone until it commits, gone when it aborts. 263
+// for indexes of a collection that was there before or has documents. Never waits.
+Result<CollectionPtr> create_in_transaction(Services& services, WriteUnit& unit,
+                                            const Namespace& ns, bson::View options);
+Result<IndexCreation> create_indexes_in_transaction(Services& services, WriteUnit& unit,
+                                                    const CollectionPtr& collection,
+                                                    const Namespace& ns,
+                                                    const std::vector<bson::View>& specs);
 
 }  // namespace restitch::datasource::embedded

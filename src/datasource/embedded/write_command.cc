@@ -19,6 +19,12 @@ using bson::View;
 constexpr std::size_t kMaxBatch = 100'000;
 constexpr std::size_t kCommitBytes = 4U << 20U;
 
+// Ends the command, not the statement alone.
+bool is_interruption(int number) {
+  return number == code::kMaxTimeExpired || number == code::kInterrupted ||
+         number == code::kExceededTimeLimit || number == code::kTransactionTooLong;
+}
+
 void collect_equalities(const query::FilterNode& node, std::vector<std::string_view>& paths,
                         bool& only_equalities) {
   if (node.op == query::FilterOp::kAnd) {
@@ -52,20 +58,31 @@ void append_error(Builder& builder, const Error& error, View extra, bool with_co
 
 Result<const Collection*> WriteCommand::pin_collection() {
   WriteUnit& unit = operation_.unit();
-  if (const Collection* pinned = unit.pinned(full_name_)) return pinned;
+  if (const Collection* pinned = unit.pinned(full_name_)) {
+    RESTITCH_CHECK(check_kind(*pinned));
+    return pinned;
+  }
+  if (operation_.in_transaction()) {
+    RESTITCH_CHECK(operation_.catalog_view().find(full_name_));
+  }
   WriterPin pin = operation_.services.catalog->pin_for_write(full_name_);
   if (!pin.collection()) return static_cast<const Collection*>(nullptr);
-  if (pin.collection()->is_view()) {
+  RESTITCH_CHECK(check_kind(*pin.collection()));
+  return &unit.keep(std::move(pin));
+}
+
+Status WriteCommand::check_kind(const Collection& collection) const {
+  if (collection.is_view()) {
     return mongo_error(code::kViewError,
                        "Namespace " + full_name_ + " is a view, not a collection");
   }
-  if (pin.collection()->is_capped && operation_.in_transaction()) {
+  if (collection.is_capped && operation_.in_transaction()) {
     return mongo_error(code::kNotInTransaction,
                        "Collection '" + full_name_ +
                            "' is a capped collection. Writes in transactions are not allowed on "
                            "capped collections.");
   }
-  return &unit.keep(std::move(pin));
+  return {};
 }
 
 bool WriteCommand::is_due() const {
@@ -139,13 +156,14 @@ Status BatchWriteCommand::read_options(std::string_view statements_field) {
 Result<bool> BatchWriteCommand::add_write_error(std::size_t index, const Error& error) {
   const bool in_transaction = operation_.in_transaction();
   if (in_transaction && is_transient_transaction_code(error.mongo_code())) return error;
+  if (is_interruption(error.mongo_code())) return error;
   Builder builder;
   builder.append("index", static_cast<std::int32_t>(index));
   append_error(builder, error, operation_.error_extra, false);
   operation_.error_extra = Document();
   write_errors_.push_back(std::move(builder).finish());
   if (in_transaction) operation_.must_abort_transaction = true;
-  return !is_ordered_ && !in_transaction && error.mongo_code() != code::kMaxTimeExpired;
+  return !is_ordered_ && !in_transaction;
 }
 
 Result<WriteCommand::Step> BatchWriteCommand::step() {

@@ -44,6 +44,8 @@ class WriteCommand {
   // The collection to write, pinned in the present unit; null if there is none. Error 166 for a
   // view.
   Result<const Collection*> pin_collection();
+  // 166 for a view, 263 for a capped collection in a transaction.
+  Status check_kind(const Collection& collection) const;
   bool is_due() const;  // the unit is large enough to be committed
   // Results of statements that a retry finds done already (spec: mongodb-engine §3.3); null if
   // there are none.

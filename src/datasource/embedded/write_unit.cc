@@ -12,10 +12,36 @@ const Collection& WriteUnit::keep(WriterPin pin) {
 }
 
 const Collection* WriteUnit::pinned(std::string_view full_name) const {
+  if (const CollectionPtr own = created(full_name)) return own.get();
   for (const WriterPin& pin : pins_) {
     if (pin.collection()->full_name == full_name) return pin.collection().get();
   }
   return nullptr;
+}
+
+CollectionPtr WriteUnit::created(std::string_view full_name) const {
+  for (const std::shared_ptr<Collection>& collection : created_) {
+    if (collection->full_name == full_name) return collection;
+  }
+  return nullptr;
+}
+
+void WriteUnit::create(Catalog& catalog, std::shared_ptr<Collection> collection,
+                       NameReservation reservation) {
+  catalog_ = &catalog;
+  Catalog::stage_new(*transaction_, *collection);
+  created_.push_back(std::move(collection));
+  reservations_.push_back(std::move(reservation));
+  note_write();
+}
+
+void WriteUnit::replace_created(std::shared_ptr<Collection> version) {
+  for (std::shared_ptr<Collection>& collection : created_) {
+    if (collection->full_name != version->full_name) continue;
+    Catalog::stage_indexes(*transaction_, *version, collection->indexes.size());
+    collection = std::move(version);
+    return;
+  }
 }
 
 void WriteUnit::count(const std::shared_ptr<CollectionCounters>& counters, std::int64_t count,
@@ -56,7 +82,8 @@ void WriteUnit::note_multikey(const IndexPtr& index, const std::vector<std::uint
   }
 }
 
-void WriteUnit::apply_effects() {
+void WriteUnit::apply_effects(bson::Timestamp committed) {
+  if (!created_.empty()) catalog_->publish_new(created_, committed);
   for (const CounterChange& change : counters_) {
     change.counters->count += change.count;
     change.counters->bytes += change.bytes;
@@ -74,8 +101,9 @@ void WriteUnit::commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit,
   engine.commit(
       std::move(transaction), durability,
       [kept = std::move(kept), done = std::move(done)](Result<storage::Committed> result) {
-        if (result) kept->apply_effects();
+        if (result) kept->apply_effects(result->cluster_time);
         kept->pins_.clear();
+        kept->reservations_.clear();
         done(std::move(result));
       });
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "datasource/embedded/catalog.h"
 #include "datasource/embedded/change_log.h"
 #include "datasource/embedded/collection.h"
 #include "storage/engine.h"
@@ -25,6 +26,13 @@ class WriteUnit {
   const Collection& keep(WriterPin pin);
   // The version that this unit already writes with; null if none.
   const Collection* pinned(std::string_view full_name) const;
+
+  // Collections that this unit creates: visible to itself until its commit shows them to all.
+  CollectionPtr created(std::string_view full_name) const;
+  void create(Catalog& catalog, std::shared_ptr<Collection> collection,
+              NameReservation reservation);
+  // Another version of one of them.
+  void replace_created(std::shared_ptr<Collection> version);
 
   void count(const std::shared_ptr<CollectionCounters>& counters, std::int64_t count,
              std::int64_t bytes);
@@ -52,12 +60,15 @@ class WriteUnit {
     std::uint64_t bits = 0;
   };
 
-  void apply_effects();
+  void apply_effects(bson::Timestamp committed);
 
   std::unique_ptr<storage::Transaction> transaction_;
   std::vector<WriterPin> pins_;
   std::vector<CounterChange> counters_;
   std::vector<MultikeyMark> marks_;
+  std::vector<std::shared_ptr<Collection>> created_;
+  std::vector<NameReservation> reservations_;
+  Catalog* catalog_ = nullptr;  // of what was created
   std::optional<ChangeOrigin> origin_;
   bool has_writes_ = false;
 };

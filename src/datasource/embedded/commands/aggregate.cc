@@ -91,6 +91,7 @@ Result<std::unique_ptr<PipelineStream>> stream_on_view(Operation& operation,
   request.stages = stages;
   request.hint = operation.command["hint"];
   request.read_time = operation.reader().cluster_time();
+  request.catalog = operation.catalog_view();
   return PipelineStream::make(operation.services, request, std::move(context));
 }
 
@@ -135,9 +136,10 @@ Result<Document> run_aggregate(Operation& operation) {
     return run_change_stream(operation, ns, stages, batch_size.value_or(kDefaultBatch));
   }
   operation.reader();
-  const CollectionPtr collection =
-      ns.collection.empty() ? nullptr
-                            : operation.services.catalog->find(ns.database, ns.collection);
+  CollectionPtr collection;
+  if (!ns.collection.empty()) {
+    RESTITCH_TRY(collection, operation.find_collection(ns.database, ns.collection));
+  }
   auto context = std::make_unique<query::CommandContext>();
   RESTITCH_CHECK(operation.fill_context(*context, collection.get()));
   PipelineRequest request;
@@ -145,6 +147,7 @@ Result<Document> run_aggregate(Operation& operation) {
   request.stages = stages;
   request.hint = fields["hint"];
   request.read_time = operation.reader().cluster_time();
+  request.catalog = operation.catalog_view();
   RESTITCH_TRY(request.bypasses_validation, fields.boolean("bypassDocumentValidation"));
   request.error_extra = &operation.error_extra;
   RESTITCH_TRY(auto stream, PipelineStream::make(operation.services, request, std::move(context)));

@@ -7,6 +7,7 @@
 #include "datasource/embedded/commands/reads.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/schema_changes.h"
+#include "datasource/embedded/schema_retry.h"
 #include "datasource/embedded/services.h"
 
 namespace restitch::datasource::embedded {
@@ -24,35 +25,50 @@ template <SchemaWork Work>
 asio::awaitable<Result<Document>> on_schema_thread(Operation& operation) {
   Operation* borrowed = &operation;
   const auto work = [borrowed]() -> Result<Document> {
-    SchemaLock lock(borrowed->services.schema_mutex, std::defer_lock);
-    RESTITCH_CHECK(lock_schema(lock, borrowed->in_transaction()));
+    const std::lock_guard lock(borrowed->services.schema_mutex);
     return Work(*borrowed);
   };
-  auto reply = co_await operation.services.schema_pool->run(work);
+  const auto attempt = [borrowed, work]() { return borrowed->services.schema_pool->run(work); };
+  auto reply = co_await until_free<Document>(operation, attempt);
   co_return reply;
 }
 
-Result<Document> create(Operation& operation) {
+// Whether the collection is there already, with these options. 48 when it has others.
+Result<bool> is_there(const CollectionPtr& existing, const Namespace& ns, View options) {
+  if (!existing) return false;
+  if (bson::equal(existing->options.view(), options)) return true;
+  std::string shown = bson::to_shell(existing->options.view());
+  if (!existing->is_view()) {
+    const std::string uuid = "uuid: UUID(\"" + uuid_text(existing->uuid) + "\")";
+    shown = existing->options.empty() ? "{ " + uuid + " }" : "{ " + uuid + "," + shown.substr(1);
+  }
+  return mongo_error(
+      code::kNamespaceExists,
+      "namespace " + ns.full() + " already exists, but with different options: " + shown);
+}
+
+Result<Document> create_now(Operation& operation) {
   RESTITCH_TRY(const Namespace ns, operation.target_namespace());
   RESTITCH_TRY(const Document options, parse_create_options(ns, operation.command));
   if (is_reserved_collection(ns.collection)) {
     return mongo_error(code::kInvalidNamespace, "cannot create system collection " + ns.full());
   }
-  Catalog& catalog = *operation.services.catalog;
-  if (const CollectionPtr existing = catalog.find(ns.database, ns.collection)) {
-    if (bson::equal(existing->options.view(), options.view())) return Document();
-    std::string shown = bson::to_shell(existing->options.view());
-    if (!existing->is_view()) {
-      const std::string uuid = "uuid: UUID(\"" + uuid_text(existing->uuid) + "\")";
-      shown = existing->options.empty() ? "{ " + uuid + " }" : "{ " + uuid + "," + shown.substr(1);
-    }
-    return mongo_error(
-        code::kNamespaceExists,
-        "namespace " + ns.full() + " already exists, but with different options: " + shown);
+  RESTITCH_TRY(const CollectionPtr existing, operation.find_collection(ns.database, ns.collection));
+  RESTITCH_TRY(const bool is_done, is_there(existing, ns, options));
+  if (is_done) return Document();
+  if (operation.in_transaction()) {
+    RESTITCH_CHECK(
+        create_in_transaction(operation.services, operation.unit(), ns, options));
+    return Document();
   }
   const auto collation = options["collation"].as_object();
-  RESTITCH_CHECK(catalog.create(ns, options, collation.value_or(View())));
+  RESTITCH_CHECK(operation.services.catalog->create(ns, options, collation.value_or(View())));
   return Document();
+}
+
+asio::awaitable<Result<Document>> create(Operation& operation) {
+  if (operation.in_transaction()) co_return create_now(operation);
+  co_return co_await on_schema_thread<create_now>(operation);
 }
 
 Result<Document> drop(Operation& operation) {
@@ -334,7 +350,7 @@ std::span<const CommandSpec> catalog_commands() {
   static const CommandSpec kCommands[] = {
       {.name = "create",
        .flags = kInTransaction,
-       .async = on_schema_thread<create>,
+       .async = create,
        .fields = "capped size max validator validationLevel validationAction collation viewOn "
                  "pipeline timeseries expireAfterSeconds clusteredIndex "
                  "changeStreamPreAndPostImages storageEngine indexOptionDefaults idIndex "

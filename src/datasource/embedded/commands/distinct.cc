@@ -84,7 +84,8 @@ Result<Document> run_distinct(Operation& operation) {
     return mongo_error(31032, "Key field cannot contain an embedded null byte");
   }
   operation.reader();
-  const CollectionPtr collection = operation.services.catalog->find(operation.database, name);
+  RESTITCH_TRY(const CollectionPtr collection,
+               operation.find_collection(operation.database, name));
   if (collection && collection->is_view()) return run_distinct_on_view(operation, collection);
   auto context = std::make_unique<query::CommandContext>();
   RESTITCH_CHECK(operation.fill_context(*context, collection.get()));

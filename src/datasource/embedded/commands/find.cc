@@ -151,7 +151,8 @@ Result<Document> run_find(Operation& operation) {
   ++operation.services.queries;
   // The snapshot comes before the plan: what it holds is then known to the indexes' marks.
   operation.reader();
-  const CollectionPtr collection = operation.services.catalog->find(operation.database, name);
+  RESTITCH_TRY(const CollectionPtr collection,
+               operation.find_collection(operation.database, name));
   const std::string ns = namespace_text(operation, name);
   if (collection) {
     RESTITCH_TRY(auto found, find_by_id(operation, collection, ns));
@@ -191,7 +192,8 @@ Result<Document> run_count(Operation& operation) {
   RESTITCH_TRY(const auto skip, fields.non_negative("skip"));
   if (limit && *limit < 0) limit = -*limit;
   operation.reader();
-  const CollectionPtr collection = operation.services.catalog->find(operation.database, name);
+  RESTITCH_TRY(const CollectionPtr collection,
+               operation.find_collection(operation.database, name));
   if (collection && collection->is_view()) return run_count_on_view(operation, collection);
   std::int64_t count = 0;
   if (query.empty() && fields["hint"].is_missing()) {

@@ -103,10 +103,10 @@ Result<GetMore> parse_get_more(const Operation& operation) {
   return request;
 }
 
-bool is_dropped(const Operation& operation, const ClientCursor& cursor) {
+bool is_dropped(Operation& operation, const ClientCursor& cursor) {
   if (cursor.collection == 0) return false;
-  const CollectionPtr collection = operation.services.catalog->state()->find(cursor.ns);
-  return !collection || collection->ident != cursor.collection;
+  const auto collection = operation.catalog_view().find(cursor.ns);
+  return !collection || !*collection || (*collection)->ident != cursor.collection;
 }
 
 // Reads one batch and makes the reply.

@@ -7,6 +7,7 @@
 #include "datasource/embedded/commands/reads.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/schema_changes.h"
+#include "datasource/embedded/schema_retry.h"
 #include "datasource/embedded/services.h"
 
 namespace restitch::datasource::embedded {
@@ -31,45 +32,24 @@ Result<std::vector<View>> index_specs(const Operation& operation) {
   return specs;
 }
 
-// Indexes in a transaction: only those that are there already, or on a collection that is new or
-// empty.
-Status check_in_transaction(const Operation& operation, const Namespace& ns,
-                            const std::vector<View>& specs) {
-  if (!operation.in_transaction()) return {};
-  const CollectionPtr collection = operation.services.catalog->find(ns.database, ns.collection);
-  if (!collection) return {};
-  for (const View spec : specs) {
-    RESTITCH_TRY(const IndexRequest request, parse_index_request(spec, View()));
-    const bool is_there = std::any_of(collection->indexes.begin(), collection->indexes.end(),
-                                      [&](const IndexPtr& index) {
-                                        return bson::equal(index->spec.view(), request.spec.view());
-                                      });
-    // A collection that the transaction has written counts as filled: the build would wait for the
-    // transaction.
-    const bool is_written = operation.session && operation.session->unit &&
-                            operation.session->unit->pinned(ns.full()) != nullptr;
-    if (!is_there && (is_written || collection->counters->count.load() > 0)) {
-      return mongo_error(code::kNotInTransaction,
-                         "Cannot create new indexes on existing collection " + ns.full() +
-                             " in a multi-document transaction.");
-    }
-  }
-  return {};
-}
-
 asio::awaitable<Result<Document>> run_create_indexes(Operation& operation) {
   RESTITCH_CO_TRY(Namespace ns, operation.target_namespace());
   if (is_reserved_collection(ns.collection)) {
     co_return mongo_error(code::kInvalidNamespace, "cannot create indexes on " + ns.full());
   }
   RESTITCH_CO_TRY(std::vector<View> specs, index_specs(operation));
-  RESTITCH_CO_CHECK(check_in_transaction(operation, ns, specs));
-  Services* services = &operation.services;
-  const bool in_transaction = operation.in_transaction();
-  const auto work = [services, ns, specs, in_transaction]() {
-    return create_indexes(*services, ns, specs, in_transaction);
-  };
-  RESTITCH_CO_TRY(const IndexCreation created, co_await services->schema_pool->run(work));
+  IndexCreation created;
+  if (operation.in_transaction()) {
+    RESTITCH_CO_TRY(const CollectionPtr collection,
+                    operation.find_collection(ns.database, ns.collection));
+    RESTITCH_CO_TRY(created, create_indexes_in_transaction(operation.services, operation.unit(),
+                                                           collection, ns, specs));
+  } else {
+    Services* services = &operation.services;
+    const auto work = [services, ns, specs]() { return create_indexes(*services, ns, specs); };
+    const auto attempt = [services, work]() { return services->schema_pool->run(work); };
+    RESTITCH_CO_TRY(created, co_await until_free<IndexCreation>(operation, attempt));
+  }
   Builder reply;
   reply.append("numIndexesBefore", created.before);
   reply.append("numIndexesAfter", created.after);
