@@ -122,6 +122,11 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->envname("RESTITCH_WIRE_ADVERTISE");
   serve.add_flag("--test-commands", options.test_commands, "Enable fail points; never in production")
       ->envname("RESTITCH_TEST_COMMANDS");
+  serve
+      .add_option("--slow-ms", options.slow_millis,
+                  "Log commands of the embedded cluster that take longer than this; -1: none")
+      ->envname("RESTITCH_SLOW_MS")
+      ->capture_default_str();
   serve.add_option("--threads", options.threads, "Network threads (default: one for each core)")
       ->envname("RESTITCH_THREADS");
   serve.add_option("--cache-megabytes", options.cache_megabytes, "Memory for cached data blocks")

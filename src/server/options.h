@@ -33,6 +33,7 @@ struct ServeOptions {
   std::vector<datasource::ClusterBinding> clusters;
   bool strict_clusters = false;
   bool test_commands = false;  // fail points of the embedded cluster
+  std::int64_t slow_millis = 100;  // database commands that take longer are logged; -1: none
   std::string node = "node";
   std::string worker_script;          // "" = found beside the program
   std::size_t threads = 0;            // 0 = one for each core

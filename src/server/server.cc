@@ -70,6 +70,7 @@ Result<std::shared_ptr<Cluster>> open_cluster(const ServeOptions& options, runti
   cluster_options.directory = options.data_directory + "/cluster";
   cluster_options.block_cache_bytes = options.cache_megabytes << 20U;
   cluster_options.test_commands = options.test_commands;
+  cluster_options.slow_millis = options.slow_millis;
   RESTITCH_TRY(auto cluster, Cluster::open(cluster_options, pool));
   return std::shared_ptr<Cluster>(std::move(cluster));
 }

@@ -63,6 +63,7 @@ def main():
     import driver_tests  # noqa: F401  (each module adds its tests to the list)
     import fail_point_tests  # noqa: F401
     import raw_tests  # noqa: F401
+    import session_tests  # noqa: F401
     import lifecycle_tests
 
     counts = {"passed": 0, "failed": 0}

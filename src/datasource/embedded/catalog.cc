@@ -392,8 +392,7 @@ void Catalog::stage_indexes(storage::Transaction& transaction, const Collection&
   const std::vector<IndexPtr> added(
       version.indexes.begin() + static_cast<std::ptrdiff_t>(first_index), version.indexes.end());
   transaction.put_catalog_row(row_key(kCollectionPrefix, version.ident), collection_row(version));
-  transaction.add_change(
-      make_collection_change(version, change::kCreateIndexes, spec_list(added)));
+  transaction.add_change(make_collection_change(version, change::kCreateIndexes, spec_list(added)));
 }
 
 void Catalog::publish_new(const std::vector<std::shared_ptr<Collection>>& collections,

@@ -34,8 +34,7 @@ class NameReservation {
   NameReservation(Catalog* catalog, std::string full_name)
       : catalog_(catalog), full_name_(std::move(full_name)) {}
   NameReservation(NameReservation&& other) noexcept
-      : catalog_(std::exchange(other.catalog_, nullptr)),
-        full_name_(std::move(other.full_name_)) {}
+      : catalog_(std::exchange(other.catalog_, nullptr)), full_name_(std::move(other.full_name_)) {}
   NameReservation& operator=(NameReservation&& other) noexcept;
   NameReservation(const NameReservation&) = delete;
   NameReservation& operator=(const NameReservation&) = delete;

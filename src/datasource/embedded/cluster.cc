@@ -22,6 +22,8 @@ class ClusterImpl final : public Cluster {
     services_.pool = &pool;
     services_.schema_pool = std::make_unique<runtime::BlockingPool>(kSchemaThreads, kSchemaQueue);
     services_.directory = options.directory;
+    services_.parameters.slow_millis = options.slow_millis;
+    services_.parameters.has_test_commands = options.test_commands;
     if (options.test_commands) services_.fail_points.allow();
   }
 
@@ -67,6 +69,10 @@ class ClusterImpl final : public Cluster {
 
   bson::Timestamp cluster_time() const override { return services_.engine->last_committed(); }
   void advance_cluster_time(bson::Timestamp seen) override {
+    const std::uint64_t ticks = (std::uint64_t{seen.seconds} << 32U) | seen.increment;
+    std::uint64_t known = services_.heard_time.load();
+    while (known < ticks && !services_.heard_time.compare_exchange_weak(known, ticks)) {
+    }
     services_.engine->advance_cluster_time(seen);
   }
 
@@ -81,6 +87,7 @@ class ClusterImpl final : public Cluster {
     if (maintenance_) maintenance_->stop();
     services_.schema_pool->stop();
     services_.cursors.kill_all();
+    services_.snapshots.clear();
     services_.sessions.kill(nullptr);
     services_.follower->stop();
     const Status saved = services_.catalog->save_counters();

@@ -17,6 +17,7 @@ struct ClusterOptions {
   std::string directory;
   std::size_t block_cache_bytes = 256ULL << 20U;
   bool test_commands = false;  // clients may set fail points
+  std::int64_t slow_millis = 100;  // commands that take longer are logged; -1: none
 };
 
 // What a connection of the endpoint adds to a command.

@@ -1,5 +1,7 @@
 #include "datasource/embedded/command_table.h"
 
+#include <algorithm>
+#include <array>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -8,6 +10,8 @@
 namespace restitch::datasource::embedded {
 
 namespace {
+
+constexpr std::size_t kMostCompared = 64;
 
 using Table = std::unordered_map<std::string_view, const CommandSpec*>;
 
@@ -21,6 +25,44 @@ Table make_table() {
   }
   return table;
 }
+
+bool is_listed(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const std::size_t end = list.find(' ');
+    if (list.substr(0, end) == name) return true;
+    if (end == std::string_view::npos) return false;
+    list.remove_prefix(end + 1);
+  }
+  return false;
+}
+
+// Commands have few fields, so that every pair is compared.
+Status check_no_field_twice(const CommandSpec& spec, bson::View command) {
+  std::array<std::string_view, kMostCompared> seen;
+  std::size_t count = 0;
+  for (const bson::Element& element : command) {
+    if (std::find(seen.begin(), seen.begin() + count, element.name) != seen.begin() + count) {
+      return mongo_error(40413, "BSON field '" + std::string(spec.request_name()) + "." +
+                                    std::string(element.name) + "' is a duplicate field");
+    }
+    if (count < seen.size()) seen[count++] = element.name;
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_listed(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const std::size_t end = list.find(' ');
+    if (list.substr(0, end) == name) return true;
+    if (end == std::string_view::npos) return false;
+    list.remove_prefix(end + 1);
+  }
+  return false;
+}
+
+}  // namespace
 
 bool is_generic_field(std::string_view name) {
   static const std::unordered_set<std::string_view> kGeneric = {"$db",
@@ -51,18 +93,6 @@ bool is_generic_field(std::string_view name) {
                                                                 "isTimeseriesNamespace"};
   return kGeneric.contains(name);
 }
-
-bool is_listed(std::string_view list, std::string_view name) {
-  while (!list.empty()) {
-    const std::size_t end = list.find(' ');
-    if (list.substr(0, end) == name) return true;
-    if (end == std::string_view::npos) return false;
-    list.remove_prefix(end + 1);
-  }
-  return false;
-}
-
-}  // namespace
 
 std::vector<std::span<const CommandSpec>> all_commands() {
   return {read_commands(),       write_commands(),    index_commands(),
@@ -114,6 +144,7 @@ bool is_in_stable_api(std::string_view command) {
 
 Status check_known_fields(const CommandSpec& spec, bson::View command) {
   if (spec.has(kIgnoresUnknownFields)) return {};
+  RESTITCH_CHECK(check_no_field_twice(spec, command));
   bool is_first = true;
   for (const bson::Element& element : command) {
     if (std::exchange(is_first, false)) continue;

@@ -23,6 +23,7 @@ enum CommandFlag : std::uint32_t {
   kNoSession = 1U << 5U,        // needs no authentication: a txnNumber is refused
   kOnPool = 1U << 6U,           // never tried on the caller's thread
   kForTests = 1U << 7U,         // exists only when fail points are allowed
+  kSnapshotRead = 1U << 9U,     // may read with level snapshot outside transactions
 };
 
 // Everything the dispatcher has to know about a command. Exactly one of the handlers is set.
@@ -43,6 +44,11 @@ struct CommandSpec {
   std::string_view parser_name = {};  // name of the request in error texts, when not `name`
 
   bool has(CommandFlag flag) const { return (flags & flag) != 0; }
+  // Whether it has a counter of its own among the opcounters.
+  bool is_counted_apart() const {
+    return name == "insert" || name == "find" || name == "update" || name == "delete" ||
+           name == "getMore";
+  }
   std::string_view request_name() const { return parser_name.empty() ? name : parser_name; }
 };
 
@@ -50,6 +56,9 @@ struct CommandSpec {
 const CommandSpec* find_command(std::string_view name);
 // 40415 for a field that the command does not know, 40413 for one given twice.
 Status check_known_fields(const CommandSpec& spec, bson::View command);
+
+// A field that every command accepts.
+bool is_generic_field(std::string_view name);
 
 // One table a family, joined by find_command.
 std::span<const CommandSpec> read_commands();

@@ -29,6 +29,7 @@ Result<std::int64_t> CursorTable::add(std::unique_ptr<ClientCursor> cursor) {
     cursor->id = random_id();
   } while (cursors_.contains(cursor->id));
   const std::int64_t id = cursor->id;
+  ++opened_;
   cursors_.emplace(id, std::move(cursor));
   return id;
 }
@@ -64,7 +65,7 @@ void CursorTable::remove(std::int64_t id) {
 }
 
 template <typename Predicate>
-void CursorTable::kill_if(Predicate predicate) {
+std::size_t CursorTable::kill_if(Predicate predicate) {
   std::vector<std::shared_ptr<ClientCursor>> removed;
   const std::lock_guard lock(mutex_);
   for (auto at = cursors_.begin(); at != cursors_.end();) {
@@ -80,6 +81,7 @@ void CursorTable::kill_if(Predicate predicate) {
       at = cursors_.erase(at);
     }
   }
+  return removed.size();
 }
 
 bool CursorTable::kill(std::int64_t id) {
@@ -107,6 +109,10 @@ void CursorTable::kill_of_session(const std::string& session) {
   kill_if([&](const ClientCursor& cursor) { return cursor.session == session; });
 }
 
+void CursorTable::kill_of_sessions() {
+  kill_if([](const ClientCursor& cursor) { return !cursor.session.empty(); });
+}
+
 void CursorTable::kill_of_transaction(const std::string& session, std::int64_t txn_number) {
   kill_if([&](const ClientCursor& cursor) {
     return cursor.session == session && cursor.txn_number == txn_number;
@@ -117,10 +123,43 @@ void CursorTable::kill_of_collection(storage::CollectionId collection) {
   kill_if([&](const ClientCursor& cursor) { return cursor.collection == collection; });
 }
 
-void CursorTable::expire(std::chrono::steady_clock::time_point now) {
-  kill_if([&](const ClientCursor& cursor) {
-    return !cursor.is_busy && !cursor.has_no_timeout && now - cursor.last_use > kCursorIdleTime;
+void CursorTable::expire(std::chrono::steady_clock::time_point now,
+                         std::chrono::milliseconds idle_time) {
+  timed_out_ += kill_if([&](const ClientCursor& cursor) {
+    return !cursor.is_busy && !cursor.has_no_timeout && now - cursor.last_use > idle_time;
   });
+}
+
+CursorTable::Counts CursorTable::counts() const {
+  Counts counts;
+  counts.timed_out = timed_out_.load();
+  const std::lock_guard lock(mutex_);
+  counts.opened = opened_;
+  counts.open = cursors_.size();
+  for (const auto& [id, cursor] : cursors_) {
+    if (cursor->is_busy) ++counts.pinned;
+    if (cursor->has_no_timeout) ++counts.no_timeout;
+  }
+  return counts;
+}
+
+std::vector<bson::Document> CursorTable::describe(std::string_view host) const {
+  std::vector<bson::Document> list;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, cursor] : cursors_) {
+    if (cursor->is_busy) continue;
+    bson::Builder builder;
+    builder.append("type", "idleCursor").append("host", host).append("ns", cursor->ns);
+    if (!cursor->session.empty()) {
+      builder.open_object("lsid").append_binary("id", 4, cursor->session).close();
+    }
+    builder.open_object("cursor");
+    builder.append("cursorId", id);
+    builder.append("noCursorTimeout", cursor->has_no_timeout).append("tailable", false);
+    builder.close();
+    list.push_back(std::move(builder).finish());
+  }
+  return list;
 }
 
 std::size_t CursorTable::size() const {
@@ -146,7 +185,9 @@ bool CursorTable::is_change_stream(std::int64_t id) const {
   return found != cursors_.end() && found->second->is_change_stream;
 }
 
-Result<Batch> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options) {
+namespace {
+
+Result<Batch> fill_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options) {
   ResultStream& stream = *cursor.stream;
   std::int64_t count = 0;
   std::size_t bytes = 0;
@@ -180,6 +221,21 @@ Result<Batch> read_batch(bson::Builder& array, ClientCursor& cursor, const Batch
   return Batch{count, stream.is_finished()};
 }
 
+}  // namespace
+
+Result<Batch> read_batch(bson::Builder& array, ClientCursor& cursor, const BatchOptions& options) {
+  ExecutionSummary before;
+  if (options.summary != nullptr) cursor.stream->summarize(before);
+  auto batch = fill_batch(array, cursor, options);
+  if (options.summary != nullptr) {
+    cursor.stream->summarize(*options.summary);
+    options.summary->keys_examined -= before.keys_examined;
+    options.summary->documents_examined -= before.documents_examined;
+    if (batch) options.summary->returned += batch->count;
+  }
+  return batch;
+}
+
 Result<bson::Document> open_cursor_reply(CursorTable& table, std::unique_ptr<ClientCursor> cursor,
                                          const BatchOptions& options) {
   bson::Builder reply;
@@ -191,11 +247,13 @@ Result<bson::Document> open_cursor_reply(CursorTable& table, std::unique_ptr<Cli
   cursor->stream->append_cursor_fields(reply, !cursor->pending);
   std::int64_t id = 0;
   const std::string ns = cursor->ns;
+  const storage::SnapshotPtr pinned = cursor->snapshot;
   if (!is_exhausted && !options.is_single) {
     RESTITCH_TRY(id, table.add(std::move(cursor)));
   }
   reply.append("id", id);
   reply.append("ns", ns);
+  if (pinned) reply.append("atClusterTime", pinned->cluster_time());
   reply.close();
   return std::move(reply).finish();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -7,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -47,6 +49,8 @@ class ResultStream {
   // Has `wakeup` woken when next() may have something. False when it has already.
   virtual bool subscribe(const WakeupPtr&) { return false; }
   virtual void unsubscribe(const WakeupPtr&) {}
+  // Adds how it has read so far.
+  virtual void summarize(ExecutionSummary&) const {}
 };
 
 // Results that are all there: listings.
@@ -76,6 +80,8 @@ struct ClientCursor {
   storage::CollectionId collection = 0;    // dropped collections kill their cursors; 0: none
   bool has_no_timeout = false;
   std::string command_name;  // find, aggregate …: for error prefixes
+  // The state that a snapshot read goes on reading; null: the newest one for each batch.
+  storage::SnapshotPtr snapshot;
   std::unique_ptr<ResultStream> stream;
   std::optional<bson::Document> pending;  // read but not given out: it did not fit
   WakeupPtr wakeup;  // of a getMore that waits for data; null when the cursor never waits
@@ -85,7 +91,6 @@ struct ClientCursor {
   bool is_killed = false;  // guarded by the table
 };
 
-inline constexpr std::chrono::minutes kCursorIdleTime{10};
 inline constexpr std::size_t kMaxCursors = 100'000;
 
 // All open cursors. Thread-safe.
@@ -103,27 +108,38 @@ class CursorTable {
   // Ends the waits for data.
   void wake_all();
   void kill_of_session(const std::string& session);
+  void kill_of_sessions();  // of all sessions
   void kill_of_transaction(const std::string& session, std::int64_t txn_number);
   void kill_of_collection(storage::CollectionId collection);
-  void expire(std::chrono::steady_clock::time_point now);
+  void expire(std::chrono::steady_clock::time_point now, std::chrono::milliseconds idle_time);
   std::size_t size() const;
   // Whether a cursor in use is to end.
   bool is_killed(const ClientCursor& cursor) const;
   bool is_change_stream(std::int64_t id) const;
+  struct Counts {
+    std::uint64_t opened = 0, timed_out = 0;  // since the start
+    std::uint64_t open = 0, pinned = 0, no_timeout = 0;
+  };
+  Counts counts() const;
+  // Cursors between two batches, as $currentOp tells of them.
+  std::vector<bson::Document> describe(std::string_view host) const;
   // Whether the cursor is there, and on which namespace.
   std::optional<std::string> namespace_of(std::int64_t id) const;
 
  private:
   template <typename Predicate>
-  void kill_if(Predicate predicate);
+  std::size_t kill_if(Predicate predicate);
 
   mutable std::mutex mutex_;
   std::unordered_map<std::int64_t, std::shared_ptr<ClientCursor>> cursors_;
+  std::uint64_t opened_ = 0;
+  std::atomic<std::uint64_t> timed_out_{0};
 };
 
 struct BatchOptions {
   std::optional<std::int64_t> batch_size;  // nothing: no limit but the bytes
   bool is_single = false;                  // the cursor is closed behind this batch
+  ExecutionSummary* summary = nullptr;  // told what the batch took
 };
 
 struct Batch {

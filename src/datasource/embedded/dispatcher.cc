@@ -5,6 +5,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <cstring>
 
+#include "base/log.h"
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/commit.h"
 #include "datasource/embedded/error_names.h"
@@ -155,6 +156,12 @@ asio::awaitable<Result<Document>> run_write(Operation& operation) {
       co_return std::move(step).error();
     }
     if (*step == Step::kConflict && operation.in_transaction()) co_return write_conflict();
+    if (*step != Step::kFinished) {
+      if (Status goes_on = operation.check_interrupt(); !goes_on) {
+        if (operation.has_own_writes()) forget_unstored(operation);
+        co_return std::move(goes_on).error();
+      }
+    }
     if (!operation.in_transaction()) {
       RESTITCH_CO_CHECK(co_await commit_own_unit(operation));
     }
@@ -217,8 +224,74 @@ asio::awaitable<Result<Document>> run_entered(Operation& operation) {
   co_return reply;
 }
 
+std::uint64_t ticks_of(bson::Timestamp time) {
+  return (std::uint64_t{time.seconds} << 32U) | time.increment;
+}
+
+// 72 for a time that nobody can have been told.
+Status check_not_ahead(const Operation& operation, bson::Timestamp wanted, const char* name) {
+  const std::uint64_t current = std::max(ticks_of(operation.services.engine->last_committed()),
+                                         operation.services.heard_time.load());
+  if (ticks_of(wanted) <= current) return {};
+  return mongo_error(code::kInvalidOptions,
+                     std::string("readConcern ") + name +
+                         " value must not be greater than the current clusterTime. Requested "
+                         "clusterTime: { ts: Timestamp(" +
+                         std::to_string(wanted.seconds) + ", " + std::to_string(wanted.increment) +
+                         ") }");
+}
+
+// Makes a state visible whose time is not before `wanted`: a write of nothing takes the clock
+// there.
+asio::awaitable<Status> reach(Operation& operation, bson::Timestamp wanted) {
+  storage::Engine& engine = *operation.services.engine;
+  if (engine.last_committed() >= wanted) co_return Status();
+  engine.advance_cluster_time(wanted);
+  auto unit = std::make_unique<WriteUnit>(engine.begin(storage::Transaction::Mode::kLatest));
+  unit->transaction().put_catalog_row("mark", bson::make_document("at", wall_clock()));
+  auto committed = co_await commit_unit(engine, std::move(unit), storage::Durability::kJournaled);
+  if (!committed) co_return std::move(committed).error();
+  co_return Status();
+}
+
+// Waits for and pins the state that the read concern asks for.
+asio::awaitable<Status> apply_read_concern(Operation& operation) {
+  const ReadConcern& concern = operation.read_concern;
+  if (concern.after) {
+    RESTITCH_CO_CHECK(check_not_ahead(operation, *concern.after, "afterClusterTime"));
+    RESTITCH_CO_CHECK(co_await reach(operation, *concern.after));
+  }
+  if (!concern.is_snapshot || (operation.in_transaction() && !concern.at)) co_return Status();
+  SnapshotHistory& history = operation.services.snapshots;
+  storage::SnapshotPtr snapshot;
+  if (concern.at) {
+    RESTITCH_CO_CHECK(check_not_ahead(operation, *concern.at, "atClusterTime"));
+    RESTITCH_CO_CHECK(co_await reach(operation, *concern.at));
+    snapshot = history.find(*concern.at);
+  }
+  if (!snapshot) {
+    snapshot = operation.services.engine->snapshot();
+    if (concern.at && snapshot->cluster_time() != *concern.at) {
+      co_return mongo_error(code::kSnapshotTooOld,
+                            "Read timestamp Timestamp(" + std::to_string(concern.at->seconds) +
+                                ", " + std::to_string(concern.at->increment) +
+                                ") is older than the oldest available timestamp.");
+    }
+  }
+  if (operation.in_transaction()) co_return Status();
+  history.keep(snapshot);
+  operation.pin(std::move(snapshot));
+  co_return Status();
+}
+
 asio::awaitable<Result<Document>> run_operation(Operation& operation) {
   RESTITCH_CO_CHECK(read_generic_options(operation));
+  if (operation.read_concern.after || operation.read_concern.is_snapshot) {
+    RESTITCH_CO_CHECK(co_await apply_read_concern(operation));
+  }
+  if (!operation.session_request.txn_number && !operation.session_request.id.empty()) {
+    operation.services.sessions.touch(operation.session_request.id);
+  }
   if (operation.session_request.txn_number) {
     RESTITCH_CO_CHECK(co_await hold_session(operation));
     RESTITCH_CO_CHECK(enter_session(operation));
@@ -230,6 +303,7 @@ asio::awaitable<Result<Document>> run_operation(Operation& operation) {
     operation.services.cursors.kill_of_transaction(operation.session->id,
                                                    operation.session->txn_number);
     operation.session->abort();
+    ++operation.services.transactions.aborted;
   }
   co_return reply;
 }
@@ -249,10 +323,10 @@ bool is_of_the_source(const Error& error) {
 }
 
 // Waits as a fail point asks; ends early when the cluster closes.
-asio::awaitable<void> block(const Services& services, std::chrono::milliseconds time) {
+asio::awaitable<void> block(const Operation& operation, std::chrono::milliseconds time) {
   constexpr std::chrono::milliseconds kSlice{50};
   const auto end = std::chrono::steady_clock::now() + time;
-  while (!services.is_closing.load()) {
+  while (!operation.services.is_closing.load() && operation.check_interrupt()) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0) co_return;
@@ -266,7 +340,8 @@ asio::awaitable<Status> meet_fail_point(Operation& operation) {
       operation.database, operation.command, operation.spec->name, operation.spec->alias,
       operation.caller.get());
   if (!failure) co_return Status();
-  if (failure->block_for.count() > 0) co_await block(operation.services, failure->block_for);
+  if (failure->block_for.count() > 0) co_await block(operation, failure->block_for);
+  RESTITCH_CO_CHECK(operation.check_interrupt());
   operation.labels = std::move(failure->labels);
   // For the labels of an injected error; what is wrong with these fields is told later.
   if (auto session = SessionRequest::parse(operation.command)) {
@@ -284,6 +359,26 @@ asio::awaitable<Status> meet_fail_point(Operation& operation) {
   co_return Status();
 }
 
+// Commands that took long leave a line in the log: how they were planned, never their values.
+void log_if_slow(const Operation& operation, bool succeeded) {
+  const std::int64_t threshold = operation.services.parameters.slow_millis.load();
+  if (threshold < 0 || operation.spec->has(kNoSession)) return;
+  const auto took = std::chrono::steady_clock::now() - operation.entry.started();
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  if (millis < threshold) return;
+  const bson::Element first = *operation.command.view().begin();
+  const auto collection = first.name == "getMore" ? operation.command["collection"].as_string()
+                                                  : first.value.as_string();
+  const ExecutionSummary& summary = operation.summary;
+  RESTITCH_LOG(kInfo, kSource, 51803, "Slow query", {"opid", operation.entry.id()},
+               {"command", operation.spec->name},
+               {"ns", operation.database + "." + std::string(collection.value_or("$cmd"))},
+               {"appName", operation.caller ? operation.caller->app_name : std::string()},
+               {"planSummary", summary.plan}, {"keysExamined", summary.keys_examined},
+               {"docsExamined", summary.documents_examined}, {"nreturned", summary.returned},
+               {"ok", succeeded}, {"durationMillis", millis});
+}
+
 asio::awaitable<Result<Document>> run_admitted(Operation& operation, CommandRequest& request) {
   RESTITCH_CO_CHECK(co_await meet_fail_point(operation));
   if (request.wait) co_await request.wait();
@@ -297,7 +392,6 @@ Task<Document> dispatch(Services& services, CommandRequest request) {
   if (services.is_closing.load()) {
     co_return Error(ErrorCode::kClosing, "the embedded cluster is closing");
   }
-  ++services.commands;
   Operation operation(services);
   operation.database = std::move(request.database);
   operation.command = std::move(request.command);
@@ -311,7 +405,13 @@ Task<Document> dispatch(Services& services, CommandRequest request) {
     co_return failure(operation, mongo_error(code::kCommandNotFound,
                                              "no such command: '" + std::string(name) + "'"));
   }
+  if (!operation.spec->is_counted_apart()) ++services.commands;
+  services.operations.enter(operation.entry, operation);
+  if (const std::int64_t slow = services.parameters.slow_millis.load(); slow >= 0) {
+    operation.summary.slow_after = operation.entry.started() + std::chrono::milliseconds(slow);
+  }
   auto reply = co_await run_admitted(operation, request);
+  log_if_slow(operation, bool(reply));
   if (reply) co_return finished(operation, std::move(*reply));
   if (is_of_the_source(reply.error())) co_return std::move(reply).error();
   co_return failure(operation, reply.error());

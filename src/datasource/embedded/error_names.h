@@ -42,6 +42,7 @@ inline constexpr int kInvalidIndexOption = 197;
 inline constexpr int kTransactionTooOld = 225;
 inline constexpr int kCursorKilled = 237;
 inline constexpr int kNotImplemented = 238;
+inline constexpr int kSnapshotTooOld = 239;
 inline constexpr int kSnapshotUnavailable = 246;
 inline constexpr int kNoSuchTransaction = 251;
 inline constexpr int kTransactionCommitted = 256;
@@ -59,6 +60,8 @@ inline constexpr int kInterrupted = 11601;
 inline constexpr int kDuplicateKey = 11000;
 inline constexpr int kInterruptedAtShutdown = 11600;
 }  // namespace code
+
+inline constexpr const char* kInterruptedText = "operation was interrupted";
 
 // MongoDB's codeName; `Location<code>` for numbers without one.
 std::string error_name(int number);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bson/extended_json.h"
 #include "bson/key_encoding.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/index_keys.h"
@@ -44,6 +45,9 @@ std::uint64_t PlanExecutor::keys_examined() const {
 Status PlanExecutor::spend() {
   if (budget_ != nullptr && !budget_->spend()) {
     return Error(ErrorCode::kWouldBlock, "work budget used up");
+  }
+  if (budget_ != nullptr && budget_->interrupted() != 0) {
+    return mongo_error(budget_->interrupted(), kInterruptedText);
   }
   if (documents_examined_ % kDeadlineCheckInterval == 0 && options_.context != nullptr &&
       options_.context->expired()) {
@@ -237,6 +241,36 @@ Status PlanExecutor::collect_sorted() {
   sorted_at_ = std::min(static_cast<std::size_t>(options_.skip), sorted_.size());
   is_sorted_ = true;
   return {};
+}
+
+namespace {
+
+std::string text_of(const QueryPlan& plan) {
+  switch (plan.access) {
+    case Access::kNothing:
+      return "EOF";
+    case Access::kIdLookup:
+      return "IDHACK";
+    case Access::kCollectionScan:
+      return "COLLSCAN";
+    case Access::kIndexScan:
+    case Access::kIndexUnion:
+      break;
+  }
+  std::string text;
+  for (const IndexScan& scan : plan.scans) {
+    if (!text.empty()) text += ", ";
+    text += "IXSCAN " + bson::to_shell(scan.index->key.view());
+  }
+  return text;
+}
+
+}  // namespace
+
+void ExecutionSummary::add(const QueryPlan& chosen, const PlanExecutor& executor) {
+  if (std::chrono::steady_clock::now() > slow_after) plan = text_of(chosen);
+  keys_examined += executor.keys_examined();
+  documents_examined += executor.documents_examined();
 }
 
 }  // namespace restitch::datasource::embedded

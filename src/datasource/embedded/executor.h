@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,9 +19,15 @@
 
 namespace restitch::datasource::embedded {
 
-// How much a read may do on the caller's thread before it has to move to the pool.
+// How much a read may do on the caller's thread before it has to move to the pool, and whether it
+// has been told to end.
 struct WorkBudget {
   std::int64_t left = INT64_MAX;
+  const std::atomic<int>* interrupt = nullptr;  // not zero: the code to end with
+
+  int interrupted() const {
+    return interrupt == nullptr ? 0 : interrupt->load(std::memory_order_relaxed);
+  }
 
   // False when it is used up.
   bool spend(std::int64_t units = 1) { return (left -= units) >= 0; }
@@ -34,6 +42,17 @@ struct ExecutorOptions {
   bool needs_match_details = false;
   // Only the number of results matters: documents are not fetched where the index decides.
   bool counts_only = false;
+};
+
+// How a command has read: for the log of slow ones.
+struct ExecutionSummary {
+  // Up to then the plan's text is not worth its making.
+  std::chrono::steady_clock::time_point slow_after = std::chrono::steady_clock::time_point::max();
+  std::string plan;
+  std::uint64_t keys_examined = 0, documents_examined = 0;
+  std::int64_t returned = 0;
+
+  void add(const QueryPlan& chosen, const class PlanExecutor& executor);
 };
 
 // Runs a plan: a stream of records that match, in order. What it refers to (plan, options' objects)

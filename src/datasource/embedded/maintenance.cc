@@ -1,6 +1,7 @@
 #include "datasource/embedded/maintenance.h"
 
 #include "base/log.h"
+#include "datasource/embedded/error_names.h"
 #include "datasource/embedded/internal_command.h"
 
 namespace restitch::datasource::embedded {
@@ -29,17 +30,31 @@ void Maintenance::run() {
       if (wake_.wait_for(lock, kTick, [this]() { return is_stopping_; })) return;
     }
     const auto now = std::chrono::steady_clock::now();
-    services_.cursors.expire(now);
-    for (const SessionTable::Expired& expired : services_.sessions.expire(now)) {
-      services_.cursors.kill_of_transaction(expired.session, expired.txn_number);
-    }
+    services_.cursors.expire(
+        now, std::chrono::milliseconds(services_.parameters.cursor_timeout_millis.load()));
+    services_.snapshots.expire(
+        now, std::chrono::seconds(services_.parameters.snapshot_history_seconds.load()));
+    end_transactions(now);
     if (tick % kCounterTicks == 0) {
       if (Status saved = services_.catalog->save_counters(); !saved) {
         RESTITCH_LOG(kWarning, kSource, 5104, "Storing collection counters failed",
                      {"error", saved.error().message()});
       }
     }
-    if (tick % kExpiryTicks == 0) delete_expired(services_, wall_clock());
+    if (tick % kExpiryTicks == 0 && services_.parameters.runs_ttl)
+      delete_expired(services_, wall_clock());
+  }
+}
+
+void Maintenance::end_transactions(std::chrono::steady_clock::time_point now) {
+  const std::chrono::seconds lifetime(services_.parameters.transaction_lifetime_seconds.load());
+  for (const SessionTable::Expired& expired : services_.sessions.expire(now, lifetime)) {
+    services_.cursors.kill_of_transaction(expired.session, expired.txn_number);
+    if (expired.unit) ++services_.transactions.aborted;
+  }
+  for (const std::string& session : services_.sessions.overdue(now, lifetime)) {
+    const auto is_it = [&](std::string_view id) { return id == session; };
+    services_.operations.interrupt_sessions(is_it, code::kTransactionTooLong, nullptr);
   }
 }
 

@@ -21,6 +21,8 @@ class Maintenance {
 
  private:
   void run();
+  // Ends transactions whose time is over.
+  void end_transactions(std::chrono::steady_clock::time_point now);
 
   Services& services_;
   std::mutex mutex_;

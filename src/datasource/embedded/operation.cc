@@ -37,6 +37,7 @@ const storage::Reader& Operation::reader() {
 }
 
 CatalogView Operation::catalog_view() {
+  if (is_pinned_) return {*services.catalog, nullptr, snapshot_->cluster_time()};
   if (!in_transaction()) return CatalogView(*services.catalog);
   return {*services.catalog, session ? session->unit.get() : nullptr, reader().cluster_time()};
 }
@@ -58,7 +59,15 @@ WriteUnit& Operation::unit() {
   return *own_unit_;
 }
 
+Status Operation::check_interrupt() const {
+  if (const int code = entry.interrupt().load(std::memory_order_relaxed); code != 0) {
+    return mongo_error(code, kInterruptedText);
+  }
+  return {};
+}
+
 Status Operation::check_deadline() const {
+  RESTITCH_CHECK(check_interrupt());
   if (deadline != kNoDeadline && std::chrono::steady_clock::now() > deadline) {
     return mongo_error(code::kMaxTimeExpired, "operation exceeded time limit");
   }

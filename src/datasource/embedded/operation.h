@@ -15,6 +15,7 @@
 #include "datasource/embedded/executor.h"
 #include "datasource/embedded/fields.h"
 #include "datasource/embedded/namespace.h"
+#include "datasource/embedded/operation_table.h"
 #include "datasource/embedded/sessions.h"
 #include "query/context.h"
 #include "storage/engine.h"
@@ -23,6 +24,13 @@ namespace restitch::datasource::embedded {
 
 struct CommandSpec;
 struct Services;
+
+// Which state a command asks to read (spec: mongodb-engine §3.1).
+struct ReadConcern {
+  bool is_snapshot = false;
+  std::optional<bson::Timestamp> after;  // afterClusterTime
+  std::optional<bson::Timestamp> at;     // atClusterTime
+};
 
 // One command while it runs: its request, where it reads and writes, and what its error needs
 // besides the Error.
@@ -37,6 +45,7 @@ struct Operation {
   std::optional<std::vector<std::string>> labels;  // instead of those the error would get
   SessionRequest session_request;
   SessionTable::Guard session;
+  ReadConcern read_concern;
 
   storage::ReadTier tier = storage::ReadTier::kAll;
   WorkBudget budget;
@@ -48,7 +57,10 @@ struct Operation {
   bool must_abort_transaction =
       false;  // a write error has ended the transaction although the reply is ok: 1
 
-  explicit Operation(Services& owner) : services(owner) {}
+  ExecutionSummary summary;
+  OperationEntry entry;  // the last member but the private ones: leaves the table first
+
+  explicit Operation(Services& owner) : services(owner) { budget.interrupt = &entry.interrupt(); }
 
   bool in_transaction() const { return session_request.in_transaction(); }
   Fields fields() const;
@@ -60,7 +72,16 @@ struct Operation {
   // The transaction, or the newest durable state: one for the whole command unless refreshed.
   const storage::Reader& reader();
   storage::SnapshotPtr snapshot();
-  void refresh_snapshot() { snapshot_.reset(); }
+  void refresh_snapshot() {
+    if (!is_pinned_) snapshot_.reset();
+  }
+  // Reads this state, whatever is written meanwhile: a snapshot read outside transactions.
+  void pin(storage::SnapshotPtr snapshot) {
+    snapshot_ = std::move(snapshot);
+    is_pinned_ = true;
+  }
+  // Null unless one was pinned.
+  storage::SnapshotPtr pinned() const { return is_pinned_ ? snapshot_ : nullptr; }
 
   // The collections that this command sees.
   CatalogView catalog_view();
@@ -77,15 +98,21 @@ struct Operation {
   void note_executed_statement() { session_row_due_ = true; }
   bool has_own_writes() const { return own_unit_ && own_unit_->has_writes(); }
 
-  // The rest of the work must not wait: moves on to another thread when asked to.
-  WorkBudget* inline_budget() { return tier == storage::ReadTier::kCacheOnly ? &budget : nullptr; }
+  // On the caller's thread the work must not wait: it moves on to another thread when asked to.
+  WorkBudget* inline_budget() {
+    if (tier != storage::ReadTier::kCacheOnly) budget.left = INT64_MAX;
+    return &budget;
+  }
   Status check_deadline() const;
+  // What it has been told to end with, if it has.
+  Status check_interrupt() const;
   // Context for filters and the like: now, deadline, collation of the request or else of the
   // collection, `let`.
   Status fill_context(query::CommandContext& context, const Collection* collection) const;
 
  private:
   storage::SnapshotPtr snapshot_;
+  bool is_pinned_ = false;
   std::unique_ptr<WriteUnit> own_unit_;
   bool session_row_due_ = false;
 };

@@ -26,18 +26,6 @@ class BorrowedInput final : public query::DocumentStream {
   ResultStream& source_;
 };
 
-class OwnedInput final : public query::DocumentStream {
- public:
-  explicit OwnedInput(std::unique_ptr<ResultStream> source)
-      : source_(std::move(source)), input_(*source_) {}
-
-  Result<std::optional<Document>> next() override { return input_.next(); }
-
- private:
-  std::unique_ptr<ResultStream> source_;
-  BorrowedInput input_;
-};
-
 class EmptyInput final : public query::DocumentStream {
  public:
   Result<std::optional<Document>> next() override { return std::optional<Document>(); }
@@ -69,6 +57,37 @@ std::string_view first_stage(View stages) {
 
 // ---- ClusterEnvironment
 
+// A collection that a stage reads. The environment knows it, so that it follows a cursor from batch
+// to batch.
+class ClusterEnvironment::Input final : public query::DocumentStream {
+ public:
+  Input(ClusterEnvironment& environment, std::unique_ptr<ResultStream> source)
+      : environment_(environment), source_(std::move(source)), input_(*source_) {
+    environment_.inputs_.insert(this);
+    attach(environment_.access_);
+  }
+  ~Input() override { environment_.inputs_.erase(this); }
+
+  Result<std::optional<Document>> next() override { return input_.next(); }
+  void attach(const Access& access) {
+    if (access.reader == nullptr) {
+      source_->detach();
+    } else {
+      source_->attach(*access.reader, access.snapshot, access.tier, access.budget);
+    }
+  }
+
+ private:
+  ClusterEnvironment& environment_;
+  std::unique_ptr<ResultStream> source_;
+  BorrowedInput input_;
+};
+
+void ClusterEnvironment::set_access(Access access) {
+  access_ = std::move(access);
+  for (Input* input : inputs_) input->attach(access_);
+}
+
 Result<query::DocumentStreamPtr> ClusterEnvironment::open(std::string_view database,
                                                           std::string_view collection,
                                                           View filter) {
@@ -91,8 +110,7 @@ Result<query::DocumentStreamPtr> ClusterEnvironment::open(std::string_view datab
     request.read_time = access_.reader->cluster_time();
     RESTITCH_TRY(stream, FindStream::make(found, request, std::move(context)));
   }
-  stream->attach(*access_.reader, access_.snapshot, access_.tier, access_.budget);
-  return query::DocumentStreamPtr(std::make_unique<OwnedInput>(std::move(stream)));
+  return query::DocumentStreamPtr(std::make_unique<Input>(*this, std::move(stream)));
 }
 
 Status ClusterEnvironment::out(std::string_view database, std::string_view collection,

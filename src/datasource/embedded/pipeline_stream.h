@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 #include "datasource/embedded/catalog_view.h"
 #include "datasource/embedded/cursors.h"
@@ -29,7 +30,8 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
                      const query::CommandContext& context, Namespace ns)
       : services_(services), catalog_(catalog), context_(context), ns_(std::move(ns)) {}
 
-  void set_access(Access access) { access_ = std::move(access); }
+  // What is opened later, and what is still being read, reads so.
+  void set_access(Access access);
   const Access& access() const { return access_; }
   void set_bypass_validation(bool bypass) { bypasses_validation_ = bypass; }
   void set_error_extra(bson::Document* extra) { error_extra_ = extra; }
@@ -42,8 +44,11 @@ class ClusterEnvironment final : public query::PipelineEnvironment {
   Result<std::vector<bson::Document>> statistics(std::string_view stage, bson::View spec) override;
 
  private:
+  class Input;
+
   Services& services_;
   CatalogView catalog_;
+  std::unordered_set<Input*> inputs_;  // open ones
   const query::CommandContext& context_;
   Namespace ns_;
   Access access_;
@@ -79,6 +84,10 @@ class PipelineStream final : public ResultStream {
   void set_deadline(std::chrono::steady_clock::time_point deadline) override;
   Result<bool> next() override;
   bson::View document() const override { return current_; }
+
+  void summarize(ExecutionSummary& summary) const override {
+    if (source_) source_->summarize(summary);
+  }
 
   bool writes() const { return pipeline_->writes(); }
   // Whether no stage is left behind what the source does.

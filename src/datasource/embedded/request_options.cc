@@ -1,6 +1,7 @@
 #include "datasource/embedded/request_options.h"
 
 #include "bson/extended_json.h"
+#include "datasource/embedded/change_log.h"
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/services.h"
@@ -43,38 +44,83 @@ Status read_max_time(Operation& operation) {
   return {};
 }
 
+Result<std::optional<bson::Timestamp>> time_field(View concern, std::string_view name) {
+  const ValueView value = concern[name];
+  if (value.is_missing()) return std::optional<bson::Timestamp>();
+  if (value.type() != bson::Type::kTimestamp) {
+    return Fields(concern, "readConcern").wrong_type(name, "timestamp");
+  }
+  const bson::Timestamp time = value.get_timestamp();
+  if (time == bson::Timestamp()) {
+    return invalid(std::string(name) + " cannot be a null timestamp");
+  }
+  return std::optional<bson::Timestamp>(time);
+}
+
+bool is_level(std::string_view level) {
+  return level == "local" || level == "available" || level == "majority" ||
+         level == "linearizable" || level == "snapshot";
+}
+
+Status check_concern_fields(View concern) {
+  for (const bson::Element& element : concern) {
+    if (element.name == "level" || element.name == "afterClusterTime" ||
+        element.name == "atClusterTime" || element.name == "provenance" ||
+        element.name == "allowTransactionTableSnapshot") {
+      continue;
+    }
+    return mongo_error(
+        40415, "BSON field 'readConcern." + std::string(element.name) + "' is an unknown field.");
+  }
+  return {};
+}
+
+Status check_concern_in_transaction(const Operation& operation, std::string_view level) {
+  if (!operation.session_request.starts_transaction) {
+    return invalid("Only the first command in a transaction may specify a readConcern");
+  }
+  if (!level.empty() && level != "local" && level != "majority" && level != "snapshot") {
+    return invalid(
+        "The readConcern level must be either 'local' (default), 'majority' or "
+        "'snapshot' in order to run in a transaction");
+  }
+  const std::string_view name = operation.spec->name;
+  if ((name == "create" || name == "createIndexes") && !level.empty() && level != "local") {
+    return invalid("Command " + std::string(name) +
+                   " does not support readConcern other than 'local' in a transaction");
+  }
+  return {};
+}
+
 Status read_read_concern(Operation& operation) {
   RESTITCH_TRY(const View concern, operation.fields().object("readConcern"));
   if (concern.empty()) return {};
-  const ValueView level_value = concern["level"];
-  const auto level = level_value.as_string();
-  if (!level_value.is_missing() && !level) {
-    return Fields(concern, "readConcern").wrong_type("level", "string");
-  }
-  if (level && *level != "local" && *level != "available" && *level != "majority" &&
-      *level != "linearizable" && *level != "snapshot") {
+  RESTITCH_CHECK(check_concern_fields(concern));
+  RESTITCH_TRY(const std::string_view level, Fields(concern, "readConcern").string("level"));
+  if (!level.empty() && !is_level(level)) {
     return mongo_error(code::kBadValue,
-                       "Enumeration value '" + std::string(*level) +
+                       "Enumeration value '" + std::string(level) +
                            "' for field 'readConcern.level' is not a valid value.");
   }
-  const bool is_snapshot = level == "snapshot";
-  if (concern.contains("atClusterTime")) {
-    if (!is_snapshot) return invalid("atClusterTime requires readConcern level snapshot");
-    return mongo_error(239, "reads at a past cluster time are not available");
+  ReadConcern& read = operation.read_concern;
+  read.is_snapshot = level == "snapshot";
+  RESTITCH_TRY(read.after, time_field(concern, "afterClusterTime"));
+  RESTITCH_TRY(read.at, time_field(concern, "atClusterTime"));
+  if (read.after && read.at) {
+    return invalid(
+        "Specifying a timestamp for both readConcern.atClusterTime and "
+        "readConcern.afterClusterTime is not allowed");
   }
-  if (operation.in_transaction()) {
-    if (!operation.session_request.starts_transaction) {
-      return invalid("Only the first command in a transaction may specify a readConcern");
-    }
-    if (level && *level != "local" && *level != "majority" && *level != "snapshot") {
-      return invalid(
-          "The readConcern level must be either 'local' (default), 'majority' or "
-          "'snapshot' in order to run in a transaction");
-    }
-    return {};
+  if (read.after && (level == "available" || level == "linearizable")) {
+    return invalid(
+        "afterClusterTime field can be set only if level is equal to majority, local, "
+        "or snapshot");
   }
-  if (is_snapshot && operation.spec->name != "find" && operation.spec->name != "aggregate" &&
-      operation.spec->name != "distinct") {
+  if (read.at && !read.is_snapshot) {
+    return invalid("atClusterTime field can be set only if level is equal to snapshot");
+  }
+  if (operation.in_transaction()) return check_concern_in_transaction(operation, level);
+  if (read.is_snapshot && !operation.spec->has(kSnapshotRead)) {
     return invalid("Command " + std::string(operation.spec->name) +
                    " does not support { readConcern: { level: \"snapshot\" } }");
   }
@@ -98,6 +144,14 @@ void note_write_concern_error(Operation& operation, int number, const char* text
 Status read_write_concern(Operation& operation) {
   RESTITCH_TRY(const View concern, operation.fields().object("writeConcern"));
   if (concern.empty()) return {};
+  for (const bson::Element& element : concern) {
+    if (element.name == "w" || element.name == "j" || element.name == "wtimeout" ||
+        element.name == "fsync" || element.name == "provenance" || element.name == "getLastError") {
+      continue;
+    }
+    return mongo_error(code::kFailedToParse,
+                       "unrecognized write concern field: " + std::string(element.name));
+  }
   if (operation.in_transaction() && !operation.spec->has(kEndsTransaction)) {
     return invalid("writeConcern is not allowed within a multi-statement transaction");
   }
@@ -111,6 +165,9 @@ Status read_write_concern(Operation& operation) {
     return mongo_error(code::kFailedToParse, "wtimeout must be a number");
   }
   const bool is_journaled = j.truthy();
+  if (concern["fsync"].truthy() && is_journaled) {
+    return mongo_error(code::kFailedToParse, "fsync and j options cannot be used together");
+  }
   if (w.is_number()) {
     const auto count = w.as_integer();
     constexpr std::int64_t kMaxMembers = 50;
@@ -129,12 +186,21 @@ Status read_write_concern(Operation& operation) {
   if (const auto mode = w.as_string()) {
     if (*mode != "majority") {
       note_write_concern_error(operation, code::kUnknownWriteConcern,
-                               "No write concern mode found in replica set configuration", concern);
+                               ("No write concern mode named '" + std::string(*mode) +
+                                "' found in replica set configuration")
+                                   .c_str(),
+                               concern);
     }
     return {};
   }
+  if (w.as_object()) {
+    note_write_concern_error(operation, code::kUnsatisfiableWriteConcern,
+                             "Not enough data-bearing nodes", concern);
+    return {};
+  }
   if (!w.is_nullish()) {
-    return mongo_error(code::kFailedToParse, "w has to be a number, string, or object");
+    return mongo_error(code::kFailedToParse, "w has to be a number, string, or object; found: " +
+                                                 std::string(bson::alias_of(w.type())));
   }
   return {};
 }
@@ -167,25 +233,41 @@ Status check_strict_api(const Operation& operation) {
     return mongo_error(323, "Provided apiStrict:true, but the command " +
                                 std::string(operation.spec->name) + " is not in API Version 1.");
   }
+  if (operation.spec->name == "find") {
+    for (const std::string_view name : {"awaitData", "max", "min", "noCursorTimeout", "oplogReplay",
+                                        "returnKey", "showRecordId", "tailable"}) {
+      if (!operation.command.view().contains(name)) continue;
+      return mongo_error(323, "BSON field 'FindCommandRequest." + std::string(name) +
+                                  "' is not allowed with apiStrict:true.");
+    }
+  }
   const auto stages = operation.command["pipeline"].as_array();
   return stages ? check_strict_stages(*stages) : Status();
 }
 
 Status read_api_version(const Operation& operation) {
-  const ValueView version = operation.command["apiVersion"];
-  if (version.is_missing()) {
-    if (operation.command.view().contains("apiStrict") ||
-        operation.command.view().contains("apiDeprecationErrors")) {
+  const Fields fields = operation.fields();
+  RESTITCH_TRY(const bool is_strict, fields.boolean("apiStrict"));
+  RESTITCH_CHECK(fields.boolean("apiDeprecationErrors"));
+  if (!fields.has("apiVersion")) {
+    if (fields.has("apiStrict") || fields.has("apiDeprecationErrors")) {
       return mongo_error(322,
                          "Provided apiStrict and/or apiDeprecationErrors without passing "
                          "apiVersion");
     }
+    const bool is_further =
+        operation.spec->name == "getMore" ||
+        (operation.in_transaction() && !operation.session_request.starts_transaction);
+    if (operation.services.parameters.requires_api_version && operation.caller && !is_further) {
+      return mongo_error(498870,
+                         "The apiVersion parameter is required, please configure your "
+                         "MongoClient's API version");
+    }
     return {};
   }
-  if (version.as_string() != "1") {
-    return mongo_error(322, "API version must be \"1\"");
-  }
-  return operation.command["apiStrict"].truthy() ? check_strict_api(operation) : Status();
+  RESTITCH_TRY(const std::string_view version, fields.required_string("apiVersion"));
+  if (version != "1") return mongo_error(322, "API version must be \"1\"");
+  return is_strict ? check_strict_api(operation) : Status();
 }
 
 Status check_session_use(const Operation& operation) {
@@ -215,6 +297,26 @@ Status check_session_use(const Operation& operation) {
   return {};
 }
 
+// 263 for reads and writes of internal databases, and of their system collections, in a
+// transaction.
+Status check_namespace_in_transaction(const Operation& operation) {
+  if (!operation.in_transaction() || operation.spec->has(kEndsTransaction)) return {};
+  const std::string_view name = operation.spec->name;
+  const bool is_catalog = name == "create" || name == "createIndexes";
+  if (is_catalog && is_internal_database(operation.database)) {
+    return mongo_error(code::kNotInTransaction,
+                       "Cannot perform data definition or write operations on database '" +
+                           operation.database + "' in a multi-document transaction.");
+  }
+  if (name != "find" && name != "aggregate" && name != "distinct") return {};
+  if (operation.database == "config" || operation.database == "local") {
+    return mongo_error(
+        code::kNotInTransaction,
+        "Cannot run command against the '" + operation.database + "' database in a transaction.");
+  }
+  return {};
+}
+
 std::string number_text(std::int64_t number) { return std::to_string(number); }
 
 std::string session_text(const SessionRequest& request) {
@@ -227,6 +329,8 @@ void start_transaction(Operation& operation, Session& session, std::int64_t numb
   session.txn_number = number;
   session.state = TransactionState::kInProgress;
   session.started = std::chrono::steady_clock::now();
+  session.started_at = wall_clock();
+  ++operation.services.transactions.started;
   session.unit = std::make_unique<WriteUnit>(
       operation.services.engine->begin(storage::Transaction::Mode::kSnapshot));
   session.unit->set_origin({operation.session_request.lsid, number});
@@ -260,8 +364,11 @@ Status enter_transaction(Operation& operation, Session& session, std::int64_t nu
                            number_text(session.txn_number));
   }
   if (session.state == TransactionState::kInProgress &&
-      std::chrono::steady_clock::now() - session.started > kTransactionLifetime) {
+      std::chrono::steady_clock::now() - session.started >
+          std::chrono::seconds(operation.services.parameters.transaction_lifetime_seconds.load())) {
+    operation.services.cursors.kill_of_transaction(session.id, session.txn_number);
     session.abort();
+    ++operation.services.transactions.aborted;
   }
   if (session.state == TransactionState::kAborted) {
     return mongo_error(code::kNoSuchTransaction, "Transaction with { txnNumber: " +
@@ -312,9 +419,9 @@ Status read_generic_options(Operation& operation) {
   RESTITCH_TRY(operation.session_request, SessionRequest::parse(operation.command));
   RESTITCH_CHECK(read_api_version(operation));
   RESTITCH_CHECK(check_session_use(operation));
+  RESTITCH_CHECK(check_namespace_in_transaction(operation));
   RESTITCH_CHECK(read_write_concern(operation));
-  RESTITCH_CHECK(read_read_concern(operation));
-  return {};
+  return read_read_concern(operation);
 }
 
 Status read_execution_options(Operation& operation) {

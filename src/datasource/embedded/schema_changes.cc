@@ -246,10 +246,10 @@ Result<IndexCreation> create_indexes_in_transaction(Services& services, WriteUni
   }
   const bool is_own = unit.created(former->full_name) != nullptr;
   if (!is_own || unit.added(*former->counters) != 0) {
-    return mongo_error(code::kNotInTransaction,
-                       std::string("Cannot create new indexes on ") +
-                           (is_own ? "non-empty" : "existing") + " collection " + ns.full() +
-                           " in a multi-document transaction.");
+    return mongo_error(code::kNotInTransaction, std::string("Cannot create new indexes on ") +
+                                                    (is_own ? "non-empty" : "existing") +
+                                                    " collection " + ns.full() +
+                                                    " in a multi-document transaction.");
   }
   RESTITCH_TRY(std::shared_ptr<Collection> version,
                services.catalog->make_indexed(*former, missing));

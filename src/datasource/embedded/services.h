@@ -12,7 +12,10 @@
 #include "datasource/embedded/endpoint_state.h"
 #include "datasource/embedded/fail_points.h"
 #include "datasource/embedded/identity.h"
+#include "datasource/embedded/operation_table.h"
+#include "datasource/embedded/parameters.h"
 #include "datasource/embedded/sessions.h"
+#include "datasource/embedded/snapshot_history.h"
 #include "runtime/blocking_pool.h"
 #include "storage/engine.h"
 
@@ -26,6 +29,12 @@ struct Services {
   CursorTable cursors;
   SessionTable sessions;
   FailPoints fail_points;
+  OperationTable operations;
+  SnapshotHistory snapshots;
+  Parameters parameters;
+  TransactionCounters transactions;
+  // The latest cluster time that a client has told, as ticks.
+  std::atomic<std::uint64_t> heard_time{0};
   runtime::BlockingPool* pool = nullptr;  // reads and writes that may wait
   // Threads for changes of the catalog: they may wait for writers without starving `pool`.
   std::unique_ptr<runtime::BlockingPool> schema_pool;

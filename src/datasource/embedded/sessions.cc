@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "datasource/embedded/change_log.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/fields.h"
 
@@ -97,13 +98,21 @@ void SessionTable::Guard::release() {
 }
 
 void SessionTable::give_back(Session& session) {
+  std::unique_ptr<WriteUnit> dropped;  // destroyed without the lock
   const std::lock_guard lock(mutex_);
   session.is_busy = false;
-  session.last_use = std::chrono::steady_clock::now();
+  note_use(session);
+  if (!std::exchange(session.is_killed, false)) return;
+  dropped = std::move(session.unit);
+  session.abort();
 }
 
-Result<SessionTable::Guard> SessionTable::take(const std::string& id) {
-  const std::lock_guard lock(mutex_);
+void SessionTable::note_use(Session& session) {
+  session.last_use = std::chrono::steady_clock::now();
+  session.last_use_at = wall_clock();
+}
+
+Result<std::shared_ptr<Session>> SessionTable::find_or_make(const std::string& id) {
   auto found = sessions_.find(id);
   if (found == sessions_.end()) {
     if (sessions_.size() >= kMaxSessions) {
@@ -113,23 +122,38 @@ Result<SessionTable::Guard> SessionTable::take(const std::string& id) {
     session->id = id;
     found = sessions_.emplace(id, std::move(session)).first;
   }
-  if (found->second->is_busy) return Guard();
-  found->second->is_busy = true;
-  return Guard(this, found->second);
+  return found->second;
+}
+
+void SessionTable::touch(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  if (const auto session = find_or_make(id)) note_use(**session);
+}
+
+Result<SessionTable::Guard> SessionTable::take(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  RESTITCH_TRY(const std::shared_ptr<Session> session, find_or_make(id));
+  if (session->is_busy) return Guard();
+  session->is_busy = true;
+  return Guard(this, session);
 }
 
 void SessionTable::kill(const std::vector<std::string>* ids) {
   std::vector<std::unique_ptr<WriteUnit>> dropped;  // destroyed without the lock
   const std::lock_guard lock(mutex_);
   for (auto& [id, session] : sessions_) {
-    if (session->is_busy) continue;
     if (ids != nullptr && std::find(ids->begin(), ids->end(), id) == ids->end()) continue;
+    if (session->is_busy) {
+      session->is_killed = true;
+      continue;
+    }
     dropped.push_back(std::move(session->unit));
     session->abort();
   }
 }
 
-std::vector<SessionTable::Expired> SessionTable::expire(std::chrono::steady_clock::time_point now) {
+std::vector<SessionTable::Expired> SessionTable::expire(std::chrono::steady_clock::time_point now,
+                                                        std::chrono::seconds transaction_lifetime) {
   std::vector<Expired> expired;
   const std::lock_guard lock(mutex_);
   for (auto at = sessions_.begin(); at != sessions_.end();) {
@@ -138,7 +162,7 @@ std::vector<SessionTable::Expired> SessionTable::expire(std::chrono::steady_cloc
       ++at;
       continue;
     }
-    if (session.unit && now - session.started > kTransactionLifetime) {
+    if (session.unit && now - session.started > transaction_lifetime) {
       expired.push_back({session.id, session.txn_number, std::move(session.unit)});
       session.abort();
     }
@@ -146,6 +170,35 @@ std::vector<SessionTable::Expired> SessionTable::expire(std::chrono::steady_cloc
     at = is_idle ? sessions_.erase(at) : std::next(at);
   }
   return expired;
+}
+
+std::vector<std::string> SessionTable::overdue(std::chrono::steady_clock::time_point now,
+                                               std::chrono::seconds transaction_lifetime) const {
+  std::vector<std::string> ids;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, session] : sessions_) {
+    if (!session->is_busy || session->state != TransactionState::kInProgress) continue;
+    if (now - session->started > transaction_lifetime) ids.push_back(id);
+  }
+  return ids;
+}
+
+std::vector<IdleTransaction> SessionTable::idle_transactions() const {
+  std::vector<IdleTransaction> idle;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, session] : sessions_) {
+    if (session->is_busy || session->state != TransactionState::kInProgress) continue;
+    idle.push_back({id, session->txn_number, session->started, session->started_at});
+  }
+  return idle;
+}
+
+std::vector<SessionTable::Listed> SessionTable::list() const {
+  std::vector<Listed> listed;
+  const std::lock_guard lock(mutex_);
+  listed.reserve(sessions_.size());
+  for (const auto& [id, session] : sessions_) listed.push_back({id, session->last_use_at});
+  return listed;
 }
 
 std::size_t SessionTable::open_transactions() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -43,19 +44,35 @@ enum class TransactionState : std::uint8_t {
 struct Session {
   std::string id;
   std::int64_t txn_number = -1;
-  TransactionState state = TransactionState::kNone;
+  std::atomic<TransactionState> state{TransactionState::kNone};
   std::unique_ptr<WriteUnit> unit;                // kInProgress
   std::chrono::steady_clock::time_point started;  // kInProgress
+  bson::Date started_at;                          // kInProgress
   std::chrono::steady_clock::time_point last_use;
+  bson::Date last_use_at;
   std::uint64_t write_version = 0;  // grows with every writing command of the transaction
   std::map<std::int32_t, bson::Document> executed;  // kRetryableWrites: statement id to result
   bool is_busy = false;                             // guarded by the table
   bool is_loaded = false;                           // the stored row has been read
+  bool is_killed = false;  // guarded by the table: aborts when the command that holds it has ended
 
   void abort();
 };
 
-inline constexpr std::chrono::seconds kTransactionLifetime{60};
+// An open transaction that no command works for at the moment.
+struct IdleTransaction {
+  std::string session;
+  std::int64_t txn_number = 0;
+  std::chrono::steady_clock::time_point started;
+  bson::Date started_at;
+};
+
+// Transactions since the start.
+struct TransactionCounters {
+  std::atomic<std::uint64_t> started{0}, committed{0}, aborted{0};
+  std::atomic<std::uint64_t> retried_commands{0}, retried_statements{0};
+};
+
 inline constexpr std::chrono::minutes kSessionIdleTime{30};
 inline constexpr std::size_t kMaxSessions = 1'000'000;
 
@@ -86,8 +103,10 @@ class SessionTable {
 
   // The session, made when it is new; an empty guard while another command holds it. Error 261.
   Result<Guard> take(const std::string& id);
-  // Aborts the transactions of these sessions and forgets them; all of them without `ids`. Busy
-  // ones are left alone.
+  // Notes that a command has named the session.
+  void touch(const std::string& id);
+  // Aborts the transactions of these sessions; all of them without `ids`. Those in use are aborted
+  // when their command has ended.
   void kill(const std::vector<std::string>* ids);
   // Forgets idle sessions and ends transactions over their time limit. Their writes are handed out,
   // so that their cursors can be closed before they are dropped.
@@ -96,12 +115,25 @@ class SessionTable {
     std::int64_t txn_number = 0;
     std::unique_ptr<WriteUnit> unit;
   };
-  std::vector<Expired> expire(std::chrono::steady_clock::time_point now);
+  std::vector<Expired> expire(std::chrono::steady_clock::time_point now,
+                              std::chrono::seconds transaction_lifetime);
+  // Sessions whose transaction is over its time while a command works for it.
+  std::vector<std::string> overdue(std::chrono::steady_clock::time_point now,
+                                   std::chrono::seconds transaction_lifetime) const;
+  std::vector<IdleTransaction> idle_transactions() const;
+  struct Listed {
+    std::string id;
+    bson::Date last_use;
+  };
+  std::vector<Listed> list() const;
   std::size_t open_transactions() const;
   std::size_t size() const;
 
  private:
   void give_back(Session& session);
+  // With the lock held.
+  static void note_use(Session& session);
+  Result<std::shared_ptr<Session>> find_or_make(const std::string& id);
 
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<Session>> sessions_;

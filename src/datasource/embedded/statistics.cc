@@ -1,5 +1,7 @@
 #include "datasource/embedded/statistics.h"
 
+#include "datasource/embedded/current_operations.h"
+
 #include <unistd.h>
 
 #include "datasource/embedded/change_log.h"
@@ -150,8 +152,12 @@ Result<std::vector<Document>> stage_statistics(Services& services, const Namespa
       return mongo_error(code::kInvalidNamespace,
                          "$currentOp must be run against the 'admin' database with {aggregate: 1}");
     }
-    return std::vector<Document>();
+    OperationFilter filter;
+    if (spec.contains("idleSessions")) filter.idle_sessions = spec["idleSessions"].truthy();
+    filter.idle_cursors = spec["idleCursors"].truthy();
+    return describe_operations(services, filter);
   }
+  if (stage == "$listLocalSessions" || stage == "$listSessions") return describe_sessions(services);
   return mongo_error(40324, "Unrecognized pipeline stage name: '" + std::string(stage) + "'");
 }
 

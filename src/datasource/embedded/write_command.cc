@@ -105,7 +105,12 @@ std::int32_t WriteCommand::statement_id(std::size_t index) const {
 const Document* WriteCommand::executed(std::int32_t statement) const {
   if (!operation_.session_request.is_retryable_write() || !operation_.session) return nullptr;
   const auto found = operation_.session->executed.find(statement);
-  return found == operation_.session->executed.end() ? nullptr : &found->second;
+  if (found == operation_.session->executed.end()) return nullptr;
+  ++operation_.services.transactions.retried_statements;
+  if (!std::exchange(counts_as_retried_, true)) {
+    ++operation_.services.transactions.retried_commands;
+  }
+  return &found->second;
 }
 
 void WriteCommand::record_executed(std::int32_t statement, Document result) {
@@ -268,9 +273,13 @@ Result<std::optional<TargetQuery::Target>> TargetQuery::lock_first(Operation& op
   executor.attach(reader, operation.tier, operation.inline_budget());
   for (;;) {
     RESTITCH_TRY(const bool found, executor.next());
-    if (!found) return std::optional<Target>();
-    RESTITCH_TRY(auto target, lock(operation, collection, executor.record()));
-    if (target) return target;
+    std::optional<Target> target;
+    if (found) {
+      RESTITCH_TRY(target, lock(operation, collection, executor.record()));
+    }
+    if (found && !target) continue;
+    operation.summary.add(chosen, executor);
+    return target;
   }
 }
 
@@ -287,9 +296,11 @@ Result<std::vector<storage::RecordId>> TargetQuery::find_all(Operation& operatio
   std::vector<storage::RecordId> records;
   for (;;) {
     RESTITCH_TRY(const bool found, executor.next());
-    if (!found) return records;
+    if (!found) break;
     records.push_back(executor.record());
   }
+  operation.summary.add(chosen, executor);
+  return records;
 }
 
 Result<std::optional<TargetQuery::Target>> TargetQuery::lock(Operation& operation,

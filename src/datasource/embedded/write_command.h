@@ -57,6 +57,9 @@ class WriteCommand {
   Operation& operation_;
   Namespace ns_;
   std::string full_name_;
+
+ private:
+  mutable bool counts_as_retried_ = false;
 };
 
 // A command of a list of statements: counts, write errors, order.

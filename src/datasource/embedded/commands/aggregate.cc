@@ -76,6 +76,7 @@ Result<Document> reply_of(Operation& operation, std::unique_ptr<PipelineStream> 
   BatchOptions options;
   options.batch_size = batch_size;
   if (writes) options.batch_size.reset();
+  options.summary = &operation.summary;
   auto reply = open_cursor_reply(operation.services.cursors, std::move(cursor), options);
   if (!reply) return with_prefix(std::move(reply).error(), kAggregatePrefix);
   return reply;
@@ -225,7 +226,7 @@ Result<Document> run_distinct_on_view(Operation& operation, const CollectionPtr&
 std::span<const CommandSpec> read_commands() {
   static const CommandSpec kCommands[] = {
       {.name = "find",
-       .flags = kInTransaction,
+       .flags = kSnapshotRead | kInTransaction,
        .read = run_find,
        .fields = "filter projection sort hint skip limit batchSize singleBatch min max returnKey "
                  "showRecordId tailable awaitData noCursorTimeout allowPartialResults collation "
@@ -239,13 +240,15 @@ std::span<const CommandSpec> read_commands() {
        .flags = kInTransaction,
        .read = run_kill_cursors,
        .fields = "cursors"},
-      {.name = "count", .read = run_count, .fields = "query limit skip hint collation fields"},
+      {.name = "count",
+       .read = run_count,
+       .fields = "query limit skip hint collation fields"},
       {.name = "distinct",
-       .flags = kInTransaction,
+       .flags = kInTransaction | kSnapshotRead,
        .read = run_distinct,
        .fields = "key query collation hint"},
       {.name = "aggregate",
-       .flags = kInTransaction,
+       .flags = kSnapshotRead | kInTransaction,
        .read = run_aggregate,
        .fields = "pipeline cursor explain allowDiskUse bypassDocumentValidation collation hint let "
                  "needsMerge fromMongos exchange isMapReduceCommand collectionUUID "

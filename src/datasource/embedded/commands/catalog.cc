@@ -57,8 +57,7 @@ Result<Document> create_now(Operation& operation) {
   RESTITCH_TRY(const bool is_done, is_there(existing, ns, options));
   if (is_done) return Document();
   if (operation.in_transaction()) {
-    RESTITCH_CHECK(
-        create_in_transaction(operation.services, operation.unit(), ns, options));
+    RESTITCH_CHECK(create_in_transaction(operation.services, operation.unit(), ns, options));
     return Document();
   }
   const auto collation = options["collation"].as_object();
@@ -355,7 +354,9 @@ std::span<const CommandSpec> catalog_commands() {
                  "pipeline timeseries expireAfterSeconds clusteredIndex "
                  "changeStreamPreAndPostImages storageEngine indexOptionDefaults idIndex "
                  "encryptedFields autoIndexId flags temp"},
-      {.name = "drop", .async = on_schema_thread<drop>, .fields = "collectionUUID"},
+      {.name = "drop",
+       .async = on_schema_thread<drop>,
+       .fields = "collectionUUID"},
       {.name = "dropDatabase", .async = on_schema_thread<drop_database>},
       {.name = "renameCollection",
        .flags = kAdminOnly,

@@ -60,7 +60,9 @@ class DeleteCommand final : public BatchWriteCommand {
     if (!target) return Step::kFinished;
     RESTITCH_CHECK(writer(*collection).remove(target->record, target->document()));
     ++count_;
-    record_executed(id, bson::make_document("n", std::int32_t{1}));
+    bson::Builder result;
+    result.append("n", std::int32_t{1}).append("kind", "delete");
+    record_executed(id, std::move(result).finish());
     return Step::kFinished;
   }
 

@@ -5,8 +5,11 @@
 
 #include "datasource/embedded/catalog.h"
 #include "datasource/embedded/command_table.h"
+#include "datasource/embedded/current_operations.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/replica_set.h"
+#include "datasource/embedded/services.h"
+#include "query/filter/filter.h"
 
 namespace restitch::datasource::embedded {
 
@@ -63,6 +66,32 @@ void append_compression(Builder& reply, const char* name, const CompressionStati
   reply.close();
 }
 
+std::int64_t number(std::uint64_t count) { return static_cast<std::int64_t>(count); }
+
+void append_cursor_metrics(Builder& reply, const CursorTable::Counts& counts) {
+  reply.open_object("metrics").open_object("cursor");
+  reply.append("timedOut", number(counts.timed_out)).append("totalOpened", number(counts.opened));
+  reply.open_object("open");
+  reply.append("noTimeout", number(counts.no_timeout)).append("pinned", number(counts.pinned));
+  reply.append("total", number(counts.open));
+  reply.close().close().close();
+}
+
+void append_transactions(Builder& reply, const Services& services) {
+  const TransactionCounters& counters = services.transactions;
+  const auto open = static_cast<std::int64_t>(services.sessions.open_transactions());
+  const auto idle = static_cast<std::int64_t>(services.sessions.idle_transactions().size());
+  reply.open_object("transactions");
+  reply.append("retriedCommandsCount", number(counters.retried_commands.load()));
+  reply.append("retriedStatementsCount", number(counters.retried_statements.load()));
+  reply.append("currentActive", std::max<std::int64_t>(0, open - idle));
+  reply.append("currentInactive", idle).append("currentOpen", open);
+  reply.append("totalAborted", number(counters.aborted.load()));
+  reply.append("totalCommitted", number(counters.committed.load()));
+  reply.append("totalStarted", number(counters.started.load()));
+  reply.close();
+}
+
 Result<Document> server_status(Operation& operation) {
   const Services& services = operation.services;
   const auto uptime = std::chrono::steady_clock::now() - services.started;
@@ -105,9 +134,7 @@ Result<Document> server_status(Operation& operation) {
   counter("command", services.commands);
   reply.close();
   reply.open_object("mem").append("bits", std::int32_t{64}).append("supported", true).close();
-  reply.open_object("metrics").open_object("cursor").open_object("open");
-  reply.append("total", static_cast<std::int64_t>(services.cursors.size()));
-  reply.close().close().close();
+  append_cursor_metrics(reply, services.cursors.counts());
   reply.open_object("repl");
   reply.append("setName", kSetName).append("isWritablePrimary", true).append("secondary", false);
   reply.open_array("hosts").push(address_for(operation)).close();
@@ -115,48 +142,36 @@ Result<Document> server_status(Operation& operation) {
   reply.open_object("storageEngine");
   reply.append("name", "rocksdb").append("supportsCommittedReads", true).append("persistent", true);
   reply.close();
-  reply.open_object("transactions");
-  reply.append("currentOpen", static_cast<std::int64_t>(services.sessions.open_transactions()));
-  reply.close();
+  append_transactions(reply, services);
   reply.open_object("logicalSessionRecordCache");
   reply.append("activeSessionsCount", static_cast<std::int32_t>(services.sessions.size()));
   reply.close();
   return std::move(reply).finish();
 }
 
-void append_parameter(Builder& reply, const Services& services, std::string_view name) {
-  if (name == "featureCompatibilityVersion") {
-    reply.open_object(name).append("version", "7.0").close();
-  } else if (name == "requireApiVersion") {
-    reply.append(name, false);
-  } else if (name == "authenticationMechanisms") {
-    reply.open_array(name).push("SCRAM-SHA-1").push("SCRAM-SHA-256").close();
-  } else if (name == "enableTestCommands") {
-    reply.append(name, services.fail_points.is_allowed());
-  } else if (name == "transactionLifetimeLimitSeconds") {
-    reply.append(name, static_cast<std::int32_t>(kTransactionLifetime.count()));
-  } else if (name == "cursorTimeoutMillis") {
-    reply.append(name, std::int64_t{600000});
-  }
-}
-
-constexpr std::string_view kParameters[] = {
-    "authenticationMechanisms",    "cursorTimeoutMillis", "enableTestCommands",
-    "featureCompatibilityVersion", "requireApiVersion",   "transactionLifetimeLimitSeconds"};
+bool wants_parameter(View command, std::string_view name) { return command.contains(name); }
+bool wants_every_parameter(View, std::string_view) { return true; }
 
 Result<Document> get_parameter(Operation& operation) {
-  const auto all = operation.target().as_object();
-  const bool wants_all =
-      operation.target().as_string() == "*" || (all && (*all)["allParameters"].truthy());
+  const View options = operation.target().as_object().value_or(View());
+  const bool wants_all = operation.target().as_string() == "*" || options["allParameters"].truthy();
   Builder reply;
-  bool found = wants_all;
-  for (const std::string_view name : kParameters) {
-    if (!wants_all && !operation.command.view().contains(name)) continue;
-    append_parameter(reply, operation.services, name);
-    found = true;
-  }
-  if (!found) return mongo_error(code::kInvalidOptions, "no option found to get");
+  const int count = append_parameters(reply, operation.services.parameters,
+                                      wants_all ? wants_every_parameter : wants_parameter,
+                                      operation.command, options["showDetails"].truthy());
+  if (count == 0) return mongo_error(code::kInvalidOptions, "no option found to get");
   return std::move(reply).finish();
+}
+
+Result<Document> set_one_parameter(Operation& operation) {
+  for (const bson::Element& element : operation.command.view()) {
+    if (element.name == "setParameter" || is_generic_field(element.name)) continue;
+    RESTITCH_TRY(const bson::Value was,
+                 set_parameter(operation.services.parameters, element.name, element.value));
+    return bson::make_document("was", was);
+  }
+  return mongo_error(code::kInvalidOptions,
+                     "no option found to set, use help:true to see options ");
 }
 
 Result<Document> host_info(Operation&) {
@@ -220,14 +235,44 @@ Result<Document> list_commands(Operation& operation) {
 
 Result<Document> free_monitoring(Operation&) { return bson::make_document("state", "disabled"); }
 
-Result<Document> current_operations(Operation&) {
+// The other fields of currentOp are a filter over its entries.
+Document operation_filter(View command) {
+  Builder filter;
+  bool is_first = true;
+  for (const bson::Element& element : command) {
+    if (std::exchange(is_first, false) || is_generic_field(element.name)) continue;
+    if (element.name == "$all" || element.name == "$ownOps" || element.name == "$truncateOps") {
+      continue;
+    }
+    filter.append(element.name, element.value);
+  }
+  return std::move(filter).finish();
+}
+
+Result<Document> current_operations(Operation& operation) {
+  query::CommandContext context;
+  RESTITCH_CHECK(operation.fill_context(context, nullptr));
+  const Document spec = operation_filter(operation.command);
+  RESTITCH_TRY(const query::Filter filter, query::Filter::compile(spec, context));
   Builder reply;
-  reply.open_array("inprog").close();
+  reply.open_array("inprog");
+  for (const Document& entry : describe_operations(operation.services, {})) {
+    RESTITCH_TRY(const bool matches, filter.matches(entry, nullptr));
+    if (matches) reply.push(entry);
+  }
+  reply.close();
   return std::move(reply).finish();
 }
 
 Result<Document> kill_operation(Operation& operation) {
-  if (!operation.command["op"].is_number()) return operation.fields().missing("op");
+  const bson::ValueView op = operation.command["op"];
+  if (op.is_missing()) return mongo_error(4, "Did not provide \"op\" field");
+  const auto number = op.as_integer();
+  if (!number) return operation.fields().wrong_type("op", "number");
+  if (*number < INT32_MIN || *number > INT32_MAX) {
+    return mongo_error(26823, "invalid op : " + std::to_string(*number));
+  }
+  operation.services.operations.interrupt(static_cast<std::int32_t>(*number), code::kInterrupted);
   return bson::make_document("info", "attempting to kill op");
 }
 
@@ -243,6 +288,9 @@ std::span<const CommandSpec> diagnostic_commands() {
        .fields = "showPrivileges"},
       {.name = "serverStatus", .flags = kIgnoresUnknownFields, .read = server_status},
       {.name = "getParameter", .flags = kAdminOnly | kIgnoresUnknownFields, .read = get_parameter},
+      {.name = "setParameter",
+       .flags = kAdminOnly | kIgnoresUnknownFields,
+       .read = set_one_parameter},
       {.name = "hostInfo", .read = host_info},
       {.name = "getLog", .flags = kAdminOnly, .read = get_log},
       {.name = "getCmdLineOpts", .flags = kAdminOnly, .read = command_line},

@@ -84,8 +84,7 @@ Result<Document> run_distinct(Operation& operation) {
     return mongo_error(31032, "Key field cannot contain an embedded null byte");
   }
   operation.reader();
-  RESTITCH_TRY(const CollectionPtr collection,
-               operation.find_collection(operation.database, name));
+  RESTITCH_TRY(const CollectionPtr collection, operation.find_collection(operation.database, name));
   if (collection && collection->is_view()) return run_distinct_on_view(operation, collection);
   auto context = std::make_unique<query::CommandContext>();
   RESTITCH_CHECK(operation.fill_context(*context, collection.get()));
@@ -99,9 +98,16 @@ Result<Document> run_distinct(Operation& operation) {
   DistinctValues values(key, comparator);
   for (;;) {
     RESTITCH_TRY(const bool found, stream->next());
-    if (!found) return values.reply();
+    if (!found) break;
     RESTITCH_CHECK(values.add(stream->document()));
   }
+  stream->summarize(operation.summary);
+  Document reply = values.reply();
+  if (!operation.pinned()) return reply;
+  bson::Builder builder;
+  builder.append_all(reply);
+  builder.append("atClusterTime", operation.pinned()->cluster_time());
+  return std::move(builder).finish();
 }
 
 }  // namespace restitch::datasource::embedded

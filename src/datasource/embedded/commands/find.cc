@@ -30,7 +30,8 @@ bool is_plain_field(std::string_view name) {
 // is another.
 Result<std::optional<Document>> find_by_id(Operation& operation, const CollectionPtr& collection,
                                            std::string_view ns) {
-  if (operation.in_transaction() || collection->is_view() || collection->collation) {
+  if (operation.in_transaction() || operation.pinned() || collection->is_view() ||
+      collection->collation) {
     return std::optional<Document>();
   }
   bson::ValueView id;
@@ -111,6 +112,7 @@ std::unique_ptr<ClientCursor> make_cursor(const Operation& operation, std::strin
   auto cursor = std::make_unique<ClientCursor>();
   cursor->ns = std::move(ns);
   cursor->session = operation.session_request.id;
+  cursor->snapshot = operation.pinned();
   if (operation.in_transaction()) cursor->txn_number = operation.session_request.txn_number;
   cursor->command_name = std::string(operation.spec->name);
   cursor->stream = std::move(stream);
@@ -151,8 +153,7 @@ Result<Document> run_find(Operation& operation) {
   ++operation.services.queries;
   // The snapshot comes before the plan: what it holds is then known to the indexes' marks.
   operation.reader();
-  RESTITCH_TRY(const CollectionPtr collection,
-               operation.find_collection(operation.database, name));
+  RESTITCH_TRY(const CollectionPtr collection, operation.find_collection(operation.database, name));
   const std::string ns = namespace_text(operation, name);
   if (collection) {
     RESTITCH_TRY(auto found, find_by_id(operation, collection, ns));
@@ -178,6 +179,7 @@ Result<Document> run_find(Operation& operation) {
   options.batch_size = parsed.batch_size.value_or(kDefaultBatch);
   if (parsed.is_single_batch && !parsed.batch_size) options.batch_size.reset();
   options.is_single = parsed.is_single_batch;
+  options.summary = &operation.summary;
   auto reply = open_cursor_reply(operation.services.cursors, std::move(cursor), options);
   if (!reply) return with_prefix(std::move(reply).error(), kFindPrefix);
   return reply;
@@ -192,8 +194,7 @@ Result<Document> run_count(Operation& operation) {
   RESTITCH_TRY(const auto skip, fields.non_negative("skip"));
   if (limit && *limit < 0) limit = -*limit;
   operation.reader();
-  RESTITCH_TRY(const CollectionPtr collection,
-               operation.find_collection(operation.database, name));
+  RESTITCH_TRY(const CollectionPtr collection, operation.find_collection(operation.database, name));
   if (collection && collection->is_view()) return run_count_on_view(operation, collection);
   std::int64_t count = 0;
   if (query.empty() && fields["hint"].is_missing()) {

@@ -11,6 +11,7 @@ using bson::Builder;
 using bson::Document;
 using bson::View;
 
+constexpr std::chrono::seconds kSlice{1};
 constexpr std::chrono::milliseconds kDefaultWait{1000};
 // Documents that a waiting cursor may look at on its caller's thread: about a millisecond.
 constexpr std::int64_t kInlineWork = 500;
@@ -131,9 +132,11 @@ Result<Document> BatchRun::read(storage::ReadTier tier) {
     hold.end();
     return mongo_error(code::kQueryPlanKilled, "collection dropped between getMore calls");
   }
+  if (cursor.snapshot) operation.pin(cursor.snapshot);
   attach_stream(operation, *cursor.stream);
   cursor.stream->set_deadline(cursor.stream->is_tailable() ? until : operation.deadline);
   BatchOptions options;
+  options.summary = &operation.summary;
   if (request.batch_size && *request.batch_size > 0) options.batch_size = request.batch_size;
   Builder reply;
   reply.open_object("cursor");
@@ -153,6 +156,7 @@ Result<Document> BatchRun::read(storage::ReadTier tier) {
   cursor.stream->append_cursor_fields(reply, !cursor.pending);
   reply.append("id", batch->is_exhausted ? std::int64_t{0} : request.id);
   reply.append("ns", cursor.ns);
+  if (cursor.snapshot) reply.append("atClusterTime", cursor.snapshot->cluster_time());
   reply.close();
   return std::move(reply).finish();
 }
@@ -201,7 +205,8 @@ asio::awaitable<Result<Document>> run_get_more(Operation& operation) {
     }
     if (!reply || !run.is_idle) co_return reply;
     if (cursor->stream->subscribe(cursor->wakeup)) {
-      co_await cursor->wakeup->wait(until);
+      // In slices: somebody may want the operation to end.
+      co_await cursor->wakeup->wait(std::min(until, std::chrono::steady_clock::now() + kSlice));
       cursor->stream->unsubscribe(cursor->wakeup);
       attempt = 0;
     } else if (attempt >= kEagerAttempts) {
@@ -212,6 +217,9 @@ asio::awaitable<Result<Document>> run_get_more(Operation& operation) {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) {
       co_return Error(ErrorCode::kClosing, "the caller has gone");
+    }
+    if (const Status goes_on = operation.check_interrupt(); !goes_on) {
+      co_return goes_on.error();
     }
     if (operation.services.is_draining.load()) {
       co_return mongo_error(code::kInterruptedAtShutdown, "interrupted at shutdown");

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "datasource/embedded/catalog.h"
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/commit.h"
@@ -13,13 +15,6 @@ using bson::Document;
 using bson::View;
 
 constexpr std::size_t kMaxEnded = 10'000;
-
-Result<Document> start_session(Operation&) {
-  Builder reply;
-  reply.open_object("id").append_binary("id", 4, new_uuid()).close();
-  reply.append("timeoutMinutes", std::int32_t{30});
-  return std::move(reply).finish();
-}
 
 Result<std::vector<std::string>> session_ids(const Operation& operation) {
   const auto list = operation.target().as_array();
@@ -41,6 +36,32 @@ Result<std::vector<std::string>> session_ids(const Operation& operation) {
   return ids;
 }
 
+// Ends what runs in the sessions that are picked (all of them without `ids`), their cursors and
+// transactions.
+void kill(Operation& operation, const std::vector<std::string>* ids) {
+  Services& services = operation.services;
+  const auto picks = [ids](std::string_view id) {
+    if (id.empty()) return false;
+    return ids == nullptr || std::find(ids->begin(), ids->end(), id) != ids->end();
+  };
+  services.operations.interrupt_sessions(picks, code::kInterrupted, &operation.entry);
+  if (ids == nullptr) {
+    services.cursors.kill_of_sessions();
+  } else {
+    for (const std::string& id : *ids) services.cursors.kill_of_session(id);
+  }
+  services.sessions.kill(ids);
+}
+
+Result<Document> start_session(Operation& operation) {
+  const std::string id = new_uuid();
+  operation.services.sessions.touch(id);
+  Builder reply;
+  reply.open_object("id").append_binary("id", 4, id).close();
+  reply.append("timeoutMinutes", std::int32_t{30});
+  return std::move(reply).finish();
+}
+
 Result<Document> end_sessions(Operation& operation) {
   RESTITCH_TRY(const std::vector<std::string> ids, session_ids(operation));
   for (const std::string& id : ids) operation.services.cursors.kill_of_session(id);
@@ -50,20 +71,41 @@ Result<Document> end_sessions(Operation& operation) {
 
 Result<Document> kill_sessions(Operation& operation) {
   RESTITCH_TRY(const std::vector<std::string> ids, session_ids(operation));
-  for (const std::string& id : ids) operation.services.cursors.kill_of_session(id);
-  operation.services.sessions.kill(ids.empty() ? nullptr : &ids);
-  if (ids.empty()) operation.services.cursors.kill_all();
+  kill(operation, ids.empty() ? nullptr : &ids);
   return Document();
 }
 
 Result<Document> kill_all_sessions(Operation& operation) {
-  operation.services.cursors.kill_all();
-  operation.services.sessions.kill(nullptr);
+  if (!operation.target().as_array()) {
+    return operation.fields().wrong_type("killAllSessions", "array");
+  }
+  kill(operation, nullptr);
+  return Document();
+}
+
+// Patterns name a session, or users, who own all sessions here.
+Result<Document> kill_sessions_by_pattern(Operation& operation) {
+  const auto patterns = operation.target().as_array();
+  if (!patterns) return operation.fields().wrong_type("killAllSessionsByPattern", "array");
+  std::vector<std::string> ids;
+  bool wants_all = patterns->empty();
+  for (const bson::Element& element : *patterns) {
+    const auto pattern = element.value.as_object();
+    if (!pattern) return operation.fields().wrong_type("killAllSessionsByPattern", "array");
+    const std::string_view id = session_id_of(*pattern);
+    if (id.empty()) {
+      wants_all = true;
+    } else {
+      ids.emplace_back(id);
+    }
+  }
+  kill(operation, wants_all ? nullptr : &ids);
   return Document();
 }
 
 Result<Document> refresh_sessions(Operation& operation) {
-  RESTITCH_CHECK(session_ids(operation));
+  RESTITCH_TRY(const std::vector<std::string> ids, session_ids(operation));
+  for (const std::string& id : ids) operation.services.sessions.touch(id);
   return Document();
 }
 
@@ -89,10 +131,12 @@ asio::awaitable<Result<Document>> commit_transaction(Operation& operation) {
         co_await commit_unit(*operation.services.engine, std::move(unit), operation.durability);
     if (!committed) {
       session.state = TransactionState::kAborted;
+      ++operation.services.transactions.aborted;
       co_return std::move(committed).error();
     }
   }
   session.state = TransactionState::kCommitted;
+  ++operation.services.transactions.committed;
   co_return Document();
 }
 
@@ -101,6 +145,7 @@ Result<Document> abort_transaction(Operation& operation) {
   Session& session = *operation.session.get();
   operation.services.cursors.kill_of_transaction(session.id, session.txn_number);
   session.abort();
+  ++operation.services.transactions.aborted;
   return Document();
 }
 
@@ -113,7 +158,7 @@ std::span<const CommandSpec> session_commands() {
       {.name = "refreshSessions", .read = refresh_sessions},
       {.name = "killSessions", .read = kill_sessions},
       {.name = "killAllSessions", .read = kill_all_sessions},
-      {.name = "killAllSessionsByPattern", .read = kill_all_sessions},
+      {.name = "killAllSessionsByPattern", .read = kill_sessions_by_pattern},
       {.name = "commitTransaction",
        .flags = kAdminOnly | kInTransaction | kEndsTransaction,
        .async = commit_transaction,

@@ -59,6 +59,11 @@ class UpdateCommand final : public BatchWriteCommand {
   Result<Step> run_statement(std::size_t index) override {
     const std::int32_t id = statement_id(index);
     if (const Document* done = executed(id)) {
+      if ((*done)["kind"].as_string() == "delete") {
+        return mongo_error(40638,
+                           "update retry request is not compatible with the write of type delete "
+                           "that the session has recorded");
+      }
       replay(index, id, *done);
       return Step::kFinished;
     }
