@@ -52,18 +52,6 @@ Status check_no_field_twice(const CommandSpec& spec, bson::View command) {
 
 }  // namespace
 
-bool is_listed(std::string_view list, std::string_view name) {
-  while (!list.empty()) {
-    const std::size_t end = list.find(' ');
-    if (list.substr(0, end) == name) return true;
-    if (end == std::string_view::npos) return false;
-    list.remove_prefix(end + 1);
-  }
-  return false;
-}
-
-}  // namespace
-
 bool is_generic_field(std::string_view name) {
   static const std::unordered_set<std::string_view> kGeneric = {"$db",
                                                                 "$readPreference",
