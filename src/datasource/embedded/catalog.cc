@@ -78,11 +78,23 @@ constexpr bson::Timestamp kUnknownTime{UINT32_MAX, UINT32_MAX};
 // Readers of older states are refused.
 constexpr std::uint32_t kOldestReaderSeconds = 600;
 
+constexpr std::size_t kMostDropped = 1000;
+
+// Keeps the list short: of many drops one time stays, for every name that is not listed (under the
+// empty name). Readers older than that are refused rather than shown nothing.
 void forget_old_drops(CatalogState& state) {
   const auto now = static_cast<std::uint32_t>(wall_clock().millis / 1000);
   std::erase_if(state.dropped, [&](const auto& entry) {
     return entry.second.seconds < now && now - entry.second.seconds > kOldestReaderSeconds;
   });
+  if (state.dropped.size() <= kMostDropped) return;
+  bson::Timestamp last;
+  std::erase_if(state.dropped, [&](const auto& entry) {
+    if (entry.second == kUnknownTime) return false;
+    last = std::max(last, entry.second);
+    return true;
+  });
+  state.dropped[""] = last;
 }
 
 // A copy whose writers are told from those of the former version.

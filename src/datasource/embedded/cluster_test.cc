@@ -18,6 +18,13 @@ Document json(std::string_view text) {
   return parsed ? std::move(*parsed) : Document();
 }
 
+// The first document of a reply's batch; empty if there is none.
+bson::View first_of_batch(const Document& reply) {
+  const bson::View batch =
+      reply.view().find_path("cursor.firstBatch").as_array().value_or(bson::View());
+  return batch["0"].as_object().value_or(bson::View());
+}
+
 void expect_consistent(TestCluster& cluster, std::string_view database,
                        const std::string& collection) {
   Builder command;
@@ -156,6 +163,48 @@ TEST(ClusterReopening, a_committed_transaction_may_be_committed_again) {
   cluster.reopen();
   EXPECT_TRUE(cluster.run("admin", R"({"commitTransaction": 1, )" + session + "}")["ok"].truthy());
   EXPECT_EQ(cluster.run("t", R"({"count": "c"})")["n"].as_integer(), 1);
+}
+
+TEST(ClusterReopening, collections_of_a_transaction_survive_when_it_committed) {
+  TestCluster cluster;
+  const std::string session =
+      R"("lsid": {"id": {"$uuid": "11111111-2222-4333-8444-666666666666"}}, "autocommit": false)";
+  const auto run = [&](int number, const std::string& command, const char* database = "t") {
+    const std::string text = "{" + command + R"(, "txnNumber": {"$numberLong": ")" +
+                             std::to_string(number) + R"("}, )" + session + "}";
+    return cluster.run(database, text);
+  };
+  run(1, R"("createIndexes": "kept", "indexes": [{"key": {"a": 1}, "name": "a_1"}],
+            "startTransaction": true)");
+  run(1, R"("insert": "kept", "documents": [{"_id": 1, "a": [1, 2]}])");
+  EXPECT_TRUE(run(1, R"("commitTransaction": 1)", "admin")["ok"].truthy());
+  run(2, R"("insert": "lost", "documents": [{"_id": 1}], "startTransaction": true)");
+  cluster.reopen();
+  EXPECT_EQ(cluster.run("t", R"({"count": "kept"})")["n"].as_integer(), 1);
+  EXPECT_EQ(cluster.run("t", R"({"count": "lost"})")["n"].as_integer(), 0);
+  const Document found =
+      cluster.run("t", R"({"find": "kept", "filter": {"a": 2}, "hint": "a_1"})");
+  EXPECT_EQ(first_of_batch(found)["_id"].as_integer(), 1) << shown(found);
+  const Document listed = cluster.run("t", R"({"listCollections": 1, "filter": {"name": "lost"}})");
+  EXPECT_TRUE(listed.view().find_path("cursor.firstBatch").get_document().empty());
+  expect_consistent(cluster, "t", "kept");
+}
+
+TEST(ClusterReopening, a_retried_find_and_modify_returns_the_image_it_had_before) {
+  TestCluster cluster;
+  const char* command = R"({"findAndModify": "c", "query": {"_id": 1}, "update": {"$inc": {"n": 1}},
+      "lsid": {"id": {"$uuid": "11111111-2222-4333-8444-777777777777"}},
+      "txnNumber": {"$numberLong": "1"}})";
+  cluster.run("t", R"({"insert": "c", "documents": [{"_id": 1, "n": 5}]})");
+  const Document first = cluster.run("t", command);
+  cluster.run("t", R"({"update": "c", "updates": [{"q": {}, "u": {"$set": {"n": 50}}}]})");
+  cluster.reopen();
+  const Document again = cluster.run("t", command);
+  EXPECT_EQ(again.view().find_path("value.n").as_integer(), 5) << shown(again);
+  EXPECT_EQ(again["retriedStmtId"].as_integer(), 0);
+  EXPECT_TRUE(first["retriedStmtId"].is_missing());
+  const Document found = cluster.run("t", R"({"find": "c"})");
+  EXPECT_EQ(first_of_batch(found)["n"].as_integer(), 50);
 }
 
 TEST(ClusterConsistency, indexes_agree_with_documents_after_random_operations) {

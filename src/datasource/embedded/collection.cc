@@ -106,7 +106,8 @@ Document collection_row(const Collection& collection) {
 }
 
 bson::Timestamp CatalogState::dropped_at(std::string_view full_name) const {
-  const auto found = dropped.find(full_name);
+  auto found = dropped.find(full_name);
+  if (found == dropped.end()) found = dropped.find("");
   return found == dropped.end() ? bson::Timestamp() : found->second;
 }
 

@@ -361,11 +361,11 @@ asio::awaitable<Status> meet_fail_point(Operation& operation) {
 
 // Commands that took long leave a line in the log: how they were planned, never their values.
 void log_if_slow(const Operation& operation, bool succeeded) {
-  const std::int64_t threshold = operation.services.parameters.slow_millis.load();
-  if (threshold < 0 || operation.spec->has(kNoSession)) return;
-  const auto took = std::chrono::steady_clock::now() - operation.entry.started();
-  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-  if (millis < threshold) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < operation.summary.slow_after || operation.spec->has(kNoSession)) return;
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          now - operation.entry.started())
+                          .count();
   const bson::Element first = *operation.command.view().begin();
   const auto collection = first.name == "getMore" ? operation.command["collection"].as_string()
                                                   : first.value.as_string();

@@ -205,6 +205,7 @@ asio::awaitable<Result<Document>> run_get_more(Operation& operation) {
     }
     if (!reply || !run.is_idle) co_return reply;
     if (cursor->stream->subscribe(cursor->wakeup)) {
+      operation.summary.slow_after = Deadline::max();  // waiting is no slowness
       // In slices: somebody may want the operation to end.
       co_await cursor->wakeup->wait(std::min(until, std::chrono::steady_clock::now() + kSlice));
       cursor->stream->unsubscribe(cursor->wakeup);
