@@ -2,10 +2,12 @@
 #include <ctime>
 #include <iostream>
 
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "server/check_command.h"
 #include "server/options.h"
 #include "server/server.h"
+#include "server/validate_command.h"
 
 namespace restitch::server {
 namespace {
@@ -61,6 +63,10 @@ int main(int argc, char** argv) {
   using namespace restitch::server;
   ParsedCommandLine parsed = parse_command_line(argc, argv);
   if (parsed.exit_code) return *parsed.exit_code;
+  restitch::kill_point::arm_from_environment();
   if (parsed.command.check) return run_check(*parsed.command.check);
+  if (parsed.command.backup) return backup::run_backup(*parsed.command.backup);
+  if (parsed.command.restore) return backup::run_restore(*parsed.command.restore);
+  if (parsed.command.validate) return run_validate(*parsed.command.validate);
   return run_serve(std::move(*parsed.command.serve));
 }

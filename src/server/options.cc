@@ -132,11 +132,43 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
   serve.add_option("--cache-megabytes", options.cache_megabytes, "Memory for cached data blocks")
       ->envname("RESTITCH_CACHE_MEGABYTES")
       ->capture_default_str();
+  serve.add_option("--write-buffer-megabytes", options.write_buffer_megabytes,
+                   "Memory for writes that are not yet in data files")
+      ->envname("RESTITCH_WRITE_BUFFER_MEGABYTES")
+      ->check(CLI::Range(16, 65536))
+      ->capture_default_str();
+  serve.add_option("--expiry-seconds", options.expiry_seconds,
+                   "Time between removals of documents that TTL indexes have expired")
+      ->envname("RESTITCH_EXPIRY_SECONDS")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
   serve.add_option("--log-level", options.log_level, "debug, info, warning or error")
       ->envname("RESTITCH_LOG_LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
   add_worker_options(serve, options.node, options.worker_script);
+}
+
+void add_data_option(CLI::App& command, std::string& directory) {
+  command.add_option("--data", directory, "The server's data directory")->envname("RESTITCH_DATA")->required();
+}
+
+CLI::App* add_backup(CLI::App& app, backup::BackupOptions& options) {
+  CLI::App* backup = app.add_subcommand("backup", "Copy the data of a running or stopped server, as of one moment");
+  backup->add_option("TARGET", options.target, "New directory, new file NAME.tar, or - for an archive on standard output")
+      ->required();
+  add_data_option(*backup, options.data_directory);
+  backup->add_flag("--without-keys", options.without_keys, "Leave out secret.key and admin.json");
+  return backup;
+}
+
+CLI::App* add_restore(CLI::App& app, backup::RestoreOptions& options) {
+  CLI::App* restore = app.add_subcommand("restore", "Put a backup into a data directory, after checking every byte of it");
+  restore->add_option("SOURCE", options.source, "Directory or archive of a backup, or - for an archive on standard input")
+      ->required();
+  add_data_option(*restore, options.data_directory);
+  restore->add_flag("--replace", options.replace, "Give up what the directory holds");
+  return restore;
 }
 
 // Options that the command line already knows and this version cannot serve yet.
@@ -232,6 +264,15 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   check->add_option("APPDIR", check_options.directory, "App Services configuration directory")->required();
   add_worker_options(*check, check_options.node, check_options.worker_script);
 
+  backup::BackupOptions backup_options;
+  const CLI::App* backup = add_backup(app, backup_options);
+  backup::RestoreOptions restore_options;
+  const CLI::App* restore = add_restore(app, restore_options);
+  ValidateOptions validate_options;
+  CLI::App* validate = app.add_subcommand(
+      "validate", "Check every document and index entry of a stopped server's data; exit code 1 when something is wrong");
+  add_data_option(*validate, validate_options.data_directory);
+
   ParsedCommandLine parsed;
   try {
     app.parse(argc, argv);
@@ -250,6 +291,12 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       parsed.command.serve = std::move(serve_options);
     } else if (check->parsed()) {
       parsed.command.check = std::move(check_options);
+    } else if (backup->parsed()) {
+      parsed.command.backup = std::move(backup_options);
+    } else if (restore->parsed()) {
+      parsed.command.restore = std::move(restore_options);
+    } else if (validate->parsed()) {
+      parsed.command.validate = std::move(validate_options);
     }
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error, std::cout, std::cerr);

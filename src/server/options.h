@@ -9,6 +9,8 @@
 #include "auth/external_login.h"
 #include "base/result.h"
 #include "datasource/clusters.h"
+#include "server/backup/backup.h"
+#include "server/backup/restore.h"
 
 namespace restitch::server {
 
@@ -38,6 +40,8 @@ struct ServeOptions {
   std::string worker_script;          // "" = found beside the program
   std::size_t threads = 0;            // 0 = one for each core
   std::size_t cache_megabytes = 256;
+  std::size_t write_buffer_megabytes = 256;
+  std::int64_t expiry_seconds = 60;
   std::string log_level = "info";     // debug, info, warning, error
 };
 
@@ -47,9 +51,16 @@ struct CheckOptions {
   std::string worker_script;
 };
 
+struct ValidateOptions {
+  std::string data_directory;
+};
+
 struct CommandLine {
   std::optional<ServeOptions> serve;
   std::optional<CheckOptions> check;
+  std::optional<backup::BackupOptions> backup;
+  std::optional<backup::RestoreOptions> restore;
+  std::optional<ValidateOptions> validate;
 };
 
 // Reads the arguments, RESTITCH_… environment variables and the YAML file of --config, in this order of precedence.

@@ -25,6 +25,8 @@
 #include "runtime/metrics.h"
 #include "runtime/run_and_wait.h"
 #include "server/admin_credentials.h"
+#include "server/backup/control_socket.h"
+#include "server/data_directory.h"
 #include "server/directory_watch.h"
 #include "server/worker_location.h"
 
@@ -69,24 +71,20 @@ Result<std::shared_ptr<Cluster>> open_cluster(const ServeOptions& options, runti
   datasource::embedded::ClusterOptions cluster_options;
   cluster_options.directory = options.data_directory + "/cluster";
   cluster_options.block_cache_bytes = options.cache_megabytes << 20U;
+  cluster_options.expiry_interval = std::chrono::seconds(options.expiry_seconds);
+  cluster_options.write_buffer_bytes = (options.write_buffer_megabytes << 20U) / 4;
   cluster_options.test_commands = options.test_commands;
   cluster_options.slow_millis = options.slow_millis;
   RESTITCH_TRY(auto cluster, Cluster::open(cluster_options, pool));
   return std::shared_ptr<Cluster>(std::move(cluster));
 }
 
-Status make_directory(const std::string& directory) {
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return Error(ErrorCode::kIo, "cannot make the data directory " + directory + ": " + error.message());
-  return {};
-}
-
 class RunningServer final : public Server {
  public:
-  RunningServer(ServeOptions options, AdminCredentials admin, auth::SecretBox box, std::string worker_script,
+  RunningServer(ServeOptions options, DataDirectory directory, AdminCredentials admin, auth::SecretBox box, std::string worker_script,
                 std::unique_ptr<runtime::BlockingPool> pool, std::shared_ptr<Cluster> cluster)
       : options_(std::move(options)),
+        directory_(std::move(directory)),
         threads_(thread_count(options_.threads)),
         pool_(std::move(pool)),
         hash_pool_(runtime::make_background_pool(std::max<std::size_t>(1, thread_count(options_.threads) / 2),
@@ -108,6 +106,7 @@ class RunningServer final : public Server {
       RESTITCH_CHECK(deploy(directory));
     }
     RESTITCH_CHECK(open_wire());
+    open_control();
     net::HttpServerOptions http;
     http.host = options_.listen.host;
     http.port = options_.listen.port;
@@ -134,6 +133,7 @@ class RunningServer final : public Server {
   Status stop() override {
     ready_.store(false);
     RESTITCH_LOG(kInfo, kServer, 2, "Server stopping", {"connections", http_ ? http_->connections() : 0});
+    control_.reset();
     cluster_->stop_waiting();
     if (http_) http_->drain();
     if (wire_) wire_->drain();
@@ -178,6 +178,17 @@ class RunningServer final : public Server {
     RESTITCH_CO_CHECK(co_await apps_store_.prepare());
     RESTITCH_CO_CHECK(co_await logs_.prepare());
     co_return Status();
+  }
+
+  // Some file systems have no sockets; then only backups of the stopped server are possible.
+  void open_control() {
+    auto opened = backup::ControlSocket::open(
+        options_.data_directory, [this](const std::string& directory) { return cluster_->checkpoint(directory); });
+    if (opened) {
+      control_ = std::move(*opened);
+    } else {
+      RESTITCH_LOG(kWarning, kServer, 14, "Online backups are not possible", {"error", opened.error().message()});
+    }
   }
 
   Status open_wire() {
@@ -228,6 +239,7 @@ class RunningServer final : public Server {
   }
 
   ServeOptions options_;
+  DataDirectory directory_;
   runtime::IoThreads threads_;
   std::unique_ptr<runtime::BlockingPool> pool_;
   std::unique_ptr<runtime::BlockingPool> hash_pool_;
@@ -242,6 +254,7 @@ class RunningServer final : public Server {
   api::client::ClientApi client_api_;
   std::unique_ptr<net::HttpServer> http_;
   std::unique_ptr<api::wire::WireServer> wire_;
+  std::unique_ptr<backup::ControlSocket> control_;
   std::map<std::string, std::size_t> fingerprints_;
   std::atomic<bool> ready_{false};
 };
@@ -249,14 +262,14 @@ class RunningServer final : public Server {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(ServeOptions options) {
-  RESTITCH_CHECK(make_directory(options.data_directory));
+  RESTITCH_TRY(auto directory, DataDirectory::open(options.data_directory));
   RESTITCH_TRY(auto admin, load_or_create_admin_credentials(options.data_directory));
   RESTITCH_TRY(auto box, auth::SecretBox::open(options.data_directory + "/secret.key"));
   RESTITCH_TRY(auto worker_script, find_worker_script(options.worker_script));
   auto pool = runtime::make_background_pool(std::max<std::size_t>(4, thread_count(options.threads)), kPoolQueue,
                                             runtime::kNiceOfReads);
   RESTITCH_TRY(auto cluster, open_cluster(options, *pool));
-  auto server = std::make_unique<RunningServer>(std::move(options), std::move(admin), std::move(box),
+  auto server = std::make_unique<RunningServer>(std::move(options), std::move(directory), std::move(admin), std::move(box),
                                                 std::move(worker_script), std::move(pool), std::move(cluster));
   if (Status opened = server->open(); !opened) {
     const Status stopped = server->stop();

@@ -5,7 +5,9 @@
 #include <future>
 
 #include "base/assert.h"
+#include "base/kill_point.h"
 #include "base/log.h"
+#include "storage/rocks_status.h"
 
 namespace restitch::storage {
 namespace {
@@ -146,7 +148,9 @@ void CommitQueue::take_group(std::vector<Item>& group) {
 
 void CommitQueue::process(std::vector<Item>& group) {
   keys::Ticks last = 0;
+  kill_point::reach("commit.taken");
   Status written = write(group, last);
+  kill_point::reach("commit.written");
   if (written) {
     const keys::Ticks visible = last != 0 ? last : parts_.clock.visible();
     parts_.publisher.publish(
@@ -159,21 +163,22 @@ void CommitQueue::process(std::vector<Item>& group) {
   }
   const bool has_commits = written.has_value() && last != 0;
   if (has_commits) groups_.fetch_add(1, std::memory_order_relaxed);
+  kill_point::reach("commit.published");
   acknowledge(group, written);
+  kill_point::reach("commit.acknowledged");
   if (!has_commits) return;
   const std::lock_guard lock(listener_mutex_);
   if (listener_) listener_(keys::time_of(last));
 }
 
-// The engine's own writes go on: they free space.
+// The engine's own writes and drops go on: they free space.
 void CommitQueue::refuse_without_space(std::vector<Item>& group) {
   std::size_t bytes = 0;
   for (const Item& item : group) bytes += item.bytes;
   if (parts_.writer.has_space(bytes)) return;
   for (Item& item : group) {
-    if (item.transaction == nullptr) continue;
-    item.refusal =
-        Error(ErrorCode::kIo, "the disk is full: writes are refused until space is free");
+    if (item.transaction == nullptr || item.transaction->frees_space()) continue;
+    item.refusal = out_of_disk_space();
   }
 }
 

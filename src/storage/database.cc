@@ -33,13 +33,14 @@ constexpr std::array<const char*, kFamilies> kFamilyNames = {"default", "cat", "
 
 // Notes and logs errors of flushes and compactions, which no caller sees. RocksDB's own attempts to
 // recover are switched off: the maintenance thread makes them (LogWriter::repair).
-class ErrorListener final : public rocksdb::EventListener {
+class Listener final : public rocksdb::EventListener {
  public:
-  explicit ErrorListener(std::shared_ptr<std::atomic<bool>> has_failed)
-      : has_failed_(std::move(has_failed)) {}
+  explicit Listener(std::shared_ptr<DatabaseEvents> events) : events_(std::move(events)) {}
+
+  void OnMemTableSealed(const rocksdb::MemTableInfo&) override { events_->sealed.store(true); }
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* status) override {
-    has_failed_->store(true);
+    events_->background_failure.store(true);
     log::write(log::Severity::kError, log::Component::kStorage, 3101, "Storage background error",
                {{"error", status->ToString()}});
   }
@@ -49,7 +50,7 @@ class ErrorListener final : public rocksdb::EventListener {
   }
 
  private:
-  std::shared_ptr<std::atomic<bool>> has_failed_;
+  std::shared_ptr<DatabaseEvents> events_;
 };
 
 rocksdb::CompressionType first_supported(std::initializer_list<rocksdb::CompressionType> wanted) {
@@ -61,13 +62,15 @@ rocksdb::CompressionType first_supported(std::initializer_list<rocksdb::Compress
 }
 
 rocksdb::DBOptions database_options(const EngineOptions& options, rocksdb::Env* env,
-                                    std::shared_ptr<std::atomic<bool>> has_failed) {
+                                    std::shared_ptr<DatabaseEvents> events) {
   rocksdb::DBOptions result;
   result.env = env;
   result.create_if_missing = true;
   result.create_missing_column_families = true;
   result.paranoid_checks = true;
   result.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // Over all families, flushed ones that are kept included.
+  result.db_write_buffer_size = 4 * options.write_buffer_bytes;
   result.max_background_jobs =
       static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 2U, 8U));
   // Families that are seldom written would keep old write-ahead logs alive.
@@ -81,7 +84,7 @@ rocksdb::DBOptions database_options(const EngineOptions& options, rocksdb::Env* 
   result.stats_dump_period_sec = 0;
   result.stats_persist_period_sec = 0;
   result.max_bgerror_resume_count = 0;
-  result.listeners = {std::make_shared<ErrorListener>(std::move(has_failed))};
+  result.listeners = {std::make_shared<Listener>(std::move(events))};
   return result;
 }
 
@@ -216,8 +219,8 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
   rocksdb::TransactionDB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status = rocksdb::TransactionDB::Open(
-      database_options(options, env, result->background_failure_), transaction_options,
-      options.directory, descriptors, &handles, &opened);
+      database_options(options, env, result->events_), transaction_options, options.directory,
+      descriptors, &handles, &opened);
   if (!status.ok()) return error_of(status).with_context("opening " + options.directory);
   result->transactions_.reset(opened);
   result->base_ = opened->GetBaseDB();

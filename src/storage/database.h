@@ -31,6 +31,12 @@ inline constexpr std::size_t kFamilies = static_cast<std::size_t>(Family::kCount
 // Writes the format file into a database directory.
 Status write_format_file(const std::string& directory);
 
+// What RocksDB's threads tell.
+struct DatabaseEvents {
+  std::atomic<bool> background_failure{false};
+  std::atomic<bool> sealed{true};
+};
+
 // The open RocksDB database and its column families. Shared by everything that reads it (snapshots,
 // transactions, cursors), so that it closes when the last of them is gone.
 class Database {
@@ -59,8 +65,10 @@ class Database {
   }
 
   // Whether a flush or compaction failed since the last call of this.
-  bool take_background_failure() const { return background_failure_->exchange(false); }
-  bool has_background_failure() const { return background_failure_->load(); }
+  bool take_background_failure() const { return events_->background_failure.exchange(false); }
+  bool has_background_failure() const { return events_->background_failure.load(); }
+  // Whether a memtable was sealed since the last call of this.
+  bool take_sealed() const { return events_->sealed.load() && events_->sealed.exchange(false); }
 
   // Thread-safe.
   DocumentCache& document_cache() const { return document_cache_; }
@@ -79,8 +87,7 @@ class Database {
   mutable DocumentCache document_cache_;
   rocksdb::ReadOptions newest_all_;
   rocksdb::ReadOptions newest_cached_;
-  std::shared_ptr<std::atomic<bool>> background_failure_ =
-      std::make_shared<std::atomic<bool>>(false);
+  std::shared_ptr<DatabaseEvents> events_ = std::make_shared<DatabaseEvents>();
 };
 
 }  // namespace restitch::storage

@@ -120,10 +120,12 @@ TEST_F(DiskFaultTest,
   EXPECT_NE(refused.error().message().find("full"), std::string::npos);
   EXPECT_EQ(code_of(try_put(3)), ErrorCode::kIo);
   EXPECT_EQ(scan(*engine_->snapshot(), kPeople), ids({1}));
+  fault_->free_bytes = 0;
   engine_->maintenance().run_once();
   EXPECT_EQ(code_of(try_put(3)), ErrorCode::kIo);
 
   fault_->is_full = false;
+  fault_->free_bytes = UINT64_MAX;
   engine_->maintenance().run_once();
   ASSERT_TRUE(try_put(4).has_value());
   EXPECT_EQ(scan(*engine_->snapshot(), kPeople), ids({1, 4}));
@@ -145,6 +147,38 @@ TEST_F(DiskFaultTest, commits_after_a_torn_log_record_survive_a_kill) {
     ASSERT_TRUE(try_put(base + 3, Durability::kBuffered).has_value());
   }
   EXPECT_EQ(rows_after_kill(), ids({1, 3, 4, 10, 12, 13}));
+}
+
+TEST_F(DiskFaultTest, a_failed_write_right_after_everything_was_flushed_needs_no_restart) {
+  ASSERT_TRUE(try_put(1).has_value());
+  fault_->tears = true;
+  for (const RecordId base : {10, 20}) {
+    ASSERT_TRUE(engine_->database().db()->Flush({}, engine_->database().families()).ok());
+    fault_->is_full = true;
+    EXPECT_EQ(code_of(try_put(base)), ErrorCode::kIo);
+    fault_->free_bytes = 0;
+    engine_->maintenance().run_once();
+    EXPECT_EQ(code_of(try_put(base)), ErrorCode::kIo);
+    fault_->is_full = false;
+    fault_->free_bytes = UINT64_MAX;
+    engine_->maintenance().run_once();
+    ASSERT_TRUE(try_put(base + 1).has_value());
+  }
+  EXPECT_EQ(*engine_->stored_collections(), std::vector<CollectionId>{kPeople});
+  EXPECT_EQ(rows_after_kill(), ids({1, 11, 21}));
+}
+
+TEST_F(DiskFaultTest, on_a_full_disk_drops_go_on) {
+  ASSERT_TRUE(try_put(1).has_value());
+  fault_->free_bytes = 1U << 20U;
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  Result<Committed> refused = try_put(2);
+  while (refused && std::chrono::steady_clock::now() < give_up) refused = try_put(2);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().mongo_code(), 14031);
+  auto transaction = engine_->begin(Mode::kLatest);
+  transaction->delete_catalog_row("collection");
+  EXPECT_TRUE(commit(*engine_, std::move(transaction)).has_value());
 }
 
 TEST_F(DiskFaultTest,

@@ -71,7 +71,6 @@ EngineImpl::EngineImpl(const EngineOptions& options, std::shared_ptr<Database> d
       workspaces_(std::make_shared<WorkspacePool>(database_)) {}
 
 Status EngineImpl::start(bool with_maintenance_thread) {
-  RESTITCH_CHECK(writer_.keep_flushable());
   RESTITCH_CHECK(change_log_.load());
   RESTITCH_CHECK(idents_.load(*database_));
   publisher_.publish(std::make_shared<const Snapshot>(database_, last_committed()));
@@ -165,7 +164,6 @@ Status EngineImpl::checkpoint(const std::string& directory) const {
   RESTITCH_CHECK(checked(rocksdb::Checkpoint::Create(database_->db(), &created)));
   const std::unique_ptr<rocksdb::Checkpoint> copier(created);
   RESTITCH_CHECK(checked(copier->CreateCheckpoint(directory)));
-  RESTITCH_CHECK(writer_.keep_flushable());
   return write_format_file(directory);
 }
 

@@ -6,6 +6,9 @@
 namespace restitch::storage {
 namespace {
 
+// Below every key: idents begin at 1.
+constexpr char kUnusedBytes[keys::kIdentBytes] = {};
+const rocksdb::Slice kUnusedKey(kUnusedBytes, sizeof(kUnusedBytes));
 constexpr auto kSpaceCheckInterval = std::chrono::milliseconds(50);
 
 }  // namespace
@@ -28,6 +31,9 @@ Status LogWriter::write(rocksdb::WriteBatch& batch, bool sync, keys::Ticks last)
   if (has_failed()) return refused();  // without waiting for a repair that is under way
   const std::lock_guard lock(write_mutex_);
   if (has_failed()) return refused();
+  if (database_.take_sealed()) {
+    if (const rocksdb::Status made = make_flushable(); !made.ok()) return fail(made);
+  }
   // A synced write is in the log and synced before RocksDB shows it to readers.
   rocksdb::WriteOptions options;
   options.sync = sync;
@@ -59,45 +65,68 @@ Status LogWriter::make_durable(keys::Ticks ticks) {
 }
 
 // The failed append may have left half a record at the end of the current log, and recovery reads
-// no further than that; RocksDB writes nothing more to such a log, and Resume() leaves it behind by
-// flushing. But only if there is something to flush: that is what the row is for, whenever
-// everything may have been flushed.
+// no further than that. RocksDB writes nothing more to such a log, and Resume() leaves it behind by
+// flushing, for which make_flushable() has provided. Flushing every family after that takes care
+// that recovery needs the damaged log for none of them.
 Status LogWriter::repair() {
   const std::lock_guard lock(write_mutex_);
   const bool background = database_.take_background_failure();
   if (!has_failed() && !background) return {};
+  // Flushing into a full disk makes matters worse, and RocksDB pauses for a second at each failure.
+  if (free_space() < reserve_bytes_) {
+    failed_.store(true, std::memory_order_release);
+    return out_of_disk_space();
+  }
   rocksdb::Status status = database_.db()->Resume();
-  if (status.ok()) status = put_row(true);
-  if (!status.ok()) return fail(status);
+  if (status.ok() && has_failed()) status = leave_log();
+  if (!status.ok()) {
+    if (status.severity() >= rocksdb::Status::Severity::kFatalError && !needs_restart_) {
+      needs_restart_ = true;
+      log::write(log::Severity::kError, log::Component::kStorage, 3110,
+                 "Storage writes again only after a restart", {{"error", status.ToString()}});
+    }
+    return fail(status);
+  }
   raise_synced(written_.load(std::memory_order_acquire));
   failed_.store(false, std::memory_order_release);
   log::write(log::Severity::kInfo, log::Component::kStorage, 3104, "Storage writes again");
   return {};
 }
 
-Status LogWriter::keep_flushable() {
-  const std::lock_guard lock(write_mutex_);
-  if (has_failed()) return {};
-  const rocksdb::Status status = put_row(false);
-  if (!status.ok()) return fail(status);
-  return {};
+rocksdb::Status LogWriter::leave_log() {
+  rocksdb::DB& db = *database_.db();
+  rocksdb::Status status = make_flushable();
+  if (status.ok()) status = db.Flush(rocksdb::FlushOptions(), database_.families());
+  if (!status.ok()) return status;
+  rocksdb::WriteOptions synced;
+  synced.sync = true;
+  return db.Put(synced, database_.family(Family::kMeta), keys::kRepairRow, rocksdb::Slice());
 }
 
-rocksdb::Status LogWriter::put_row(bool sync) {
-  rocksdb::WriteOptions options;
-  options.sync = sync;
-  return database_.db()->Put(options, database_.family(Family::kMeta), keys::kRepairRow,
-                             rocksdb::Slice());
+// Writes that change nothing and are in no log, so that no full disk can fail them.
+rocksdb::Status LogWriter::make_flushable() {
+  rocksdb::WriteBatch nothing;
+  for (rocksdb::ColumnFamilyHandle* family : database_.families()) {
+    if (const rocksdb::Status added = nothing.Delete(family, kUnusedKey); !added.ok()) return added;
+  }
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  return database_.db()->Write(unlogged, &nothing);
 }
 
 bool LogWriter::has_space(std::size_t bytes) {
   const auto now = std::chrono::steady_clock::now();
   if (now >= next_space_check_ || free_bytes_ < reserve_bytes_ + 2 * bytes) {
     next_space_check_ = now + kSpaceCheckInterval;
-    const rocksdb::DB* db = database_.db();
-    if (!db->GetEnv()->GetFreeSpace(db->GetName(), &free_bytes_).ok()) free_bytes_ = UINT64_MAX;
+    free_bytes_ = free_space();
   }
   return free_bytes_ >= reserve_bytes_ + 2 * bytes;
+}
+
+std::uint64_t LogWriter::free_space() const {
+  const rocksdb::DB* db = database_.db();
+  std::uint64_t free = 0;
+  return db->GetEnv()->GetFreeSpace(db->GetName(), &free).ok() ? free : UINT64_MAX;
 }
 
 }  // namespace restitch::storage

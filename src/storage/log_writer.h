@@ -39,14 +39,15 @@ class LogWriter {
   bool needs_repair() const { return has_failed() || database_.has_background_failure(); }
   // Tries to make the database work again after an error of a write, flush or compaction.
   Status repair();
-  // After everything may have been flushed: keeps repair() possible.
-  Status keep_flushable();
 
   std::uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
 
  private:
   Error fail(const rocksdb::Status& status);
-  rocksdb::Status put_row(bool sync);
+  std::uint64_t free_space() const;
+  rocksdb::Status leave_log();
+  // After a memtable was sealed: gives each family something to flush, which repair() needs.
+  rocksdb::Status make_flushable();
   void raise_synced(keys::Ticks ticks);
 
   const Database& database_;
@@ -54,6 +55,7 @@ class LogWriter {
   std::atomic<keys::Ticks> written_{0}, synced_{0};
   std::atomic<std::uint64_t> syncs_{0};
   std::atomic<bool> failed_{false};
+  bool needs_restart_ = false;
 
   std::uint64_t reserve_bytes_;
   std::uint64_t free_bytes_ = 0;

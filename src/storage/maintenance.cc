@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "base/kill_point.h"
 #include "base/log.h"
 
 namespace restitch::storage {
@@ -42,12 +43,14 @@ void Maintenance::trim() {
   auto batch = std::make_unique<rocksdb::WriteBatch>();
   Result<bool> planned = parts_.change_log.plan_trim(*batch, parts_.clock.wall_seconds());
   if (planned && !*planned) return;
+  kill_point::reach("trim.planned");
   Status done = planned ? parts_.queue.write_internal(std::move(batch)) : Status(planned.error());
   if (!done) {
     log::write(log::Severity::kWarning, log::Component::kStorage, 3107,
                "Change log was not trimmed", {{"error", done.error().message()}});
     return;
   }
+  kill_point::reach("trim.written");
   parts_.change_log.drop_files();
 }
 

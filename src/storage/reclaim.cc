@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "storage/key_layout.h"
 #include "storage/rocks_status.h"
@@ -73,6 +74,7 @@ void Reclaimer::run(std::atomic<bool>& cancelled) {
 }
 
 void Reclaimer::free_files(const Job& job, std::atomic<bool>& cancelled) {
+  kill_point::reach("reclaim.freeing");
   const std::string first = keys::ident_prefix(job.ident);
   const std::string last = keys::ident_end(job.ident);
   const rocksdb::Slice begin(first);

@@ -4,13 +4,19 @@ namespace restitch::storage {
 
 namespace {
 constexpr int kMongoWriteConflict = 112;
-}
+constexpr int kMongoOutOfDiskSpace = 14031;
+}  // namespace
 
 Error write_conflict() {
   return Error(ErrorCode::kWriteConflict, kMongoWriteConflict,
                "Caused by :: Write conflict during plan execution and yielding is disabled. :: "
                "Please retry your "
                "operation or multi-document transaction.");
+}
+
+Error out_of_disk_space() {
+  return Error(ErrorCode::kIo, kMongoOutOfDiskSpace,
+               "the disk is full: writes are refused until space is free");
 }
 
 Error error_of(const rocksdb::Status& status) {
@@ -20,8 +26,7 @@ Error error_of(const rocksdb::Status& status) {
     return Error(ErrorCode::kCorrupt, "stored data is damaged").with_detail(status.ToString());
   }
   if (status.IsNoSpace()) {
-    return Error(ErrorCode::kIo, "the disk is full: writes are refused until space is free")
-        .with_detail(status.ToString());
+    return out_of_disk_space().with_detail(status.ToString());
   }
   if (status.IsShutdownInProgress() || status.IsAborted()) {
     return Error(ErrorCode::kClosing, "the storage is closing").with_detail(status.ToString());

@@ -18,4 +18,7 @@ inline Status checked(const rocksdb::Status& status) {
   return error_of(status);
 }
 
+// The disk is full: kIo with MongoDB's code for it.
+Error out_of_disk_space();
+
 }  // namespace restitch::storage

@@ -181,6 +181,7 @@ void TransactionImpl::put_catalog_row(std::string_view key, bson::View row) {
   RESTITCH_ASSERT(put(Family::kCatalog, key, row.bytes()).has_value());
 }
 void TransactionImpl::delete_catalog_row(std::string_view key) {
+  frees_space_ = true;
   RESTITCH_ASSERT(remove(Family::kCatalog, key).has_value());
 }
 

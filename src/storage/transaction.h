@@ -74,6 +74,8 @@ class TransactionImpl final : public ReaderOver<Transaction> {
   const std::vector<Change>& changes() const { return changes_; }
   // Hashes of the written records and unique index entries (document_cache.h).
   const std::vector<std::uint64_t>& written_hashes() const { return written_hashes_; }
+  // Whether it drops something: then it may use the reserve of a full disk.
+  bool frees_space() const { return frees_space_; }
   // The transaction is over: its locks are released. It must not be used any more.
   void finish();
 
@@ -99,6 +101,7 @@ class TransactionImpl final : public ReaderOver<Transaction> {
   CollectionId locked_collection_ = 0;
   RecordId locked_record_ = 0;
   bool has_locked_record_ = false;
+  bool frees_space_ = false;
   bool has_mark_ = false;
   std::size_t marked_changes_ = 0, marked_change_bytes_ = 0;
 };

@@ -1,6 +1,7 @@
 """Starts, stops and kills the server under test. Python standard library only."""
 
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -8,6 +9,7 @@ import threading
 import time
 
 READY_ID = 1  # of the log line "Server ready", which names the port
+WIRE_READY_ID = 1201  # of the log line that names the MongoDB endpoint's port
 
 
 class StartFailed(Exception):
@@ -15,10 +17,12 @@ class StartFailed(Exception):
 
 
 class RestitchProcess:
-    """One run of `restitch serve` on 127.0.0.1. The data directory belongs to the caller."""
+    """One run of `restitch serve` on 127.0.0.1. The data directory belongs to the caller. `binary` may be a command with
+    arguments that ends by executing the server."""
 
-    def __init__(self, binary, data, apps, options=(), port=0):
-        command = [binary, "serve", "--data", data, "--listen", f"127.0.0.1:{port}"]
+    def __init__(self, binary, data, apps, options=(), port=0, environment=None):
+        program = binary if isinstance(binary, list) else [binary]
+        command = [*program, "serve", "--data", data, "--listen", f"127.0.0.1:{port}"]
         for app in apps:
             command += ["--app", app]
         self.log = []
@@ -26,7 +30,7 @@ class RestitchProcess:
         self._started = time.monotonic()
         self._process = subprocess.Popen(
             command + list(options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace")
+            text=True, errors="replace", env={**os.environ, **(environment or {})})
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
         self.port = None
@@ -53,8 +57,32 @@ class RestitchProcess:
                 self._ready.put(entry["attr"]["port"])
         self._ready.put(None)
 
+    @property
+    def wire_port(self):
+        """Of the MongoDB endpoint, once ready; None when it is off."""
+        for line in self.log:
+            entry = parse_log_line(line)
+            if entry and entry.get("id") == WIRE_READY_ID:
+                return entry["attr"]["port"]
+        return None
+
+    @property
+    def pid(self):
+        return self._process.pid
+
     def is_running(self):
         return self._process.poll() is None
+
+    def wait(self, seconds):
+        """For its end by itself. False when it still runs then."""
+        try:
+            self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def killed_itself(self):
+        return self._process.poll() == -signal.SIGKILL
 
     def stop(self, seconds=40):
         """Stops in order. Returns the exit code, negative for the signal that ended it."""

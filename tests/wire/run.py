@@ -4,7 +4,6 @@
 import argparse
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,22 +14,8 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
+from python_packages import WIRE_FOLDER, provide_packages  # noqa: E402
 from server import start  # noqa: E402
-
-def provide_packages(folder):
-    """Installs the pinned requirements into `folder` when they are not there yet, and makes them importable."""
-    wanted = (HERE / "requirements.txt").read_text()
-    stamp = folder / "requirements.txt"
-    if not stamp.is_file() or stamp.read_text() != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
-        packages = folder / "packages"
-        subprocess.run([str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet",
-                        "--disable-pip-version-check", "--target", str(packages), "-r",
-                        str(HERE / "requirements.txt")], check=True)
-        stamp.write_text(wanted)
-    sys.path.insert(0, str(folder / "packages"))
 
 
 def run_test(context, function):
@@ -52,7 +37,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
     parser.add_argument("--packages", type=pathlib.Path,
-                        default=pathlib.Path.home() / ".cache/restitch/wire-tests",
+                        default=WIRE_FOLDER,
                         help="folder for the pinned Python packages")
     parser.add_argument("--only", default="", help="only tests whose name holds this")
     parser.add_argument("--serve", nargs="*", default=[], help="further options of the server")

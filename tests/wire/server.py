@@ -2,9 +2,7 @@
 
 import dataclasses
 
-from restitch_process import RestitchProcess, parse_log_line
-
-WIRE_READY_ID = 1201  # of the log line that names the endpoint's port
+from restitch_process import RestitchProcess
 
 
 @dataclasses.dataclass
@@ -24,9 +22,7 @@ class Context:
 
 def start(binary, data, options):
     process = RestitchProcess(binary, data, [], ["--wire", "127.0.0.1:0", *options]).wait_until_ready()
-    for line in process.log:
-        entry = parse_log_line(line)
-        if entry and entry.get("id") == WIRE_READY_ID:
-            return Context(process, entry["attr"]["port"])
+    if process.wire_port is not None:
+        return Context(process, process.wire_port)
     process.kill()
     raise SystemExit("the server does not tell the port of its endpoint\n" + process.log_tail())

@@ -8,6 +8,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "base/kill_point.h"
 #include "base/log.h"
 #include "datasource/embedded/error_names.h"
 
@@ -467,6 +468,7 @@ Status Catalog::drop_rows(const std::vector<CollectionPtr>& collections,
     });
     return std::move(committed).error();
   }
+  kill_point::reach("drop.committed");
   publish([&](CatalogState& state) {
     for (const CollectionPtr& collection : collections) {
       state.dropped[collection->full_name] = committed->cluster_time;
@@ -539,6 +541,7 @@ Status Catalog::rename(const CollectionPtr& source, const Namespace& target,
     });
     return std::move(committed).error();
   }
+  kill_point::reach("rename.committed");
   renamed->valid_from = committed->cluster_time;
   publish([&](CatalogState& state) {
     state.collections[renamed->full_name] = renamed;
@@ -598,6 +601,7 @@ Result<CollectionPtr> Catalog::begin_indexes(const CollectionPtr& collection,
     version->indexes.push_back(std::move(index));
   }
   RESTITCH_CHECK(commit_and_wait(engine_, std::move(transaction)));
+  kill_point::reach("index.begun");
   publish_version(version);
   return CollectionPtr(std::move(version));
 }
@@ -623,6 +627,7 @@ Status Catalog::finish_indexes(const CollectionPtr& collection,
       make_collection_change(*collection, change::kCreateIndexes, spec_list(finished)));
   RESTITCH_TRY(const storage::Committed committed,
                commit_and_wait(engine_, std::move(transaction)));
+  kill_point::reach("index.finished");
   for (const std::shared_ptr<Index>& index : made) index->usable_from = committed.cluster_time;
   publish_version(version);
   return {};

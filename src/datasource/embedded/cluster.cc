@@ -15,7 +15,8 @@ constexpr std::size_t kSchemaQueue = 10'000;
 class ClusterImpl final : public Cluster {
  public:
   ClusterImpl(const ClusterOptions& options, std::unique_ptr<storage::Engine> engine,
-              runtime::BlockingPool& pool) {
+              runtime::BlockingPool& pool)
+      : expiry_interval_(options.expiry_interval) {
     services_.engine = std::move(engine);
     services_.catalog = std::make_unique<Catalog>(*services_.engine);
     services_.follower = std::make_unique<LogFollower>(*services_.engine);
@@ -37,7 +38,7 @@ class ClusterImpl final : public Cluster {
   Status start() {
     RESTITCH_TRY(services_.identity, begin_term(*services_.engine));
     RESTITCH_CHECK(services_.catalog->load());
-    maintenance_ = std::make_unique<Maintenance>(services_);
+    maintenance_ = std::make_unique<Maintenance>(services_, expiry_interval_);
     return {};
   }
 
@@ -81,6 +82,11 @@ class ClusterImpl final : public Cluster {
     services_.cursors.wake_all();
   }
 
+  Result<bson::Timestamp> checkpoint(const std::string& directory) override {
+    RESTITCH_CHECK(services_.engine->checkpoint(directory));
+    return services_.engine->last_committed();
+  }
+
   Status close() override {
     stop_waiting();
     if (services_.is_closing.exchange(true)) return {};
@@ -97,6 +103,7 @@ class ClusterImpl final : public Cluster {
 
  private:
   Services services_;
+  std::chrono::seconds expiry_interval_;
   std::unique_ptr<Maintenance> maintenance_;
 };
 
@@ -107,6 +114,7 @@ Result<std::unique_ptr<Cluster>> Cluster::open(const ClusterOptions& options,
   storage::EngineOptions engine_options;
   engine_options.directory = options.directory;
   engine_options.block_cache_bytes = options.block_cache_bytes;
+  engine_options.write_buffer_bytes = options.write_buffer_bytes;
   RESTITCH_TRY(auto engine, storage::Engine::open(std::move(engine_options)));
   auto cluster = std::make_unique<ClusterImpl>(options, std::move(engine), pool);
   RESTITCH_CHECK(cluster->start());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,7 +17,9 @@ namespace restitch::datasource::embedded {
 struct ClusterOptions {
   std::string directory;
   std::size_t block_cache_bytes = 256ULL << 20U;
-  bool test_commands = false;  // clients may set fail points
+  std::size_t write_buffer_bytes = 64ULL << 20U;  // a quarter of what unflushed writes may take
+  std::chrono::seconds expiry_interval{60};  // between removals of what TTL indexes have expired
+  bool test_commands = false;      // clients may set fail points
   std::int64_t slow_millis = 100;  // commands that take longer are logged; -1: none
 };
 
@@ -60,6 +63,9 @@ class Cluster : public DataSource {
   // Commands that wait for data end with 11600, now and from now on, so that their callers can be
   // drained.
   virtual void stop_waiting() = 0;
+  // Consistent copy of the storage into a new directory on the same file system. Returns a cluster
+  // time at or behind its newest change. Waits for the disk.
+  virtual Result<bson::Timestamp> checkpoint(const std::string& directory) = 0;
   // Aborts transactions, kills cursors, closes the storage. No command may be running.
   virtual Status close() = 0;
 };

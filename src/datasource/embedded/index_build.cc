@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/kill_point.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/internal_command.h"
 #include "datasource/embedded/record_writer.h"
@@ -75,6 +76,7 @@ class IndexBuild {
         break;
       }
       RESTITCH_CHECK(commit(std::move(unit)));
+      kill_point::reach("index.part");
       if (is_conflict) {
         std::this_thread::sleep_for(conflict_pause(conflicts++));
       } else {
@@ -117,6 +119,7 @@ Status build_indexes(Services& services, const CollectionPtr& former, const Coll
   Catalog::wait_for_writers(*former);
   IndexBuild build(services, building, idents);
   if (Status built = build.run(); !built) return build.failed(std::move(built).error());
+  kill_point::reach("index.filled");
   return {};
 }
 

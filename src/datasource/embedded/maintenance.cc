@@ -9,10 +9,10 @@ namespace restitch::datasource::embedded {
 namespace {
 constexpr std::chrono::seconds kTick{1};
 constexpr int kCounterTicks = 5;
-constexpr int kExpiryTicks = 60;
 }  // namespace
 
-Maintenance::Maintenance(Services& services) : services_(services), thread_([this]() { run(); }) {}
+Maintenance::Maintenance(Services& services, std::chrono::seconds expiry_interval)
+    : services_(services), expiry_interval_(expiry_interval), thread_([this]() { run(); }) {}
 
 void Maintenance::stop() {
   {
@@ -41,7 +41,7 @@ void Maintenance::run() {
                      {"error", saved.error().message()});
       }
     }
-    if (tick % kExpiryTicks == 0 && services_.parameters.runs_ttl)
+    if (tick % expiry_interval_.count() == 0 && services_.parameters.runs_ttl)
       delete_expired(services_, wall_clock());
   }
 }

@@ -12,7 +12,7 @@ namespace restitch::datasource::embedded {
 // disk, expiry of documents by TTL indexes.
 class Maintenance {
  public:
-  explicit Maintenance(Services& services);
+  Maintenance(Services& services, std::chrono::seconds expiry_interval);
   ~Maintenance() { stop(); }
   Maintenance(const Maintenance&) = delete;
   Maintenance& operator=(const Maintenance&) = delete;
@@ -25,6 +25,7 @@ class Maintenance {
   void end_transactions(std::chrono::steady_clock::time_point now);
 
   Services& services_;
+  std::chrono::seconds expiry_interval_;
   std::mutex mutex_;
   std::condition_variable wake_;
   bool is_stopping_ = false;
