@@ -21,8 +21,8 @@ class RecordCursorImpl final : public RecordCursor {
     if (!found || !*found) return found;
     if (scan_.key().size() != keys::kIdentBytes + keys::kRecordIdBytes)
       return damaged("record key");
-    if (!is_document(scan_.value())) return damaged("record");
     id_ = keys::record_of(scan_.key());
+    if (!is_document(scan_.value())) return damaged("record");
     return true;
   }
   RecordId id() const override { return id_; }
