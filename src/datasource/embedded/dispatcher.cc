@@ -352,6 +352,9 @@ asio::awaitable<Status> meet_fail_point(Operation& operation) {
     co_return Error(ErrorCode::kSourceUnavailable, "a fail point closed the connection");
   }
   if (failure->error_code) {
+    // The cursor has not been looked at: the error is none of a change stream.
+    const bool is_cursor = operation.spec->name == "getMore" && !operation.in_transaction();
+    if (is_cursor && !operation.labels) operation.labels.emplace();
     operation.error_extra = std::move(failure->error_extra);
     co_return mongo_error(*failure->error_code, "Failing command via 'failCommand' failpoint");
   }

@@ -127,14 +127,13 @@ async function runsTransactions(connection) {
 async function watchesAModel(connection) {
   const Note = connection.model("Note", new Schema({ text: String }));
   await Note.createCollection();
-  const stream = Note.watch([], { fullDocument: "updateLookup", hydrate: true });
+  const { operationTime } = await connection.db.command({ ping: 1 });  // the stream is opened later than it is asked for
+  const stream = Note.watch([], { fullDocument: "updateLookup", hydrate: true, startAtOperationTime: operationTime });
   const changes = [];
   const enough = new Promise((resolve, reject) => {
     stream.on("error", reject);
     stream.on("change", (change) => { if (changes.push(change) === 2) resolve(); });
   });
-  await Promise.race([enough, new Promise((resolve) => stream.once("ready", resolve))]);
-  await Note.db.db.command({ ping: 1 });
   const note = await Note.create({ text: "one" });
   await Note.updateOne({ _id: note._id }, { text: "two" });
   await enough;

@@ -110,7 +110,8 @@ std::size_t LogEntry::bytes() const {
 }
 
 bool StreamScope::covers(const LogEntry& entry) const {
-  if (entry.is_view || entry.kind == ChangeKind::kUnknown) return false;
+  if (entry.kind == ChangeKind::kUnknown) return false;
+  if (entry.is_view && !is_expanded(entry.kind)) return false;
   if (is_collection()) {
     if (entry.database == database && entry.collection == collection) return true;
     if (entry.kind == ChangeKind::kDropDatabase) return entry.database == database;
