@@ -100,8 +100,8 @@ Task<std::vector<Document>> Watch::run(Document command) {
     co_return std::move(reply).error();
   }
   if (auto error = error_of_reply(*reply)) {
-    can_resume_ = has_label(*reply, "ResumableChangeStreamError") ||
-                  error->mongo_code() == kCursorNotFound;
+    can_resume_ =
+        has_label(*reply, "ResumableChangeStreamError") || error->mongo_code() == kCursorNotFound;
     co_return std::move(*error);
   }
   const View cursor = (*reply)["cursor"].as_object().value_or(View());
@@ -112,7 +112,8 @@ Task<void> Watch::open() {
   if (is_closed_) co_return closed();
   if (id_ != 0 || is_over_) co_return Status();
   for (int attempt = 1;; ++attempt) {
-    auto events = co_await run(open_command());
+    Document command = open_command();
+    auto events = co_await run(std::move(command));
     if (events) {
       first_ = std::move(*events);
       co_return Status();
@@ -127,7 +128,8 @@ Task<std::vector<Document>> Watch::next_batch() {
     RESTITCH_CO_CHECK(co_await open());
     if (!first_.empty()) co_return std::exchange(first_, {});
     if (is_over_) co_return std::vector<Document>();
-    auto events = co_await run(get_more_command());
+    Document command = get_more_command();
+    auto events = co_await run(std::move(command));
     if (events) co_return std::move(*events);
     id_ = 0;
     if (is_closed_ || !can_resume_ || attempt == kMaxAttempts) co_return std::move(events).error();
@@ -140,7 +142,8 @@ Task<void> Watch::close() {
   command.append("killCursors", collection_.empty() ? "$cmd.aggregate" : collection_);
   command.open_array("cursors").push(std::exchange(id_, 0)).close();
   const std::string database = database_.empty() ? "admin" : database_;
-  auto reply = co_await source_->run(database, std::move(command).finish());
+  Document kill = std::move(command).finish();
+  auto reply = co_await source_->run(database, std::move(kill));
   if (!reply) co_return std::move(reply).error();
   co_return Status();
 }

@@ -26,25 +26,28 @@ struct WatchOptions {
   std::int32_t batch_size = 0;  // 0: the source's default
 };
 
-// The change events of a collection, a database or a whole deployment (spec: mongodb-engine §12). It goes on by itself
-// after errors that allow it, losing and repeating nothing. Not thread-safe; close() may come while another method waits.
-// `source` and the Watch must outlive every Task.
+// The change events of a collection, a database or a whole deployment (spec: mongodb-engine §12).
+// It goes on by itself after errors that allow it, losing and repeating nothing. Not thread-safe;
+// close() may come while another method waits. `source` and the Watch must outlive every Task.
 class Watch {
  public:
   // `collection` empty: the database; `database` empty too: the deployment.
-  Watch(DataSource& source, std::string database, std::string collection, WatchOptions options = {});
+  Watch(DataSource& source, std::string database, std::string collection,
+        WatchOptions options = {});
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  // Begins at once; next_batch() does it otherwise. Events of changes made after it has returned are given.
+  // Begins at once; next_batch() does it otherwise. Events of changes made after it has returned
+  // are given.
   Task<void> open();
-  // The next events; none when nothing happened for `max_wait`, or at the end. kClosing after close().
+  // The next events; none when nothing happened for `max_wait`, or at the end. kClosing after
+  // close().
   Task<std::vector<bson::Document>> next_batch();
   // Ends it at the source and in a next_batch() that waits.
   Task<void> close();
 
-  // Where a later Watch goes on (resume_after; start_after behind an invalidate event): behind every event that was
-  // given. Empty before the first reply.
+  // Where a later Watch goes on (resume_after; start_after behind an invalidate event): behind
+  // every event that was given. Empty before the first reply.
   const bson::Document& resume_token() const { return token_; }
   // An invalidate event has ended it: nothing more comes.
   bool has_ended() const { return is_over_; }

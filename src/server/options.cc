@@ -129,6 +129,14 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->capture_default_str();
   serve.add_option("--threads", options.threads, "Network threads (default: one for each core)")
       ->envname("RESTITCH_THREADS");
+  serve.add_option("--change-log-hours", options.change_log_hours, "How long change streams can resume")
+      ->envname("RESTITCH_CHANGE_LOG_HOURS")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 24 * 365));
+  serve.add_option("--change-log-megabytes", options.change_log_megabytes, "Space for changes that streams can resume at")
+      ->envname("RESTITCH_CHANGE_LOG_MEGABYTES")
+      ->capture_default_str()
+      ->check(CLI::Range(16, 16 << 20));
   serve.add_option("--cache-megabytes", options.cache_megabytes, "Memory for cached data blocks")
       ->envname("RESTITCH_CACHE_MEGABYTES")
       ->capture_default_str();

@@ -42,6 +42,8 @@ struct ServeOptions {
   std::size_t cache_megabytes = 256;
   std::size_t write_buffer_megabytes = 256;
   std::int64_t expiry_seconds = 60;
+  std::int64_t change_log_hours = 24;
+  std::int64_t change_log_megabytes = 1024;
   std::string log_level = "info";     // debug, info, warning, error
 };
 

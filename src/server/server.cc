@@ -70,6 +70,8 @@ void log_findings(const std::string& directory, const app::Findings& findings) {
 Result<std::shared_ptr<Cluster>> open_cluster(const ServeOptions& options, runtime::BlockingPool& pool) {
   datasource::embedded::ClusterOptions cluster_options;
   cluster_options.directory = options.data_directory + "/cluster";
+  cluster_options.change_log_max_age_seconds = options.change_log_hours * 3600;
+  cluster_options.change_log_max_bytes = options.change_log_megabytes << 20U;
   cluster_options.block_cache_bytes = options.cache_megabytes << 20U;
   cluster_options.expiry_interval = std::chrono::seconds(options.expiry_seconds);
   cluster_options.write_buffer_bytes = (options.write_buffer_megabytes << 20U) / 4;

@@ -45,6 +45,7 @@ def main():
 
     provide_packages(options.packages)
     import checks
+    import change_stream_tests  # noqa: F401
     import driver_tests  # noqa: F401  (each module adds its tests to the list)
     import fail_point_tests  # noqa: F401
     import raw_tests  # noqa: F401

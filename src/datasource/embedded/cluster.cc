@@ -1,6 +1,7 @@
 #include "datasource/embedded/cluster.h"
 
 #include "base/log.h"
+#include "datasource/embedded/cluster_parameters.h"
 #include "datasource/embedded/dispatcher.h"
 #include "datasource/embedded/maintenance.h"
 #include "datasource/embedded/services.h"
@@ -38,6 +39,7 @@ class ClusterImpl final : public Cluster {
   Status start() {
     RESTITCH_TRY(services_.identity, begin_term(*services_.engine));
     RESTITCH_CHECK(services_.catalog->load());
+    RESTITCH_CHECK(load_cluster_parameters(services_));
     maintenance_ = std::make_unique<Maintenance>(services_, expiry_interval_);
     return {};
   }
@@ -115,6 +117,8 @@ Result<std::unique_ptr<Cluster>> Cluster::open(const ClusterOptions& options,
   engine_options.directory = options.directory;
   engine_options.block_cache_bytes = options.block_cache_bytes;
   engine_options.write_buffer_bytes = options.write_buffer_bytes;
+  engine_options.change_log_max_age_seconds = options.change_log_max_age_seconds;
+  engine_options.change_log_max_bytes = options.change_log_max_bytes;
   RESTITCH_TRY(auto engine, storage::Engine::open(std::move(engine_options)));
   auto cluster = std::make_unique<ClusterImpl>(options, std::move(engine), pool);
   RESTITCH_CHECK(cluster->start());

@@ -17,6 +17,9 @@ namespace restitch::datasource::embedded {
 struct ClusterOptions {
   std::string directory;
   std::size_t block_cache_bytes = 256ULL << 20U;
+  // How long changes are kept for change streams to resume: the older ones go when either is exceeded.
+  std::int64_t change_log_max_age_seconds = 24LL * 3600;
+  std::int64_t change_log_max_bytes = 1LL << 30U;
   std::size_t write_buffer_bytes = 64ULL << 20U;  // a quarter of what unflushed writes may take
   std::chrono::seconds expiry_interval{60};  // between removals of what TTL indexes have expired
   bool test_commands = false;      // clients may set fail points

@@ -12,6 +12,7 @@
 #include "bson/document.h"
 #include "datasource/embedded/index.h"
 #include "datasource/embedded/namespace.h"
+#include "datasource/embedded/open_inserts.h"
 #include "storage/engine.h"
 
 namespace restitch::datasource::embedded {
@@ -22,6 +23,9 @@ struct CollectionCounters {
   std::atomic<std::int64_t> count{0};
   std::atomic<std::int64_t> bytes{0};
   std::atomic<bool> is_dirty{false};  // differs from the stored row
+  // Capped collections only.
+  OpenInserts open_inserts;
+  std::atomic<storage::RecordId> evicted_below{0};  // there is no record below it: scans begin here
 };
 
 enum class CollectionKind : std::uint8_t { kCollection, kView };

@@ -15,7 +15,6 @@ using bson::Builder;
 using bson::Document;
 using bson::View;
 
-constexpr std::int64_t kCappedRounding = 256;
 constexpr std::int64_t kMaxCappedBytes = 1LL << 50U;
 
 Error invalid(std::string text) { return mongo_error(code::kInvalidOptions, std::move(text)); }
@@ -75,10 +74,16 @@ Status append_capped(Builder& options, const Fields& fields) {
     return mongo_error(51024, "BSON field 'size' value must be >= 1, actual value '" +
                                   std::to_string(*size) + "'");
   }
-  const std::int64_t rounded = (*size + kCappedRounding - 1) / kCappedRounding * kCappedRounding;
+  const std::int64_t rounded = rounded_capped_size(*size);
   options.append("capped", true);
-  options.append("size", static_cast<std::int32_t>(rounded));
-  if (rounded > INT32_MAX) return invalid("the 'size' of a capped collection is too large");
+  if (rounded > INT32_MAX) {
+    options.append("size", rounded);
+  } else {
+    options.append("size", static_cast<std::int32_t>(rounded));
+  }
+  if (max && *max > INT32_MAX) {
+    return mongo_error(code::kBadValue, "max in a capped collection has to be < 2^31 or not set");
+  }
   if (max && *max > 0) options.append("max", static_cast<std::int32_t>(*max));
   return {};
 }
@@ -113,6 +118,11 @@ Status append_view(Builder& options, const Namespace& ns, const Fields& fields) 
 }
 
 }  // namespace
+
+std::int64_t rounded_capped_size(std::int64_t size) {
+  constexpr std::int64_t kStep = 256;
+  return (size + kStep - 1) / kStep * kStep;
+}
 
 Status check_validator(const Namespace& ns, View validator) {
   if (is_internal_database(ns.database)) {

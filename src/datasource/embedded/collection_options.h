@@ -13,6 +13,8 @@ Result<bson::Document> parse_create_options(const Namespace& ns, bson::View comm
 // Checks `changeStreamPreAndPostImages` of create and collMod and gives its `enabled`; false when
 // it is absent.
 Result<bool> check_image_option(const Namespace& ns, const Fields& fields);
+// The bytes that a capped collection of the asked size may hold.
+std::int64_t rounded_capped_size(std::int64_t size);
 // Checks a validator: no operators that it must not use, compiles.
 Status check_validator(const Namespace& ns, bson::View validator);
 

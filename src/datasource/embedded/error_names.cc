@@ -139,6 +139,7 @@ constexpr std::pair<int, std::string_view> kNames[] = {
     {365, "TemporarilyUnavailable"},
     {402, "ResourceExhausted"},
     {9001, "SocketException"},
+    {10003, "CannotGrowDocumentInCappedNamespace"},
     {10107, "NotWritablePrimary"},
     {10334, "BSONObjectTooLarge"},
     {11000, "DuplicateKey"},

@@ -31,6 +31,7 @@ inline constexpr int kShutdownInProgress = 91;
 inline constexpr int kUnsatisfiableWriteConcern = 100;
 inline constexpr int kWriteConflict = 112;
 inline constexpr int kConflictingOperation = 117;
+inline constexpr int kTooLargeForCapped = 116;
 inline constexpr int kDocumentValidation = 121;
 inline constexpr int kCommandFailed = 125;
 inline constexpr int kCappedPositionLost = 136;
@@ -57,6 +58,7 @@ inline constexpr int kMemoryLimit = 292;
 inline constexpr int kTransactionTooLong = 290;
 inline constexpr int kExceededTimeLimit = 262;
 inline constexpr int kInterrupted = 11601;
+inline constexpr int kCannotGrowInCapped = 10003;
 inline constexpr int kDuplicateKey = 11000;
 inline constexpr int kInterruptedAtShutdown = 11600;
 }  // namespace code

@@ -109,12 +109,19 @@ Status RecordWriter::all_or_nothing(const std::function<Status()>& write) {
 }
 
 Status RecordWriter::insert(View document) {
+  if (collection_.is_capped && document.size() > collection_.capped_bytes) {
+    return mongo_error(code::kTooLargeForCapped, "object to insert exceeds cappedMaxSize (" +
+                                                     std::to_string(collection_.capped_bytes) +
+                                                     ")");
+  }
   RESTITCH_CHECK(check_valid(document, nullptr));
   keys_.resize(collection_.indexes.size());
   for (std::size_t at = 0; at < collection_.indexes.size(); ++at) {
     RESTITCH_CHECK(generate_keys(*collection_.indexes[at], document, keys_[at]));
   }
-  const storage::RecordId record = engine_.allocate_record_id(collection_.ident);
+  const storage::RecordId record = collection_.is_capped
+                                       ? unit_.begin_insert(engine_, collection_)
+                                       : engine_.allocate_record_id(collection_.ident);
   const Status written = all_or_nothing([&]() -> Status {
     for (std::size_t at = 0; at < collection_.indexes.size(); ++at) {
       for (const IndexKey& entry : keys_[at].keys) {
@@ -164,6 +171,11 @@ Status RecordWriter::update_entries(const IndexPtr& index, storage::RecordId rec
 Status RecordWriter::update(storage::RecordId record, View before, const query::Updated& updated) {
   if (!updated.modified) return {};
   const View after = updated.document;
+  if (collection_.is_capped && after.size() > collection_.capped_bytes) {
+    return mongo_error(code::kCannotGrowInCapped,
+                       "Cannot change the size of a document in a capped collection: " +
+                           std::to_string(before.size()) + " != " + std::to_string(after.size()));
+  }
   RESTITCH_CHECK(check_valid(after, &before));
   keys_.resize(collection_.indexes.size());
   for (std::size_t at = 1; at < collection_.indexes.size(); ++at) {
@@ -198,7 +210,7 @@ Status RecordWriter::update(storage::RecordId record, View before, const query::
   unit_.transaction().add_change(make_record_change(collection_, change, unit_.origin()));
   unit_.count(collection_.counters, 0, grown);
   unit_.note_write();
-  return {};
+  return collection_.is_capped && grown > 0 ? trim_capped() : Status();
 }
 
 Status RecordWriter::remove(storage::RecordId record, View before) {
@@ -224,7 +236,8 @@ Status RecordWriter::remove(storage::RecordId record, View before) {
 Status RecordWriter::trim_capped() {
   // The collection as this unit will leave it, apart from what others commit meanwhile: the limits
   // are kept to within the documents of concurrent writers, and reached by the next insert.
-  const CollectionCounters& counters = *collection_.counters;
+  constexpr std::size_t kMaxEvicted = 1000;
+  CollectionCounters& counters = *collection_.counters;
   std::int64_t excess_count = 0, excess_bytes = 0;
   if (collection_.capped_count > 0) {
     excess_count = counters.count.load() + unit_.added(counters) - collection_.capped_count;
@@ -233,10 +246,13 @@ Status RecordWriter::trim_capped() {
   if (excess_count <= 0 && excess_bytes <= 0) return {};
   std::vector<storage::RecordId> oldest;
   {
-    auto cursor = unit_.transaction().records(collection_.ident, true, storage::ReadTier::kAll);
-    while (excess_count > 0 || excess_bytes > 0) {
+    const storage::RecordId decided = counters.open_inserts.limit(engine_, collection_.ident);
+    auto cursor = unit_.transaction().records(collection_.ident, true, storage::ReadTier::kAll,
+                                              counters.evicted_below.load());
+    while ((excess_count > 0 || excess_bytes > 0) && oldest.size() < kMaxEvicted) {
       RESTITCH_TRY(const bool found, cursor->next());
       if (!found) break;
+      if (oldest.empty()) counters.evicted_below = std::min(decided, cursor->id());
       oldest.push_back(cursor->id());
       --excess_count;
       excess_bytes -= cursor->document().size();

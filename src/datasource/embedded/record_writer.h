@@ -32,6 +32,9 @@ class RecordWriter {
   // nothing.
   Status update(storage::RecordId record, bson::View before, const query::Updated& updated);
   Status remove(storage::RecordId record, bson::View before);
+  // Evicts the oldest documents of a capped collection that is over its limits, a bounded number at
+  // once.
+  Status trim_capped();
 
   // Only the entries of one index, which is being built.
   Status enter(const IndexPtr& index, storage::RecordId record, bson::View document);
@@ -45,7 +48,6 @@ class RecordWriter {
   Status update_entries(const IndexPtr& index, storage::RecordId record, const IndexKeys& fresh);
   // Runs the steps of one document and takes back what they wrote when one fails.
   Status all_or_nothing(const std::function<Status()>& write);
-  Status trim_capped();
   Error duplicate_key(const Index& index, const IndexKey& entry);
 
   storage::Engine& engine_;

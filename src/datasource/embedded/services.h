@@ -51,6 +51,7 @@ struct Services {
   std::atomic<bool> is_draining{false};  // nothing waits for data any more
   // changeStreamOptions.preAndPostImages.expireAfterSeconds; negative: as long as the change log.
   std::atomic<std::int64_t> image_lifetime_seconds{-1};
+  std::atomic<std::uint64_t> parameter_time{0};  // when it was set: seconds << 32 | increment
 
   // Whether the images of a change are not to be shown any more; `wall` is its wall-clock time.
   bool images_have_expired(bson::ValueView wall) const {

@@ -6,11 +6,11 @@ namespace restitch::datasource::embedded {
 
 using bson::Document;
 
-Result<std::unique_ptr<TailStream>> TailStream::make(CollectionPtr collection,
+Result<std::unique_ptr<TailStream>> TailStream::make(Services& services, CollectionPtr collection,
                                                      const FindRequest& request,
                                                      std::unique_ptr<query::CommandContext> context,
-                                                     LogFollower* follower) {
-  std::unique_ptr<TailStream> stream(new TailStream());
+                                                     bool awaits_data) {
+  std::unique_ptr<TailStream> stream(new TailStream(services));
   stream->scope_ = {collection->ns.database, collection->ns.collection};
   stream->collection_ = std::move(collection);
   stream->context_ = std::move(context);
@@ -24,16 +24,15 @@ Result<std::unique_ptr<TailStream>> TailStream::make(CollectionPtr collection,
   }
   stream->limit_ = request.limit;
   stream->to_skip_ = request.skip;
-  stream->follower_ = follower;
-  if (follower != nullptr) stream->interest_.emplace(*follower);
+  if (awaits_data) stream->interest_.emplace(*services.follower);
   return stream;
 }
 
-void TailStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
-                        storage::ReadTier tier, WorkBudget* budget) {
+void TailStream::attach(const storage::Reader&, storage::SnapshotPtr, storage::ReadTier tier,
+                        WorkBudget* budget) {
   detach();
-  reader_ = &reader;
-  snapshot_ = std::move(snapshot);
+  decided_ = collection_->counters->open_inserts.limit(*services_.engine, collection_->ident);
+  snapshot_ = services_.engine->snapshot();
   tier_ = tier;
   budget_ = budget;
 }
@@ -41,14 +40,13 @@ void TailStream::attach(const storage::Reader& reader, storage::SnapshotPtr snap
 void TailStream::detach() {
   cursor_.reset();
   is_positioned_ = false;
-  reader_ = nullptr;
   snapshot_.reset();
   budget_ = nullptr;
 }
 
 // Moves the cursor to the next record behind the last one.
 Result<bool> TailStream::advance() {
-  if (!cursor_) cursor_ = reader_->records(collection_->ident, true, tier_, last_);
+  if (!cursor_) cursor_ = snapshot_->records(collection_->ident, true, tier_, last_);
   if (last_ && !is_positioned_) {
     RESTITCH_TRY(const bool found, cursor_->next());
     if (!found || cursor_->id() != *last_) {
@@ -59,18 +57,22 @@ Result<bool> TailStream::advance() {
     }
   }
   is_positioned_ = true;
-  return cursor_->next();
+  RESTITCH_TRY(const bool found, cursor_->next());
+  return found && cursor_->id() < decided_;
 }
 
 Result<bool> TailStream::next() {
-  while (!is_finished()) {
+  constexpr int kCheckInterval = 128;
+  for (int looked_at = 1; !is_finished(); ++looked_at) {
+    // What was looked at is not looked at again: the next batch goes on from here.
+    if (looked_at % kCheckInterval == 0 && context_->expired()) return false;
     if (budget_ != nullptr && !budget_->spend()) {
       return Error(ErrorCode::kWouldBlock, "the scan has more to do");
     }
     RESTITCH_TRY(const bool found, advance());
     if (!found) {
       is_over_ = !last_;
-      position_ = LogPosition::after(reader_->cluster_time());
+      position_ = LogPosition::after(snapshot_->cluster_time());
       return false;
     }
     last_ = cursor_->id();
@@ -93,11 +95,11 @@ Result<bool> TailStream::next() {
 }
 
 bool TailStream::subscribe(const WakeupPtr& wakeup) {
-  return follower_ != nullptr && follower_->subscribe(scope_, position_, wakeup);
+  return interest_ && services_.follower->subscribe(scope_, position_, wakeup);
 }
 
 void TailStream::unsubscribe(const WakeupPtr& wakeup) {
-  if (follower_ != nullptr) follower_->unsubscribe(scope_, wakeup);
+  services_.follower->unsubscribe(scope_, wakeup);
 }
 
 }  // namespace restitch::datasource::embedded

@@ -6,18 +6,20 @@
 #include "datasource/embedded/change_stream/log_follower.h"
 #include "datasource/embedded/cursors.h"
 #include "datasource/embedded/find_stream.h"
+#include "datasource/embedded/services.h"
 
 namespace restitch::datasource::embedded {
 
-// A tailable find over a capped collection: its documents in insertion order, and those that come later. A failed next()
-// with kWouldBlock has lost nothing. 136 when the document it stands at has been evicted.
+// A tailable find over a capped collection: its documents in insertion order, and those that come
+// later. A failed next() with kWouldBlock has lost nothing. 136 when the document it stands at has
+// been evicted.
 class TailStream final : public ResultStream {
  public:
-  // `follower` only for a cursor that waits for data. The views of the request are not kept.
-  static Result<std::unique_ptr<TailStream>> make(CollectionPtr collection,
+  // The views of the request are not kept.
+  static Result<std::unique_ptr<TailStream>> make(Services& services, CollectionPtr collection,
                                                   const FindRequest& request,
                                                   std::unique_ptr<query::CommandContext> context,
-                                                  LogFollower* follower);
+                                                  bool awaits_data);
 
   void attach(const storage::Reader& reader, storage::SnapshotPtr snapshot, storage::ReadTier tier,
               WorkBudget* budget) override;
@@ -34,9 +36,10 @@ class TailStream final : public ResultStream {
   void unsubscribe(const WakeupPtr& wakeup) override;
 
  private:
-  TailStream() = default;
+  explicit TailStream(Services& services) : services_(services) {}
   Result<bool> advance();
 
+  Services& services_;
   CollectionPtr collection_;
   StreamScope scope_;
   std::unique_ptr<query::CommandContext> context_;
@@ -45,11 +48,10 @@ class TailStream final : public ResultStream {
   std::optional<query::Projection> projection_;
   std::optional<std::int64_t> limit_;
   std::int64_t to_skip_ = 0, given_ = 0;
-  LogFollower* follower_ = nullptr;
-  std::optional<LogFollower::Interest> interest_;
+  std::optional<LogFollower::Interest> interest_;  // where it waits for data
 
-  const storage::Reader* reader_ = nullptr;
   storage::SnapshotPtr snapshot_;
+  storage::RecordId decided_ = 0;  // records below it are decided in snapshot_
   storage::ReadTier tier_ = storage::ReadTier::kAll;
   WorkBudget* budget_ = nullptr;
   std::unique_ptr<storage::RecordCursor> cursor_;

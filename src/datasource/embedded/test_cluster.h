@@ -20,7 +20,7 @@ namespace restitch::datasource::embedded {
 // A cluster in a temporary directory, and a way to run its coroutines to their end. For tests.
 class TestCluster {
  public:
-  TestCluster() {
+  explicit TestCluster(ClusterOptions options = {}) : options_(std::move(options)) {
     std::string pattern =
         (std::filesystem::temp_directory_path() / "restitch-cluster-XXXXXX").string();
     directory_ = mkdtemp(pattern.data());
@@ -34,7 +34,7 @@ class TestCluster {
   TestCluster& operator=(const TestCluster&) = delete;
 
   void open() {
-    ClusterOptions options;
+    ClusterOptions options = options_;
     options.directory = directory_;
     options.block_cache_bytes = 16U << 20U;
     options.test_commands = true;
@@ -90,6 +90,7 @@ class TestCluster {
   }
 
   runtime::BlockingPool pool_{4, 10'000};
+  ClusterOptions options_;
   std::string directory_;
   std::unique_ptr<Cluster> cluster_;
 };

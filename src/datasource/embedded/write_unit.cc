@@ -82,6 +82,18 @@ void WriteUnit::note_multikey(const IndexPtr& index, const std::vector<std::uint
   }
 }
 
+storage::RecordId WriteUnit::begin_insert(storage::Engine& engine, const Collection& collection) {
+  const storage::RecordId record =
+      collection.counters->open_inserts.begin(engine, collection.ident);
+  open_inserts_.push_back({collection.counters, record});
+  return record;
+}
+
+void WriteUnit::end_inserts() {
+  for (const OpenInsert& insert : open_inserts_) insert.counters->open_inserts.end(insert.record);
+  open_inserts_.clear();
+}
+
 void WriteUnit::apply_effects(bson::Timestamp committed) {
   if (!created_.empty()) catalog_->publish_new(created_, committed);
   for (const CounterChange& change : counters_) {
@@ -104,6 +116,7 @@ void WriteUnit::commit(storage::Engine& engine, std::unique_ptr<WriteUnit> unit,
         if (result) kept->apply_effects(result->cluster_time);
         kept->pins_.clear();
         kept->reservations_.clear();
+        kept->end_inserts();
         done(std::move(result));
       });
 }

@@ -17,6 +17,10 @@ class WriteUnit {
   explicit WriteUnit(std::unique_ptr<storage::Transaction> transaction)
       : transaction_(std::move(transaction)) {}
 
+  ~WriteUnit() { end_inserts(); }
+  WriteUnit(const WriteUnit&) = delete;
+  WriteUnit& operator=(const WriteUnit&) = delete;
+
   storage::Transaction& transaction() { return *transaction_; }
   bool has_writes() const { return has_writes_; }
   void note_write() { has_writes_ = true; }
@@ -42,6 +46,9 @@ class WriteUnit {
   // Remembers that the index is multikey: at once in memory, durably with the commit.
   void note_multikey(const IndexPtr& index, const std::vector<std::uint64_t>& bits);
 
+  // An id for a record of a capped collection; undecided until the commit has ended.
+  storage::RecordId begin_insert(storage::Engine& engine, const Collection& collection);
+
   const std::optional<ChangeOrigin>& origin() const { return origin_; }
   void set_origin(ChangeOrigin origin) { origin_ = std::move(origin); }
 
@@ -60,7 +67,13 @@ class WriteUnit {
     std::uint64_t bits = 0;
   };
 
+  struct OpenInsert {
+    std::shared_ptr<CollectionCounters> counters;
+    storage::RecordId record = 0;
+  };
+
   void apply_effects(bson::Timestamp committed);
+  void end_inserts();
 
   std::unique_ptr<storage::Transaction> transaction_;
   std::vector<WriterPin> pins_;
@@ -69,6 +82,7 @@ class WriteUnit {
   std::vector<std::shared_ptr<Collection>> created_;
   std::vector<NameReservation> reservations_;
   Catalog* catalog_ = nullptr;  // of what was created
+  std::vector<OpenInsert> open_inserts_;
   std::optional<ChangeOrigin> origin_;
   bool has_writes_ = false;
 };

@@ -29,8 +29,7 @@ void LogFollower::stop() {
     const std::lock_guard lock(mutex_);
     if (is_stopping_) return;
     is_stopping_ = true;
-    for (const auto& [key, wakeup] : subscribers_) wakeup->wake();
-    subscribers_.clear();
+    wake_all();
   }
   engine_.set_commit_listener(nullptr);
   wake_.notify_all();
@@ -120,8 +119,7 @@ void LogFollower::give_up(bson::Timestamp newest, const Error& error) {
   stop_following();
   is_following_ = true;
   start_ = scanned_ = LogPosition::after(newest);
-  for (const auto& [key, wakeup] : subscribers_) wakeup->wake();
-  subscribers_.clear();
+  wake_all();
   RESTITCH_LOG(kWarning, kSource, 5110, "Reading the change log failed",
                {"error", error.message()});
 }
@@ -176,25 +174,29 @@ void LogFollower::add_keys(const LogEntry& entry, std::vector<Key>& keys) {
   keys.push_back(entry.target.substr(0, entry.target.find('.')));
 }
 
+void LogFollower::wake_all() {
+  for (const auto& [key, wakeups] : subscribers_) {
+    for (const WakeupPtr& wakeup : wakeups) wakeup->wake();
+  }
+  subscribers_.clear();
+}
+
 void LogFollower::wake_subscribers(const LogEntry& entry) {
   if (subscribers_.empty()) return;
+  const auto wake = [this](auto found) {
+    for (const WakeupPtr& wakeup : found->second) wakeup->wake();
+    return subscribers_.erase(found);
+  };
   std::vector<Key> keys;
   add_keys(entry, keys);
   for (const Key& key : keys) {
-    const auto [first, last] = subscribers_.equal_range(key);
-    for (auto at = first; at != last; ++at) at->second->wake();
-    subscribers_.erase(first, last);
+    if (const auto found = subscribers_.find(key); found != subscribers_.end()) wake(found);
   }
   if (entry.kind != ChangeKind::kDropDatabase) return;
   // It concerns the streams of all collections of the database.
   const Key prefix = all_collections_of(entry.database);
   for (auto at = subscribers_.begin(); at != subscribers_.end();) {
-    if (!at->first.starts_with(prefix)) {
-      ++at;
-      continue;
-    }
-    at->second->wake();
-    at = subscribers_.erase(at);
+    at = at->first.starts_with(prefix) ? wake(at) : std::next(at);
   }
 }
 
@@ -251,18 +253,16 @@ bool LogFollower::subscribe(const StreamScope& scope, LogPosition after, const W
   const std::lock_guard lock(mutex_);
   if (is_stopping_ || !is_following_ || after < start_) return false;
   if (after < scanned_ && has_touched(scope, after)) return false;
-  subscribers_.emplace(key_of(scope), wakeup);
+  subscribers_[key_of(scope)].insert(wakeup);
   return true;
 }
 
 void LogFollower::unsubscribe(const StreamScope& scope, const WakeupPtr& wakeup) {
   const std::lock_guard lock(mutex_);
-  const auto [first, last] = subscribers_.equal_range(key_of(scope));
-  for (auto at = first; at != last; ++at) {
-    if (at->second != wakeup) continue;
-    subscribers_.erase(at);
-    return;
-  }
+  const auto found = subscribers_.find(key_of(scope));
+  if (found == subscribers_.end()) return;
+  found->second.erase(wakeup);
+  if (found->second.empty()) subscribers_.erase(found);
 }
 
 }  // namespace restitch::datasource::embedded

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "datasource/embedded/change_stream/log_entry.h"
@@ -78,6 +79,7 @@ class LogFollower {
   void give_up(bson::Timestamp newest, const Error& error);
   void append(std::vector<storage::ChangeLogEntry> entries);
   void evict();
+  void wake_all();
   void wake_subscribers(const LogEntry& entry);
   void on_commit();
 
@@ -95,7 +97,7 @@ class LogFollower {
   std::deque<LogEntryPtr> entries_;
   std::size_t bytes_ = 0;
   std::unordered_map<Key, LogPosition> touched_;  // last entry of a scope among entries_
-  std::unordered_multimap<Key, WakeupPtr> subscribers_;
+  std::unordered_map<Key, std::unordered_set<WakeupPtr>> subscribers_;
   std::thread thread_;
 };
 

@@ -6,6 +6,7 @@
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/commands/reads.h"
 #include "datasource/embedded/error_names.h"
+#include "datasource/embedded/record_writer.h"
 #include "datasource/embedded/schema_changes.h"
 #include "datasource/embedded/schema_retry.h"
 #include "datasource/embedded/services.h"
@@ -221,6 +222,14 @@ Result<Document> list_databases(Operation& operation) {
 
 // ---- collMod
 
+void append_size(Builder& options, std::int64_t size) {
+  if (size > INT32_MAX) {
+    options.append("size", size);
+  } else {
+    options.append("size", static_cast<std::int32_t>(size));
+  }
+}
+
 bool is_disabled_images(std::string_view name, View value) {
   return name == "changeStreamPreAndPostImages" && !value["enabled"].truthy();
 }
@@ -233,7 +242,8 @@ Document with_options(View options, View changes) {
   }
   for (const bson::Element& element : changes) {
     const auto object = element.value.as_object();
-    const bool is_removed = object && (object->empty() || is_disabled_images(element.name, *object));
+    const bool is_removed =
+        object && (object->empty() || is_disabled_images(element.name, *object));
     if (!is_removed) builder.append(element.name, element.value);
   }
   return std::move(builder).finish();
@@ -323,15 +333,17 @@ Result<Document> coll_mod(Operation& operation) {
                            "changeStreamPreAndPostImages"}) {
     changes.append(name, fields[name]);
   }
-  if (fields.has("cappedSize")) {
-    changes.append("size",
-                   static_cast<std::int32_t>(fields["cappedSize"].as_integer().value_or(0)));
+  if ((fields.has("cappedSize") || fields.has("cappedMax")) && !collection->is_capped) {
+    return mongo_error(code::kInvalidOptions, "Collection must be capped.");
   }
-  if (fields.has("cappedMax")) {
-    changes.append("max", static_cast<std::int32_t>(fields["cappedMax"].as_integer().value_or(0)));
-  }
+  RESTITCH_TRY(const auto capped_size, fields.integer("cappedSize"));
+  RESTITCH_TRY(const auto capped_max, fields.integer("cappedMax"));
+  if (capped_size) append_size(changes, rounded_capped_size(*capped_size));
+  if (capped_max)
+    changes.append("max", static_cast<std::int32_t>(std::max<std::int64_t>(*capped_max, 0)));
   const Document changed = std::move(changes).finish();
-  if (collection->is_view() && !changed.empty() && !fields.has("viewOn") && !fields.has("pipeline")) {
+  if (collection->is_view() && !changed.empty() && !fields.has("viewOn") &&
+      !fields.has("pipeline")) {
     return mongo_error(code::kInvalidOptions, "option not supported on a view");
   }
   // Its own checks first: what it removes is not among the options below.
@@ -341,6 +353,60 @@ Result<Document> coll_mod(Operation& operation) {
   RESTITCH_CHECK(parse_create_options(ns, options));
   RESTITCH_CHECK(operation.services.catalog->modify(collection, options, changed));
   return std::move(reply).finish();
+}
+
+// ---- convertToCapped
+
+// Evicts what a collection that has become capped holds too much of, in units of bounded size.
+Status evict_excess(Operation& operation, const Namespace& ns) {
+  for (;;) {
+    WriterPin pin = operation.services.catalog->pin_for_write(ns.full());
+    if (!pin.collection()) return {};
+    auto unit = std::make_unique<WriteUnit>(
+        operation.services.engine->begin(storage::Transaction::Mode::kLatest));
+    const Collection& collection = unit->keep(std::move(pin));
+    RecordWriter writer(*operation.services.engine, collection, *unit, operation.error_extra);
+    RESTITCH_CHECK(writer.trim_capped());
+    if (!unit->has_writes()) return {};
+    RESTITCH_CHECK(wait_for_commit(*operation.services.engine, std::move(unit),
+                                   storage::Durability::kJournaled));
+  }
+}
+
+// The documents stay where they are: they are in insertion order already.
+Result<Document> convert_to_capped(Operation& operation) {
+  RESTITCH_TRY(const Namespace ns, operation.target_namespace());
+  const Fields fields = operation.fields();
+  RESTITCH_TRY(const auto size, fields.integer("size"));
+  if (!size || *size < 1) {
+    return mongo_error(code::kInvalidOptions, "Capped collection size must be greater than zero");
+  }
+  Catalog& catalog = *operation.services.catalog;
+  CollectionPtr collection = catalog.find(ns.database, ns.collection);
+  if (!collection) {
+    return mongo_error(code::kNamespaceNotFound,
+                       "source collection " + ns.full() + " does not exist");
+  }
+  if (collection->is_view()) {
+    return mongo_error(code::kViewError, "cannot convert a view to a capped collection");
+  }
+  std::vector<std::string> names;
+  for (const IndexPtr& index : collection->indexes) {
+    if (!index->is_id() && !index->is_building) names.push_back(index->name);
+  }
+  if (!names.empty()) {
+    RESTITCH_CHECK(catalog.drop_indexes(collection, names));
+    collection = catalog.find(ns.database, ns.collection);
+  }
+  Builder changes;
+  changes.append("capped", true);
+  append_size(changes, rounded_capped_size(*size));
+  const Document changed = std::move(changes).finish();
+  const Document options = with_options(collection->options, changed);
+  RESTITCH_CHECK(parse_create_options(ns, options));
+  RESTITCH_CHECK(catalog.modify(collection, options, changed));
+  RESTITCH_CHECK(evict_excess(operation, ns));
+  return Document();
 }
 
 }  // namespace
@@ -367,6 +433,7 @@ std::span<const CommandSpec> catalog_commands() {
        .fields = "index validator validationLevel validationAction viewOn pipeline "
                  "changeStreamPreAndPostImages cappedSize cappedMax expireAfterSeconds "
                  "timeseries dryRun"},
+      {.name = "convertToCapped", .async = on_schema_thread<convert_to_capped>, .fields = "size"},
       {.name = "listCollections",
        .read = list_collections,
        .fields = "filter nameOnly authorizedCollections cursor"},

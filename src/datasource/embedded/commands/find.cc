@@ -4,6 +4,7 @@
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/index_keys.h"
 #include "datasource/embedded/services.h"
+#include "datasource/embedded/tail_stream.h"
 
 namespace restitch::datasource::embedded {
 
@@ -80,21 +81,28 @@ Result<std::optional<Document>> find_by_id(Operation& operation, const Collectio
 }
 
 // Parse errors of MongoDB's numeric options of find that are checked outside its request parser.
-Status check_tailable(const Fields& fields, const Collection* collection) {
+Result<bool> check_tailable(const Fields& fields, const Collection* collection) {
   RESTITCH_TRY(const bool is_tailable, fields.boolean("tailable"));
   RESTITCH_TRY(const bool awaits, fields.boolean("awaitData"));
   if (awaits && !is_tailable) {
     return mongo_error(code::kFailedToParse,
                        "Cannot set 'awaitData' without also setting 'tailable'");
   }
-  if (is_tailable && collection != nullptr && !collection->is_capped) {
+  if (!is_tailable) return false;
+  RESTITCH_TRY(const bool is_single, fields.boolean("singleBatch"));
+  if (is_single) {
+    return mongo_error(code::kBadValue, "cannot use tailable option with the 'singleBatch' option");
+  }
+  const View sort = fields["sort"].as_object().value_or(View());
+  if (!sort.empty() && (sort.count() != 1 || sort["$natural"].as_integer() != 1)) {
+    return mongo_error(code::kBadValue,
+                       "cannot use tailable option with a sort other than {$natural: 1}");
+  }
+  if (collection != nullptr && !collection->is_capped) {
     return mongo_error(code::kBadValue, "error processing query: ns=" + collection->full_name +
                                             " tailable cursor requested on non capped collection");
   }
-  if (is_tailable) {
-    return mongo_error(code::kNotImplemented, "tailable cursors are not available");
-  }
-  return {};
+  return collection != nullptr;
 }
 
 }  // namespace
@@ -165,14 +173,22 @@ Result<Document> run_find(Operation& operation) {
     return mongo_error(code::kInvalidOptions,
                        "Tailable cursors are not allowed in multi-document transactions.");
   }
-  RESTITCH_CHECK(check_tailable(operation.fields(), collection.get()));
+  RESTITCH_TRY(const bool is_tailable, check_tailable(operation.fields(), collection.get()));
   if (collection && collection->is_view()) return run_find_on_view(operation, collection);
 
   auto context = std::make_unique<query::CommandContext>();
   RESTITCH_CHECK(operation.fill_context(*context, collection.get()));
-  RESTITCH_TRY(auto stream, FindStream::make(collection, parsed.request, std::move(context)));
+  std::unique_ptr<ResultStream> stream;
+  const bool awaits = is_tailable && operation.fields()["awaitData"].truthy();
+  if (is_tailable) {
+    RESTITCH_TRY(stream, TailStream::make(operation.services, collection, parsed.request,
+                                          std::move(context), awaits));
+  } else {
+    RESTITCH_TRY(stream, FindStream::make(collection, parsed.request, std::move(context)));
+  }
   attach_stream(operation, *stream);
   auto cursor = make_cursor(operation, ns, std::move(stream));
+  if (awaits) cursor->wakeup = std::make_shared<Wakeup>();
   cursor->has_no_timeout = parsed.has_no_timeout;
   if (collection) cursor->collection = collection->ident;
   BatchOptions options;

@@ -225,7 +225,7 @@ asio::awaitable<Result<Document>> run_get_more(Operation& operation) {
     if (operation.services.is_draining.load()) {
       co_return mongo_error(code::kInterruptedAtShutdown, "interrupted at shutdown");
     }
-    if (operation.services.cursors.is_killed(*cursor)) {
+    if (operation.services.cursors.is_killed(*cursor) && !is_dropped(operation, *cursor)) {
       co_return mongo_error(code::kCursorKilled,
                             "operation was interrupted because its cursor was killed");
     }
