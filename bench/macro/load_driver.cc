@@ -26,7 +26,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds kSilenceLimit{30};
+constexpr std::chrono::seconds kSilenceLimit{120};
 constexpr std::size_t kReceiveBytes = 64 * 1024;
 constexpr std::size_t kFailureExcerptBytes = 300;
 
