@@ -88,7 +88,7 @@ class BenchmarkRun:
         print(f"[{self._benchmark.name}] {step}", file=sys.stderr, flush=True)
         for system in self._systems:
             result = self._result.systems[system.name]
-            if result.problem or (case and case.workload not in system.workloads):
+            if result.problem or (case and not system.can_run(case)):
                 continue
             try:
                 action(system)

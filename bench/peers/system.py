@@ -46,6 +46,9 @@ class System:
         self.context = context
         self.data_dir = context.work_dir / self.name
 
+    def can_run(self, case):
+        return case.workload in self.workloads
+
     def install(self):
         """Makes the system ready to start; raises Unavailable."""
 
