@@ -115,8 +115,22 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->envname("RESTITCH_STRICT_CLUSTERS");
   serve.add_option("--state", raw.state, "URI of a MongoDB deployment for the server's own state")
       ->envname("RESTITCH_STATE");
-  serve.add_option("--wire", raw.wire, "Loopback address and port for the MongoDB wire protocol (default: off)")
+  serve.add_option("--wire", raw.wire, "Address and port for the MongoDB wire protocol (default: off)")
       ->envname("RESTITCH_WIRE");
+  serve.add_flag("--wire-auth", options.wire_auth,
+                 "Clients of the wire protocol must sign in; needed for addresses that are not loopback")
+      ->envname("RESTITCH_WIRE_AUTH");
+  CLI::Option* certificate =
+      serve.add_option("--wire-tls-cert", options.wire_tls_cert, "PEM file: certificate for TLS on the wire protocol")
+          ->envname("RESTITCH_WIRE_TLS_CERT");
+  CLI::Option* key = serve.add_option("--wire-tls-key", options.wire_tls_key, "PEM file: private key for --wire-tls-cert")
+                         ->envname("RESTITCH_WIRE_TLS_KEY");
+  certificate->needs(key);
+  key->needs(certificate);
+  serve.add_option("--wire-tls-ca", options.wire_tls_ca,
+                   "PEM file: issuers of client certificates; when given, every client must show one")
+      ->envname("RESTITCH_WIRE_TLS_CA")
+      ->needs(certificate);
   serve.add_option("--wire-advertise", options.wire_advertise,
                    "HOST:PORT that drivers are told to connect to (default: the loopback address, else this machine's name)")
       ->envname("RESTITCH_WIRE_ADVERTISE");

@@ -25,6 +25,8 @@ struct ServeOptions {
   std::string data_directory;
   HostPort listen{"127.0.0.1", 9090};
   std::optional<HostPort> wire;  // MongoDB wire protocol; off when absent
+  bool wire_auth = false;        // its clients must sign in
+  std::string wire_tls_cert, wire_tls_key, wire_tls_ca;  // PEM files; "" = no TLS
   std::string wire_advertise;    // host:port that its clients are told; "" = found out
   std::vector<std::string> apps;
   bool watch = false;

@@ -28,6 +28,7 @@
 #include "server/backup/control_socket.h"
 #include "server/data_directory.h"
 #include "server/directory_watch.h"
+#include "server/wire_user.h"
 #include "server/worker_location.h"
 
 namespace restitch::server {
@@ -87,6 +88,7 @@ class RunningServer final : public Server {
                 std::unique_ptr<runtime::BlockingPool> pool, std::shared_ptr<Cluster> cluster)
       : options_(std::move(options)),
         directory_(std::move(directory)),
+        admin_(admin),
         threads_(thread_count(options_.threads)),
         pool_(std::move(pool)),
         hash_pool_(runtime::make_background_pool(std::max<std::size_t>(1, thread_count(options_.threads) / 2),
@@ -199,6 +201,13 @@ class RunningServer final : public Server {
     wire.host = options_.wire->host;
     wire.port = options_.wire->port;
     wire.advertised = options_.wire_advertise;
+    wire.must_authenticate = options_.wire_auth;
+    if (!options_.wire_tls_cert.empty()) {
+      wire.tls = net::TlsOptions{options_.wire_tls_cert, options_.wire_tls_key, options_.wire_tls_ca};
+    }
+    if (options_.wire_auth) {
+      RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), ensure_wire_user(*cluster_, admin_)));
+    }
     RESTITCH_TRY(wire_, api::wire::WireServer::listen(wire, threads_, *cluster_, *pool_));
     return {};
   }
@@ -242,6 +251,7 @@ class RunningServer final : public Server {
 
   ServeOptions options_;
   DataDirectory directory_;
+  AdminCredentials admin_;
   runtime::IoThreads threads_;
   std::unique_ptr<runtime::BlockingPool> pool_;
   std::unique_ptr<runtime::BlockingPool> hash_pool_;

@@ -50,6 +50,7 @@ def main():
     import fail_point_tests  # noqa: F401
     import raw_tests  # noqa: F401
     import session_tests  # noqa: F401
+    import auth_tests
     import lifecycle_tests
 
     counts = {"passed": 0, "failed": 0}
@@ -74,7 +75,7 @@ def main():
             report(function.__name__, failure, started)
             if not context.process.is_running():
                 break
-        for function in lifecycle_tests.TESTS:
+        for function in auth_tests.TESTS + lifecycle_tests.TESTS:
             if options.only in function.__name__ and context.process.is_running():
                 started = time.monotonic()
                 report(function.__name__, run_lifecycle(context, function, options.binary), started)

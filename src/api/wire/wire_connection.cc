@@ -13,6 +13,7 @@
 #include "api/wire/reply.h"
 #include "base/log.h"
 #include "bson/extended_json.h"
+#include "datasource/embedded/users/authentication.h"
 #include "runtime/metrics.h"
 
 namespace restitch::api::wire {
@@ -103,6 +104,8 @@ class WireConnection final : public net::Connection,
     caller_->remote = net::text_of(stream_.remote());
     caller_->is_encrypted = stream_.is_encrypted();
     caller_->compressors = compressor_names();
+    caller_->authentication = std::make_shared<datasource::embedded::Authentication>();
+    caller_->authentication->is_required = service.options.must_authenticate;
   }
   ~WireConnection() override { hold(0); }
 
@@ -241,7 +244,10 @@ class WireConnection final : public net::Connection,
     if (exchange.message.form.allows_exhaust && may_stream) exchange.repeated = Document(command);
   }
 
-  std::size_t longest_message() const { return kMaxMessageBytes; }
+  std::size_t longest_message() const {
+    return caller_->authentication->is_trusted() ? kMaxMessageBytes
+                                                 : service_.options.max_message_before_sign_in;
+  }
 
   bool refuse(std::string_view reason) {
     RESTITCH_LOG(kWarning, kNetwork, 1203, "Wire connection closed: not understood",

@@ -24,6 +24,7 @@ enum CommandFlag : std::uint32_t {
   kOnPool = 1U << 6U,           // never tried on the caller's thread
   kForTests = 1U << 7U,         // exists only when fail points are allowed
   kSnapshotRead = 1U << 9U,     // may read with level snapshot outside transactions
+  kOnExternal = 1U << 12U,      // also on $external, where no collections are
 };
 
 // Everything the dispatcher has to know about a command. Exactly one of the handlers is set.
@@ -73,6 +74,8 @@ std::span<const CommandSpec> parameter_commands();
 std::span<const CommandSpec> fail_point_commands();
 std::span<const CommandSpec> topology_commands();
 std::span<const CommandSpec> search_commands();
+std::span<const CommandSpec> sign_in_commands();
+std::span<const CommandSpec> user_commands();
 
 std::vector<std::span<const CommandSpec>> all_commands();
 

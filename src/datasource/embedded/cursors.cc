@@ -174,6 +174,13 @@ std::optional<std::string> CursorTable::namespace_of(std::int64_t id) const {
   return found->second->ns;
 }
 
+std::optional<std::string> CursorTable::owner_of(std::int64_t id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = cursors_.find(id);
+  if (found == cursors_.end()) return std::nullopt;
+  return found->second->owner;
+}
+
 bool CursorTable::is_killed(const ClientCursor& cursor) const {
   const std::lock_guard lock(mutex_);
   return cursor.is_killed;

@@ -77,6 +77,7 @@ struct ClientCursor {
   std::string ns;                          // as replies print it
   std::string session;                     // id of the session it was opened in; may be empty
   std::optional<std::int64_t> txn_number;  // of the transaction it belongs to
+  std::string owner;                       // user@db; empty without authentication
   storage::CollectionId collection = 0;    // dropped collections kill their cursors; 0: none
   bool has_no_timeout = false;
   std::string command_name;  // find, aggregate …: for error prefixes
@@ -125,6 +126,8 @@ class CursorTable {
   std::vector<bson::Document> describe(std::string_view host) const;
   // Whether the cursor is there, and on which namespace.
   std::optional<std::string> namespace_of(std::int64_t id) const;
+  // Nothing when there is no such cursor.
+  std::optional<std::string> owner_of(std::int64_t id) const;
 
  private:
   template <typename Predicate>

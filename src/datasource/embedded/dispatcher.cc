@@ -13,6 +13,8 @@
 #include "datasource/embedded/pipeline_stream.h"
 #include "datasource/embedded/request_options.h"
 #include "datasource/embedded/schema_changes.h"
+#include "datasource/embedded/users/access.h"
+#include "datasource/embedded/users/authentication.h"
 #include "datasource/embedded/write_command.h"
 
 namespace restitch::datasource::embedded {
@@ -384,6 +386,10 @@ void log_if_slow(const Operation& operation, bool succeeded) {
 
 asio::awaitable<Result<Document>> run_admitted(Operation& operation, CommandRequest& request) {
   RESTITCH_CO_CHECK(co_await meet_fail_point(operation));
+  if (has_stale_users(operation)) {
+    RESTITCH_CO_CHECK(co_await refresh_users(operation));
+  }
+  RESTITCH_CO_CHECK(authorize(operation));
   if (request.wait) co_await request.wait();
   auto reply = co_await run_operation(operation);
   co_return reply;
@@ -400,6 +406,7 @@ Task<Document> dispatch(Services& services, CommandRequest request) {
   operation.command = std::move(request.command);
   operation.deadline = request.deadline;
   operation.caller = std::move(request.caller);
+  operation.may_write_system_collections = request.may_write_system_collections;
   const std::string_view name =
       operation.command.empty() ? std::string_view() : operation.command.view().begin()->name;
   operation.spec = find_command(name);

@@ -15,6 +15,7 @@ struct CommandRequest {
   Deadline deadline = kNoDeadline;
   CallerPtr caller;                             // null: the server itself
   std::function<asio::awaitable<void>()> wait;  // see CallerContext
+  bool may_write_system_collections = false;    // for what the cluster keeps there itself
 };
 
 // Runs one command from its bytes to its reply.

@@ -40,6 +40,7 @@ struct Operation {
   std::string database;
   bson::Document command;
   Deadline deadline = kNoDeadline;
+  bool may_write_system_collections = false;
   CallerPtr caller;                                // null: the server itself
   bool has_committed = false;                      // something was written durably
   std::optional<std::vector<std::string>> labels;  // instead of those the error would get

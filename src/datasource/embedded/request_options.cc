@@ -411,7 +411,9 @@ Status enter_retryable_write(Operation& operation, Session& session, std::int64_
 
 Status read_generic_options(Operation& operation) {
   const CommandSpec& spec = *operation.spec;
-  RESTITCH_CHECK(check_database_name(operation.database));
+  if (operation.database != "$external" || !spec.has(kOnExternal)) {
+    RESTITCH_CHECK(check_database_name(operation.database));
+  }
   if (spec.has(kAdminOnly) && operation.database != "admin") {
     return mongo_error(code::kUnauthorized,
                        std::string(spec.name) + " may only be run against the admin database.");

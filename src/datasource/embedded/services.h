@@ -16,6 +16,7 @@
 #include "datasource/embedded/parameters.h"
 #include "datasource/embedded/sessions.h"
 #include "datasource/embedded/snapshot_history.h"
+#include "datasource/embedded/users/authentication.h"
 #include "runtime/blocking_pool.h"
 #include "storage/engine.h"
 
@@ -42,6 +43,7 @@ struct Services {
   ClusterIdentity identity;
   Topology topology;
   ConnectionStatistics connections;
+  UserState users;
   std::string directory;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> inline_reads{0}, pooled_reads{0};

@@ -10,6 +10,7 @@
 #include "datasource/embedded/schema_changes.h"
 #include "datasource/embedded/schema_retry.h"
 #include "datasource/embedded/services.h"
+#include "datasource/embedded/users/access.h"
 
 namespace restitch::datasource::embedded {
 
@@ -201,6 +202,7 @@ Result<Document> list_databases(Operation& operation) {
   Builder reply;
   reply.open_array("databases");
   for (const std::string& name : names) {
+    if (!may_see_database(operation, name)) continue;
     std::int64_t bytes = 0;
     const auto collections = state->of_database(name);
     for (const CollectionPtr& collection : collections) bytes += collection->counters->bytes.load();

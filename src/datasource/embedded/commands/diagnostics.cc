@@ -41,18 +41,6 @@ Result<Document> build_info(Operation&) {
   return std::move(reply).finish();
 }
 
-Result<Document> connection_status(Operation& operation) {
-  Builder reply;
-  reply.open_object("authInfo");
-  reply.open_array("authenticatedUsers").close();
-  reply.open_array("authenticatedUserRoles").close();
-  if (operation.command["showPrivileges"].truthy()) {
-    reply.open_array("authenticatedUserPrivileges").close();
-  }
-  reply.close();
-  return std::move(reply).finish();
-}
-
 void append_compression(Builder& reply, const char* name, const CompressionStatistics& counted) {
   reply.open_object(name);
   reply.open_object("compressor");
@@ -282,10 +270,6 @@ std::span<const CommandSpec> diagnostic_commands() {
   static const CommandSpec kCommands[] = {
       {.name = "ping", .flags = kNoSession, .read = nothing},
       {.name = "buildInfo", .alias = "buildinfo", .flags = kNoSession, .read = build_info},
-      {.name = "connectionStatus",
-       .flags = kNoSession,
-       .read = connection_status,
-       .fields = "showPrivileges"},
       {.name = "serverStatus", .flags = kIgnoresUnknownFields, .read = server_status},
       {.name = "getParameter", .flags = kAdminOnly | kIgnoresUnknownFields, .read = get_parameter},
       {.name = "setParameter",

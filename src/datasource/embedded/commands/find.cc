@@ -5,6 +5,7 @@
 #include "datasource/embedded/index_keys.h"
 #include "datasource/embedded/services.h"
 #include "datasource/embedded/tail_stream.h"
+#include "datasource/embedded/users/access.h"
 
 namespace restitch::datasource::embedded {
 
@@ -123,6 +124,7 @@ std::unique_ptr<ClientCursor> make_cursor(const Operation& operation, std::strin
   cursor->snapshot = operation.pinned();
   if (operation.in_transaction()) cursor->txn_number = operation.session_request.txn_number;
   cursor->command_name = std::string(operation.spec->name);
+  cursor->owner = owner_of(operation);
   cursor->stream = std::move(stream);
   return cursor;
 }

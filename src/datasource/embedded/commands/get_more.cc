@@ -2,6 +2,7 @@
 #include "datasource/embedded/commands/reads.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/services.h"
+#include "datasource/embedded/users/access.h"
 
 namespace restitch::datasource::embedded {
 
@@ -28,6 +29,10 @@ Status check_owner(const Operation& operation, const ClientCursor& cursor, std::
   }
   const SessionRequest& session = operation.session_request;
   const std::string id = std::to_string(cursor.id);
+  if (cursor.owner != owner_of(operation)) {
+    return mongo_error(code::kUnauthorized,
+                       "cursor id " + id + " was not created by the authenticated user");
+  }
   if (cursor.session.empty() && !session.id.empty()) {
     return mongo_error(50736, "Cannot run getMore on cursor " + id +
                                   ", which was not created in a session, in session");
@@ -161,6 +166,15 @@ Result<Document> BatchRun::read(storage::ReadTier tier) {
   return std::move(reply).finish();
 }
 
+// One's own cursors; those of others need the right to kill them.
+Status check_may_kill(const Operation& operation, std::int64_t id) {
+  const auto owner = operation.services.cursors.owner_of(id);
+  if (!owner || *owner == owner_of(operation)) return {};
+  if (may(operation, Action::kKillAnyCursor, Target::cluster())) return {};
+  return mongo_error(code::kUnauthorized, "not authorized on " + operation.database +
+                                              " to kill cursor " + std::to_string(id));
+}
+
 }  // namespace
 
 asio::awaitable<Result<Document>> run_get_more(Operation& operation) {
@@ -242,6 +256,7 @@ Result<Document> run_kill_cursors(Operation& operation) {
       return operation.fields().wrong_type("cursors", "long");
     }
     const std::int64_t id = element.value.get_int64();
+    RESTITCH_CHECK(check_may_kill(operation, id));
     (operation.services.cursors.kill(id) ? killed : missing).push_back(id);
   }
   Builder reply;

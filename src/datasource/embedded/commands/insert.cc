@@ -76,7 +76,7 @@ Status check_writable(const Operation& operation, const Namespace& ns) {
                        "Cannot perform data definition or write operations on database '" +
                            ns.database + "' in a multi-document transaction.");
   }
-  if (is_reserved_collection(ns.collection)) {
+  if (is_reserved_collection(ns.collection) && !operation.may_write_system_collections) {
     return mongo_error(code::kInvalidNamespace, "cannot write to '" + ns.full() + "'");
   }
   return {};

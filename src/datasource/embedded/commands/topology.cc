@@ -1,6 +1,7 @@
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/replica_set.h"
+#include "datasource/embedded/users/sasl.h"
 
 namespace restitch::datasource::embedded {
 
@@ -52,7 +53,7 @@ void append_compression(Builder& reply, const Operation& operation) {
   reply.close();
 }
 
-Document hello_reply(Operation& operation, const char* primary_field) {
+Task<Document> hello_reply(Operation& operation, const char* primary_field) {
   const Services& services = operation.services;
   const std::string address = address_for(operation);
   Builder reply;
@@ -78,11 +79,16 @@ Document hello_reply(Operation& operation, const char* primary_field) {
   reply.append("minWireVersion", std::int32_t{0}).append("maxWireVersion", std::int32_t{21});
   reply.append("readOnly", false);
   append_compression(reply, operation);
-  return std::move(reply).finish();
+  RESTITCH_CO_CHECK(co_await append_sasl(reply, operation));
+  co_return std::move(reply).finish();
 }
 
-Result<Document> hello(Operation& operation) { return hello_reply(operation, "isWritablePrimary"); }
-Result<Document> is_master(Operation& operation) { return hello_reply(operation, "ismaster"); }
+asio::awaitable<Result<Document>> hello(Operation& operation) {
+  return hello_reply(operation, "isWritablePrimary");
+}
+asio::awaitable<Result<Document>> is_master(Operation& operation) {
+  return hello_reply(operation, "ismaster");
+}
 
 Result<Document> whats_my_uri(Operation& operation) {
   return bson::make_document(
@@ -121,11 +127,11 @@ Result<Document> replica_config(Operation& operation) {
 
 std::span<const CommandSpec> topology_commands() {
   static const CommandSpec kCommands[] = {
-      {.name = "hello", .flags = kIgnoresUnknownFields | kNoSession, .read = hello},
+      {.name = "hello", .flags = kIgnoresUnknownFields | kNoSession, .async = hello},
       {.name = "isMaster",
        .alias = "ismaster",
        .flags = kIgnoresUnknownFields | kNoSession,
-       .read = is_master},
+       .async = is_master},
       {.name = "whatsmyuri", .flags = kNoSession, .read = whats_my_uri},
       {.name = "replSetGetStatus",
        .flags = kAdminOnly | kIgnoresUnknownFields,
