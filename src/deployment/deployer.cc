@@ -205,7 +205,9 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   if (findings.has_errors()) co_return refused(findings);
 
   const functions::NameLister list_names = make_name_lister(sources);
-  app->data = rules::DataAccess::create(rule_set, std::move(sources), {});
+  rules::DataAccessSettings settings;
+  settings.hubs = options_.hubs;
+  app->data = rules::DataAccess::create(rule_set, std::move(sources), settings);
   const auto app_auth = make_app_auth(*config, identity, secrets);
   app->auth = app_auth;
   RESTITCH_CO_TRY(app->functions,

@@ -6,6 +6,7 @@
 
 #include "app/config.h"
 #include "auth/auth_service.h"
+#include "datasource/change_hub.h"
 #include "datasource/clusters.h"
 #include "deployment/app_registry.h"
 #include "deployment/app_store.h"
@@ -19,6 +20,7 @@ struct DeployerOptions {
   std::string group_id;
   bool strict_clusters = false;  // a cluster name that is not bound is an error
   functions::FunctionService::Options functions;
+  datasource::ChangeHubs* hubs = nullptr;  // for streams of changes
 };
 
 // Checks configuration directories and makes running apps of them. A directory that does not

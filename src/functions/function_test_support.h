@@ -72,6 +72,10 @@ class FakeData : public rules::DataAccess {
                                   rules::TransactionHandle transaction) override {
     co_return co_await answer(operation, "system", deadline, std::move(transaction));
   }
+  Task<std::unique_ptr<rules::UserWatch>> watch_as_user(rules::WatchRequest,
+                                                        const rules::EvaluationContext&) override {
+    co_return Error(ErrorCode::kUnsupported, "nothing to watch");
+  }
   Result<rules::TransactionHandle> begin_transaction(std::string_view) override {
     return std::make_shared<datasource::ClientTransaction>(*source_);
   }

@@ -37,11 +37,23 @@ class HttpRequest {
 // came.
 std::vector<std::pair<std::string, std::string>> parse_query(std::string_view query);
 
+// The body of an answer that is made while it is sent. Lives while its producer runs, on the connection's thread.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  // Sends a piece at once. False when the peer or the server has ended the connection: then the producer returns.
+  virtual asio::awaitable<bool> write(std::string_view piece) = 0;
+  // Has `notify` called on the connection's thread when the connection ends; at once if it has ended.
+  virtual void on_end(std::function<void()> notify) = 0;
+};
+using BodyProducer = std::function<asio::awaitable<void>(BodyStream&)>;
+
 struct HttpResponse {
   int status = 200;
   std::vector<std::pair<std::string, std::string>>
       headers;  // without Content-Length, Connection and Date
   std::string body;
+  BodyProducer producer;  // makes the body instead, in chunks; the connection ends behind it
 
   void set(std::string name, std::string value) {
     headers.emplace_back(std::move(name), std::move(value));

@@ -2,13 +2,17 @@
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <cstdio>
 #include <ctime>
 #include <new>
+#include <utility>
 
 #include "base/log.h"
 #include "runtime/metrics.h"
@@ -33,6 +37,9 @@ metrics::Timing& request_time() {
 }
 
 using Clock = std::chrono::steady_clock;
+
+// For the end of a streamed body.
+constexpr std::chrono::seconds kLastWords{2};
 
 constexpr auto kTuple = boost::asio::as_tuple(boost::asio::use_awaitable);
 
@@ -93,7 +100,9 @@ std::string head_of(const HttpResponse& response, bool keep_alive) {
     if (has_line_break(value)) continue;
     head.append("\r\n").append(name).append(": ").append(value);
   }
-  if (response.status != 204 && response.status != 304) {
+  if (response.producer) {
+    head.append("\r\nTransfer-Encoding: chunked");
+  } else if (response.status != 204 && response.status != 304) {
     head.append("\r\nContent-Length: ").append(std::to_string(response.body.size()));
   }
   if (!keep_alive) head.append("\r\nConnection: close");
@@ -124,6 +133,10 @@ class ServedConnection final : public Connection,
 
   void drain() override {
     draining_ = true;
+    if (body_stream_ != nullptr) {
+      body_stream_->end();
+      deadline_ = Clock::now() + kLastWords;  // a peer that does not read holds nothing up
+    }
     if (!in_request_) close();
   }
 
@@ -134,9 +147,44 @@ class ServedConnection final : public Connection,
   }
 
  private:
+  // A body in chunks. What the peer sends meanwhile is read away, so that its end is seen.
+  class ChunkedBody final : public BodyStream {
+   public:
+    explicit ChunkedBody(ServedConnection& connection) : connection_(connection) {}
+
+    asio::awaitable<bool> write(std::string_view piece) override {
+      if (has_ended_) co_return false;
+      std::array<char, 20> size{};
+      const int digits = std::snprintf(size.data(), size.size(), "%zx\r\n", piece.size());
+      const std::array<boost::asio::const_buffer, 3> buffers{
+          boost::asio::buffer(size.data(), static_cast<std::size_t>(digits)),
+          boost::asio::buffer(piece.data(), piece.size()), boost::asio::buffer("\r\n", 2)};
+      const bool sent =
+          co_await connection_.send_in_time(buffers, connection_.service_.options.request_timeout);
+      if (!sent) end();
+      co_return !has_ended_;
+    }
+
+    void on_end(std::function<void()> notify) override {
+      notify_ = std::move(notify);
+      if (has_ended_) notify_();
+    }
+
+    void end() {
+      if (std::exchange(has_ended_, true)) return;
+      if (notify_) notify_();
+    }
+
+   private:
+    ServedConnection& connection_;
+    std::function<void()> notify_;
+    bool has_ended_ = false;
+  };
+
   void close() {
     error_code ignored;
     socket_.close(ignored);
+    if (body_stream_ != nullptr) body_stream_->end();
   }
 
   // False when the connection is to end.
@@ -173,6 +221,11 @@ class ServedConnection final : public Connection,
     request_time().observe(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count());
     request_count().add();
+    if (response.producer) {
+      co_await send_stream(response, request.method() == "HEAD");
+      in_request_ = false;
+      co_return false;
+    }
     const bool keep_alive = request.keep_alive() && !draining_;
     const bool sent = co_await send(response, request.method() == "HEAD", keep_alive);
     in_request_ = false;
@@ -205,6 +258,43 @@ class ServedConnection final : public Connection,
     deadline_ = Clock::now() + (service_.options.request_timeout);
     const auto [error, bytes] = co_await boost::asio::async_write(socket_, buffers, kTuple);
     co_return !error;
+  }
+
+  template <typename Buffers>
+  asio::awaitable<bool> send_in_time(const Buffers& buffers, Clock::duration limit) {
+    deadline_ = Clock::now() + limit;
+    const auto [error, bytes] = co_await boost::asio::async_write(socket_, buffers, kTuple);
+    deadline_ = Clock::time_point::max();
+    co_return !error;
+  }
+
+  asio::awaitable<void> send_stream(const HttpResponse& response, bool head_only) {
+    const std::string head = head_of(response, false);
+    const bool has_begun =
+        co_await send_in_time(boost::asio::buffer(head), service_.options.request_timeout);
+    if (!has_begun || head_only) co_return;
+    ChunkedBody body(*this);
+    body_stream_ = &body;
+    if (draining_) body.end();
+    boost::asio::co_spawn(socket_.get_executor(), watch_peer(shared_from_this()), boost::asio::detached);
+    try {
+      co_await response.producer(body);
+    } catch (const std::exception& error) {
+      RESTITCH_LOG(kError, kNetwork, 1103, "A streamed answer ended by an exception", {"error", error.what()});
+    }
+    body_stream_ = nullptr;
+    co_await send_in_time(boost::asio::buffer("0\r\n\r\n", 5), kLastWords);
+    close();
+  }
+
+  // Ends with the connection: nothing else reads from a socket that a body streams to.
+  static asio::awaitable<void> watch_peer(std::shared_ptr<ServedConnection> self) {
+    std::array<char, 512> sink{};
+    for (;;) {
+      const auto [error, bytes] = co_await self->socket_.async_read_some(boost::asio::buffer(sink), kTuple);
+      if (error) break;
+    }
+    if (self->body_stream_ != nullptr) self->body_stream_->end();
   }
 
   // Answers what cannot be read as a request, where an answer still makes sense.
@@ -253,6 +343,7 @@ class ServedConnection final : public Connection,
   Clock::time_point deadline_ = Clock::time_point::max();
   bool draining_ = false;
   bool in_request_ = false;
+  ChunkedBody* body_stream_ = nullptr;  // while an answer is streamed
 };
 
 }  // namespace

@@ -8,14 +8,15 @@
 #include "rules/user_limits.h"
 #include "rules/user_reads.h"
 #include "rules/user_request.h"
+#include "rules/user_watch.h"
 #include "rules/user_writes.h"
 
 namespace restitch::rules {
 namespace {
 
-Error no_rule(const Operation& operation) {
-  return Error(ErrorCode::kNoMatchingRule, "no rule exists for namespace '" + operation.database +
-                                               "." + operation.collection + "'");
+Error no_rule(const std::string& database, const std::string& collection) {
+  return Error(ErrorCode::kNoMatchingRule,
+               "no rule exists for namespace '" + database + "." + collection + "'");
 }
 
 // Errors as clients know them (spec: rules §2).
@@ -101,7 +102,10 @@ class DataAccessImpl : public DataAccess {
  public:
   DataAccessImpl(std::shared_ptr<const RuleSet> rules, SourceMap sources,
                  DataAccessSettings settings)
-      : rules_(std::move(rules)), sources_(std::move(sources)), settings_(settings) {}
+      : rules_(std::move(rules)), sources_(std::move(sources)), settings_(settings) {
+    if (settings_.hubs == nullptr) return;
+    for (const auto& [name, source] : sources_) hubs_[name] = settings_.hubs->of(source);
+  }
 
   Task<bson::Value> run_as_user(Operation operation, const EvaluationContext& context,
                                 datasource::Deadline deadline,
@@ -110,7 +114,7 @@ class DataAccessImpl : public DataAccess {
                     source_of(operation.source));
     const NamespaceRules* applying =
         rules_->find(operation.source, operation.database, operation.collection);
-    if (applying == nullptr) co_return no_rule(operation);
+    if (applying == nullptr) co_return no_rule(operation.database, operation.collection);
     fill_missing_update(operation);
     const std::string name = operation.source;
     UserRequest request(*applying, *source, settings_, context, std::move(operation),
@@ -124,7 +128,7 @@ class DataAccessImpl : public DataAccess {
                                   TransactionHandle transaction) override {
     RESTITCH_CO_TRY(const std::shared_ptr<datasource::DataSource> source,
                     source_of(operation.source));
-    if (is_internal_database(operation.database)) co_return no_rule(operation);
+    if (is_internal_database(operation.database)) co_return no_rule(operation.database, operation.collection);
     if (is_write(operation.action) && source->kind() == datasource::Kind::kFederated) {
       co_return Error(ErrorCode::kInvalidArgument, std::string(name_of(operation.action)) +
                                                        " is not possible on the federated data source '" +
@@ -136,6 +140,25 @@ class DataAccessImpl : public DataAccess {
     auto result = co_await run_operation_as_system(*source, std::move(operation), call);
     if (!result) co_return client_error(std::move(result).error(), name);
     co_return result;
+  }
+
+  Task<std::unique_ptr<UserWatch>> watch_as_user(WatchRequest request,
+                                                 const EvaluationContext& context) override {
+    RESTITCH_CO_TRY(const std::shared_ptr<datasource::DataSource> source,
+                    source_of(request.source));
+    const NamespaceRules* applying =
+        rules_->find(request.source, request.database, request.collection);
+    if (applying == nullptr) co_return no_rule(request.database, request.collection);
+    const auto hub = hubs_.find(request.source);
+    if (source->kind() != datasource::Kind::kCluster || hub == hubs_.end()) {
+      co_return Error(ErrorCode::kInvalidArgument,
+                      "watch is not possible on the data source '" + request.source + "'");
+    }
+    const std::string name = request.source;
+    auto watch = co_await rules::watch_as_user(std::move(request), *applying, settings_, *source,
+                                               hub->second, context);
+    if (!watch) co_return client_error(std::move(watch).error(), name);
+    co_return watch;
   }
 
   Result<TransactionHandle> begin_transaction(std::string_view source) override {
@@ -169,6 +192,7 @@ class DataAccessImpl : public DataAccess {
   std::shared_ptr<const RuleSet> rules_;
   SourceMap sources_;
   DataAccessSettings settings_;
+  std::map<std::string, std::shared_ptr<datasource::ChangeHub>, std::less<>> hubs_;  // by source
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "datasource/change_hub.h"
 #include "datasource/client.h"
 #include "datasource/data_source.h"
 #include "rules/context.h"
@@ -13,6 +14,8 @@
 
 namespace restitch::rules {
 
+class UserWatch;
+
 // Data sources of an app by name.
 using SourceMap = std::map<std::string, std::shared_ptr<datasource::DataSource>, std::less<>>;
 
@@ -20,6 +23,7 @@ struct DataAccessSettings {
   schema::ValidationSettings validation;
   bool allow_regex = true;  // $regex in user queries (spec: rules §6.1)
   std::int64_t max_result_documents = 50000;
+  datasource::ChangeHubs* hubs = nullptr;  // of the server; null: nothing can be watched
 };
 
 // A multi-statement transaction that a function opened; statements of both contexts may run in it.
@@ -42,6 +46,10 @@ class DataAccess {
   // As the system user: nothing of the above, every operator and option.
   virtual Task<bson::Value> run_as_system(Operation operation, datasource::Deadline deadline,
                                           TransactionHandle transaction = nullptr) = 0;
+
+  // A change stream as an end user may see it. `context` must outlive it, and so must this object.
+  virtual Task<std::unique_ptr<UserWatch>> watch_as_user(WatchRequest request,
+                                                         const EvaluationContext& context) = 0;
 
   virtual Result<TransactionHandle> begin_transaction(std::string_view source) = 0;
   virtual bool has_source(std::string_view name) const = 0;

@@ -104,6 +104,22 @@ class ArgumentReader {
   std::optional<Error> error_;
 };
 
+// Database and collection, or the title of a schema in place of both.
+void read_namespace(ArgumentReader& reader, std::string& database, std::string& collection,
+                    std::string* title) {
+  database = reader.text("database");
+  collection = reader.text("collection");
+  if (title != nullptr) title->clear();
+  const bool has_title_only = title != nullptr && !reader.has("database") &&
+                              !reader.has("collection") && reader.has("schema_name");
+  if (has_title_only) {
+    *title = reader.text("schema_name");
+  } else {
+    reader.require("database");
+    reader.require("collection");
+  }
+}
+
 bool starts_with_operator(bson::ValueView update) {
   const auto object = update.as_object();
   if (!object) return false;
@@ -241,20 +257,21 @@ Result<Operation> parse_client_operation(Action action, std::string_view source,
   Operation operation;
   operation.action = action;
   operation.source = std::string(source);
-  operation.database = reader.text("database");
-  operation.collection = reader.text("collection");
-  if (title != nullptr) title->clear();
-  const bool has_title_only = title != nullptr && !reader.has("database") &&
-                              !reader.has("collection") && reader.has("schema_name");
-  if (has_title_only) {
-    *title = reader.text("schema_name");
-  } else {
-    reader.require("database");
-    reader.require("collection");
-  }
+  read_namespace(reader, operation.database, operation.collection, title);
   read_members(reader, operation);
   if (reader.error()) return *reader.error();
   return operation;
+}
+
+Result<WatchRequest> parse_watch(std::string_view source, bson::View argument, std::string* title) {
+  ArgumentReader reader(argument);
+  WatchRequest request;
+  request.source = std::string(source);
+  read_namespace(reader, request.database, request.collection, title);
+  if (reader.has("ids")) request.ids = reader.array("ids");
+  request.filter = reader.object("filter");
+  if (reader.error()) return *reader.error();
+  return request;
 }
 
 }  // namespace restitch::rules

@@ -61,4 +61,14 @@ struct Operation {
 Result<Operation> parse_client_operation(Action action, std::string_view source,
                                          bson::View argument, std::string* title);
 
+// What a client asks to watch (spec: client-api §12.3).
+struct WatchRequest {
+  std::string source, database, collection;
+  std::optional<bson::Document> ids;  // an array: documents of these _ids only
+  bson::Document filter;              // a query over the event as the user sees it
+};
+
+// Reads {"database", "collection", "ids"?, "filter"?}. `title` as in parse_client_operation().
+Result<WatchRequest> parse_watch(std::string_view source, bson::View argument, std::string* title);
+
 }  // namespace restitch::rules

@@ -95,10 +95,11 @@ class RunningServer final : public Server {
                                                  kPoolQueue, runtime::kNiceOfHashes)),
         cluster_(std::move(cluster)),
         clusters_(cluster_),
+        hubs_(threads_),
         apps_store_(cluster_, std::move(box)),
         logs_(cluster_, threads_),
         auth_(cluster_, *hash_pool_, outbound_, auth_settings(options_)),
-        deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script)),
+        deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
         client_api_(registry_, auth_, {options_.public_url}) {}
 
   Status open() {
@@ -144,6 +145,7 @@ class RunningServer final : public Server {
     const auto deadline = std::chrono::steady_clock::now() + kDrainGrace;
     if (http_) http_->finish(deadline);
     if (wire_) wire_->finish(deadline);
+    boost::asio::co_spawn(threads_.context(0), hubs_.stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), deployer_.stop(), boost::asio::use_future).get();
     logs_.drain();
     clusters_.close();
@@ -168,8 +170,10 @@ class RunningServer final : public Server {
   }
 
   static deployment::DeployerOptions deployer_options(const ServeOptions& serve, const AdminCredentials& admin,
-                                                      const std::string& worker_script) {
+                                                      const std::string& worker_script,
+                                                      datasource::ChangeHubs& hubs) {
     deployment::DeployerOptions options;
+    options.hubs = &hubs;
     options.group_id = admin.group_id;
     options.strict_clusters = serve.strict_clusters;
     options.functions.node_binary = serve.node;
@@ -258,6 +262,7 @@ class RunningServer final : public Server {
   net::Outbound outbound_;
   std::shared_ptr<Cluster> cluster_;
   datasource::Clusters clusters_;
+  datasource::ChangeHubs hubs_;
   deployment::AppRegistry registry_;
   deployment::AppStore apps_store_;
   deployment::LogStore logs_;

@@ -43,7 +43,7 @@ ClientApi::ClientApi(deployment::AppRegistry& apps, auth::AuthService& auth,
   while (!options_.public_url.empty() && options_.public_url.back() == '/')
     options_.public_url.pop_back();
   for (auto* family :
-       {&location_routes, &auth_routes, &api_key_routes, &function_routes, &push_routes}) {
+       {&location_routes, &auth_routes, &api_key_routes, &function_routes, &watch_routes, &push_routes}) {
     std::vector<Route> rows = family();
     std::move(rows.begin(), rows.end(), std::back_inserter(routes_));
   }
@@ -134,7 +134,12 @@ net::HttpResponse ClientApi::finish(const RequestContext& context,
     response.status = outcome->status;
     response.body = outcome->json;
     if (context.http.method() == "OPTIONS") response = preflight_response(context.http);
-    if (!response.body.empty()) response.set("Content-Type", "application/json");
+    response.producer = outcome->events;
+    if (response.producer) {
+      response.set("Content-Type", "text/event-stream");
+    } else if (!response.body.empty()) {
+      response.set("Content-Type", "application/json");
+    }
   } else {
     log_failure(context, outcome.error());
     response = error_response(outcome.error(), logs_link(context));

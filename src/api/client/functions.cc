@@ -1,5 +1,6 @@
 #include <chrono>
 
+#include "api/client/function_call.h"
 #include "api/client/handlers.h"
 #include "bson/extended_json.h"
 #include "deployment/users.h"
@@ -9,90 +10,6 @@ namespace restitch::api::client {
 namespace {
 
 constexpr std::chrono::seconds kRequestTime{300};
-
-struct FunctionCall {
-  std::string name, service;
-  bson::Document arguments;  // array
-};
-
-Result<FunctionCall> parse_call(const net::HttpRequest& http) {
-  const Error invalid(ErrorCode::kBadRequest, "invalid function call request");
-  const auto parsed = json_body(http);
-  if (!parsed)
-    return Error(invalid.code(), invalid.message()).with_detail(parsed.error().message());
-  const bson::Document& body = *parsed;
-  const auto name = body["name"].as_string();
-  const bson::ValueView service = body["service"];
-  const bson::ValueView arguments = body["arguments"];
-  if (!name || name->empty()) return invalid;
-  if (!service.is_nullish() && service.type() != bson::Type::kString) return invalid;
-  if (!arguments.is_nullish() && arguments.type() != bson::Type::kArray) return invalid;
-  FunctionCall call;
-  call.name = std::string(*name);
-  call.service = std::string(service.as_string().value_or(""));
-  if (const auto array = arguments.as_array()) call.arguments = bson::Document(*array);
-  return call;
-}
-
-// "content-type" as "Content-Type".
-std::string canonical_header_name(std::string_view name) {
-  std::string out(name);
-  bool start = true;
-  for (char& c : out) {
-    if (start && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    if (!start && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    start = c == '-';
-  }
-  return out;
-}
-
-// Name to array of values, in order of first appearance. The bearer's token is nobody's business
-// behind this door.
-bson::Document header_document(const net::HttpRequest& request) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> grouped;
-  request.for_each_header([&grouped](std::string_view name, std::string_view value) {
-    const std::string canonical = canonical_header_name(name);
-    for (auto& [known, values] : grouped) {
-      if (known == canonical) return values.emplace_back(value), void();
-    }
-    grouped.emplace_back(canonical, std::vector<std::string>{std::string(value)});
-  });
-  bson::Builder out;
-  for (const auto& [name, values] : grouped) {
-    if (name == "Authorization") continue;
-    out.open_array(name);
-    for (const std::string& value : values) out.push(value);
-    out.close();
-  }
-  return std::move(out).finish();
-}
-
-// Without the pairs whose key is `secret` or a credential of this API.
-std::string public_query(std::string_view query) {
-  std::string out;
-  while (!query.empty()) {
-    const std::size_t amp = query.find('&');
-    const std::string_view pair = query.substr(0, amp);
-    query = amp == std::string_view::npos ? std::string_view() : query.substr(amp + 1);
-    const std::string_view key = pair.substr(0, pair.find('='));
-    if (key == "secret" || key == "baas_at" || key == "stitch_at") continue;
-    if (!out.empty()) out.push_back('&');
-    out.append(pair);
-  }
-  return out;
-}
-
-rules::RequestInfo request_info(const RequestContext& context, const FunctionCall& call) {
-  rules::RequestInfo info;
-  info.remote_ip = context.http.remote_ip();
-  info.raw_query_string = public_query(context.http.query());
-  info.referrer = std::string(context.http.header("Referer"));
-  info.user_agent = std::string(context.http.header("User-Agent"));
-  info.headers = header_document(context.http);
-  info.service = call.service;
-  if (!call.service.empty()) info.action = call.name;
-  return info;
-}
 
 Task<bson::Value> call_function(RequestContext& context, FunctionCall call, rules::User user) {
   functions::CallRequest request;
@@ -119,7 +36,7 @@ Task<bson::Value> call_service(RequestContext& context, FunctionCall call, rules
     co_return Error(ErrorCode::kServiceNotFound, "service not found: '" + call.service + "'");
   }
   if (call.name == "watch") {
-    co_return Error(ErrorCode::kUnsupported, "this server does not stream changes yet");
+    co_return Error(ErrorCode::kBadRequest, "watch is a stream of events: ask for it with GET");
   }
   const auto action = rules::action_from_name(call.name);
   if (!action || !is_client_action(*action)) {
@@ -152,18 +69,18 @@ Task<bson::Value> call_service(RequestContext& context, FunctionCall call, rules
 
 Task<Reply> call(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(auth::AuthenticatedUser bearer, co_await bearer_of(api, context));
-  RESTITCH_CO_TRY(FunctionCall call, parse_call(context.http));
+  const auto body = json_body(context.http);
+  if (!body) {
+    co_return Error(ErrorCode::kBadRequest, "invalid function call request")
+        .with_detail(body.error().message());
+  }
+  RESTITCH_CO_TRY(FunctionCall call, parse_call(*body));
   rules::User user = deployment::to_rules_user(*bearer.user, std::move(bearer.custom_data));
   auto value = call.service.empty() ? call_function(context, std::move(call), std::move(user))
                                     : call_service(context, std::move(call), std::move(user));
   RESTITCH_CO_TRY(const bson::Value result, co_await std::move(value));
   co_return Reply{200,
                   result.is_missing() ? R"({"$undefined":true})" : bson::to_json(result.view())};
-}
-
-Task<Reply> stream(ClientApi& api, RequestContext& context) {
-  RESTITCH_CO_CHECK(co_await bearer_of(api, context));
-  co_return Error(ErrorCode::kUnsupported, "this server does not stream changes yet");
 }
 
 Task<Reply> graphql(ClientApi& api, RequestContext& context) {
@@ -176,7 +93,6 @@ Task<Reply> graphql(ClientApi& api, RequestContext& context) {
 std::vector<Route> function_routes() {
   return {
       {"POST", PathPattern("/app/{app}/functions/call"), AppFrom::kPath, &call},
-      {"GET", PathPattern("/app/{app}/functions/call"), AppFrom::kPath, &stream},
       {"POST", PathPattern("/app/{app}/graphql"), AppFrom::kPath, &graphql},
   };
 }

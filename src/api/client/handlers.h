@@ -12,9 +12,13 @@ std::vector<Route> auth_routes();
 std::vector<Route> api_key_routes();
 std::vector<Route> function_routes();
 std::vector<Route> push_routes();
+std::vector<Route> watch_routes();
 
 // The user of the access token. A token with a bad signature is answered like an expired one,
 // because clients then fetch a new one (spec: client-api §4.5).
 Task<auth::AuthenticatedUser> bearer_of(ClientApi& api, const RequestContext& context);
+// The same for a token that came another way.
+Task<auth::AuthenticatedUser> bearer_of(ClientApi& api, const RequestContext& context,
+                                        std::string token);
 
 }  // namespace restitch::api::client

@@ -23,8 +23,9 @@ struct RequestContext {
 struct Reply {
   int status = 200;
   std::string json;
+  net::BodyProducer events{};  // server-sent events in place of the body
 
-  static Reply empty(int status = 204) { return {status, {}}; }
+  static Reply empty(int status = 204) { return {status, {}, {}}; }
   static Reply of(bson::View document, int status = 200);
 };
 
