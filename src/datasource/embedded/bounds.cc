@@ -177,6 +177,30 @@ class BoundsMaker {
     return PredicateBounds{complement(bounds->intervals), false};
   }
 
+  // Missing is stored as null, so null stands for itself and for what is below it.
+  std::optional<PredicateBounds> comparison(const FilterNode& node) const {
+    const ValueView operand = node.operand;
+    if (context_.is_multikey) return std::nullopt;
+    if (node.op == FilterOp::kEq && operand.type() != Type::kArray) {
+      if (operand.type() == Type::kRegex) return std::nullopt;
+      auto bounds = equality(operand);
+      if (bounds) bounds->is_exact = false;
+      return bounds;
+    }
+    if (context_.is_hashed || operand.is_nullish() || operand.type() == Type::kArray) {
+      return std::nullopt;
+    }
+    if (has_strings(operand) && !collations_agree()) return std::nullopt;
+    const bool is_lower = node.op == FilterOp::kGt || node.op == FilterOp::kGte;
+    const bool is_inclusive = node.op == FilterOp::kGte || node.op == FilterOp::kLte;
+    if (operand.type() == Type::kMinKey || operand.type() == Type::kMaxKey) return std::nullopt;
+    Interval interval = is_lower ? make_interval(Value(operand), is_inclusive, Value::max_key(),
+                                                 true, context_.index_collation)
+                                 : make_interval(Value::min_key(), true, Value(operand),
+                                                 is_inclusive, context_.index_collation);
+    return PredicateBounds{{std::move(interval)}, false};
+  }
+
  private:
   bool collations_agree() const {
     if (context_.index_collation == context_.query_collation) return true;
@@ -411,6 +435,11 @@ std::optional<PredicateBounds> bounds_of(const FilterNode& node, bool is_negated
                                          const BoundsContext& context) {
   const BoundsMaker maker(context);
   return is_negated ? maker.negative(node) : maker.positive(node);
+}
+
+std::optional<PredicateBounds> comparison_bounds(const FilterNode& node,
+                                                 const BoundsContext& context) {
+  return BoundsMaker(context).comparison(node);
 }
 
 std::string to_text(const Interval& interval, bool descending) {

@@ -52,6 +52,10 @@ struct BoundsContext {
 std::optional<PredicateBounds> bounds_of(const query::FilterNode& node, bool is_negated,
                                          const BoundsContext& context);
 
+// Bounds of a comparison of $expr, which orders values of all types and does not enter arrays.
+std::optional<PredicateBounds> comparison_bounds(const query::FilterNode& node,
+                                                 const BoundsContext& context);
+
 // "[1, 5)": as explain prints it, from high to low when descending.
 std::string to_text(const Interval& interval, bool descending);
 

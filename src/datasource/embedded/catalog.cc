@@ -102,12 +102,15 @@ void forget_old_drops(CatalogState& state) {
 std::shared_ptr<Collection> next_version(const Collection& collection) {
   auto version = std::make_shared<Collection>(collection);
   version->writers = std::make_shared<std::atomic<int>>(0);
+  version->plan_cache = std::make_shared<PlanCache>();
   return version;
 }
 
 // A copy that writers need not tell from the former version.
 std::shared_ptr<Collection> equal_version(const Collection& collection) {
-  return std::make_shared<Collection>(collection);
+  auto version = std::make_shared<Collection>(collection);
+  version->plan_cache = std::make_shared<PlanCache>();
+  return version;
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 #include "datasource/embedded/index.h"
 #include "datasource/embedded/namespace.h"
 #include "datasource/embedded/open_inserts.h"
+
+#include "datasource/embedded/plan_cache.h"
 #include "storage/engine.h"
 
 namespace restitch::datasource::embedded {
@@ -55,6 +57,9 @@ struct Collection {
 
   // Commit that gave the collection this name; readers of older states must not use it.
   bson::Timestamp valid_from;
+
+  // Plans chosen for this version's indexes.
+  std::shared_ptr<PlanCache> plan_cache = std::make_shared<PlanCache>();
 
   // Writers that work with this version (see WriterPin).
   std::shared_ptr<std::atomic<int>> writers = std::make_shared<std::atomic<int>>(0);

@@ -10,7 +10,7 @@
 namespace restitch::datasource::embedded {
 
 namespace {
-constexpr std::uint64_t kDeadlineCheckInterval = 128;  // documents
+constexpr std::uint64_t kDeadlineCheckInterval = 128;  // works
 }
 
 PlanExecutor::PlanExecutor(const Collection* collection, const QueryPlan& plan,
@@ -18,6 +18,7 @@ PlanExecutor::PlanExecutor(const Collection* collection, const QueryPlan& plan,
     : collection_(collection), plan_(plan), options_(options), to_skip_(options.skip) {
   index_readers_.reserve(plan.scans.size());
   for (const IndexScan& scan : plan.scans) index_readers_.emplace_back(scan);
+  if (plan.access == Access::kSortMerge) heads_.resize(plan.scans.size());
 }
 
 void PlanExecutor::attach(const storage::Reader& reader, storage::ReadTier tier,
@@ -25,7 +26,11 @@ void PlanExecutor::attach(const storage::Reader& reader, storage::ReadTier tier,
   reader_ = &reader;
   tier_ = tier;
   budget_ = budget;
-  if (branch_ < index_readers_.size()) index_readers_[branch_].attach(reader, tier);
+  if (plan_.access == Access::kSortMerge) {
+    for (IndexReader& one : index_readers_) one.attach(reader, tier);
+  } else if (branch_ < index_readers_.size()) {
+    index_readers_[branch_].attach(reader, tier);
+  }
   cursor_.reset();
 }
 
@@ -49,7 +54,7 @@ Status PlanExecutor::spend() {
   if (budget_ != nullptr && budget_->interrupted() != 0) {
     return mongo_error(budget_->interrupted(), kInterruptedText);
   }
-  if (documents_examined_ % kDeadlineCheckInterval == 0 && options_.context != nullptr &&
+  if (works_++ % kDeadlineCheckInterval == 0 && options_.context != nullptr &&
       options_.context->expired()) {
     return mongo_error(code::kMaxTimeExpired, "operation exceeded time limit");
   }
@@ -92,6 +97,7 @@ Result<bool> PlanExecutor::next_unsorted() {
       return next_scanned();
     case Access::kIndexScan:
     case Access::kIndexUnion:
+    case Access::kSortMerge:
       return next_indexed();
   }
   return false;
@@ -131,27 +137,84 @@ Result<bool> PlanExecutor::next_scanned() {
   }
 }
 
-Result<bool> PlanExecutor::next_indexed() {
+Result<bool> PlanExecutor::next_entry(std::size_t& at) {
+  while (branch_ < index_readers_.size()) {
+    RESTITCH_CHECK(spend());
+    IndexReader& reader = index_readers_[branch_];
+    RESTITCH_TRY(const IndexReader::Step step, reader.next());
+    if (step == IndexReader::Step::kAgain) continue;
+    if (step == IndexReader::Step::kEntry) {
+      at = branch_;
+      return true;
+    }
+    reader.detach();
+    if (++branch_ < index_readers_.size()) index_readers_[branch_].attach(*reader_, tier_);
+  }
+  return false;
+}
+
+Status PlanExecutor::fill_head(std::size_t at) {
+  IndexReader& reader = index_readers_[at];
   for (;;) {
-    if (branch_ == index_readers_.size()) {
+    RESTITCH_CHECK(spend());
+    RESTITCH_TRY(const IndexReader::Step step, reader.next());
+    if (step == IndexReader::Step::kAgain) continue;
+    heads_[at].has_ended = step == IndexReader::Step::kEnd;
+    heads_[at].is_filled = !heads_[at].has_ended;
+    break;
+  }
+  if (!heads_[at].is_filled) return {};
+  std::string_view order = reader.key();
+  for (std::size_t field = 0; field < plan_.merge_field; ++field) {
+    RESTITCH_TRY(const std::size_t length,
+                 bson::encoded_length(order, plan_.scans[at].index->fields[field].descending));
+    order.remove_prefix(length);
+  }
+  heads_[at].order = order;
+  return {};
+}
+
+bool PlanExecutor::comes_before(std::size_t a, std::size_t b) const {
+  int order = heads_[a].order.compare(heads_[b].order);
+  if (order == 0) {
+    order = index_readers_[a].record() < index_readers_[b].record() ? -1 : 1;
+  }
+  return plan_.scans.front().is_forward ? order < 0 : order > 0;
+}
+
+Result<bool> PlanExecutor::next_merged(std::size_t& at) {
+  std::optional<std::size_t> first;
+  for (std::size_t one = 0; one < heads_.size(); ++one) {
+    if (!heads_[one].is_filled && !heads_[one].has_ended) RESTITCH_CHECK(fill_head(one));
+    if (heads_[one].is_filled && (!first || comes_before(one, *first))) first = one;
+  }
+  if (!first) return false;
+  heads_[*first].is_filled = false;
+  at = *first;
+  return true;
+}
+
+Result<bool> PlanExecutor::next_indexed() {
+  const bool is_merge = plan_.access == Access::kSortMerge;
+  for (;;) {
+    std::size_t at = 0;
+    RESTITCH_TRY(const bool found, is_merge ? next_merged(at) : next_entry(at));
+    if (!found) {
       is_done_ = true;
       return false;
     }
-    IndexReader& reader = index_readers_[branch_];
-    RESTITCH_CHECK(spend());
-    RESTITCH_TRY(const bool found, reader.next());
-    if (!found) {
-      reader.detach();
-      if (++branch_ < index_readers_.size()) index_readers_[branch_].attach(*reader_, tier_);
+    const IndexReader& reader = index_readers_[at];
+    record_ = reader.record();
+    if (plan_.needs_distinct && !seen_.insert(record_).second) {
+      ++duplicates_;
       continue;
     }
-    record_ = reader.record();
-    if (plan_.needs_distinct && !seen_.insert(record_).second) continue;
     if (options_.counts_only && !plan_.needs_filter) {
       current_ = bson::View();
+      ++accepted_;
       return true;
     }
-    if (plan_.is_covered && !plan_.scans.front().is_point_lookup) {
+    if (plan_.reads_only_keys()) {
       rebuild_from_key(reader);
       RESTITCH_TRY(const bool accepted, accepts());
       if (accepted) return true;
@@ -188,9 +251,15 @@ Result<bool> PlanExecutor::take_fetched(storage::RecordId record) {
 }
 
 Result<bool> PlanExecutor::accepts() {
-  if (!plan_.needs_filter && !options_.needs_match_details) return true;
-  details_ = {};
-  return options_.filter->matches(current_, options_.needs_match_details ? &details_ : nullptr);
+  if (plan_.needs_filter || options_.needs_match_details) {
+    details_ = {};
+    RESTITCH_TRY(
+        const bool matches,
+        options_.filter->matches(current_, options_.needs_match_details ? &details_ : nullptr));
+    if (!matches) return false;
+  }
+  ++accepted_;
+  return true;
 }
 
 void PlanExecutor::add_sorted(Sorted entry, std::size_t keep) {
@@ -208,6 +277,7 @@ void PlanExecutor::add_sorted(Sorted entry, std::size_t keep) {
     sorted_.pop_back();
   }
   sorted_bytes_ += cost(entry);
+  total_sorted_bytes_ += entry.document.bytes().size();
   sorted_.push_back(std::move(entry));
   if (keep != SIZE_MAX) std::push_heap(sorted_.begin(), sorted_.end(), is_before);
 }

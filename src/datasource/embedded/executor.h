@@ -58,8 +58,8 @@ struct ExecutionSummary {
 // Runs a plan: a stream of records that match, in order. What it refers to (plan, options' objects)
 // must outlive it. It reads through the reader of attach(); between detach() and the next attach()
 // it holds no storage resources and may go on with another state of the data. Errors: kWouldBlock
-// with ReadTier::kCacheOnly (or when the budget is used up): make a new executor then; 50, 292, and
-// those of expressions.
+// with ReadTier::kCacheOnly: make a new executor then; kWouldBlock when the budget is used up: it
+// may go on with another; 50, 292, and those of expressions.
 class PlanExecutor {
  public:
   PlanExecutor(const Collection* collection, const QueryPlan& plan, const ExecutorOptions& options);
@@ -77,6 +77,15 @@ class PlanExecutor {
   bool is_sorted() const { return is_sorted_; }
   std::uint64_t keys_examined() const;
   std::uint64_t documents_examined() const { return documents_examined_; }
+  std::uint64_t works() const { return works_; }
+  // Documents that passed the filter, before skip and limit.
+  std::uint64_t accepted() const { return accepted_; }
+  std::uint64_t duplicates() const { return duplicates_; }
+  std::uint64_t sorted_bytes() const { return total_sorted_bytes_; }
+  const std::vector<IndexReader>& index_readers() const { return index_readers_; }
+
+  // Plans of one index scan: passes over the documents with the present values of the first fields.
+  Status skip_equal(std::size_t fields) { return index_readers_.front().skip_equal(fields); }
 
  private:
   struct Sorted {
@@ -91,6 +100,11 @@ class PlanExecutor {
   Result<bool> next_id_lookup();
   Result<bool> next_scanned();
   Result<bool> next_indexed();
+  // Moves to the next index entry in the order of the plan; false at the end. `at` is its reader.
+  Result<bool> next_entry(std::size_t& at);
+  Result<bool> next_merged(std::size_t& at);
+  Status fill_head(std::size_t at);
+  bool comes_before(std::size_t a, std::size_t b) const;
   Result<bool> fetch(storage::RecordId record);
   Result<bool> take_fetched(storage::RecordId record);
   Result<bool> accepts();
@@ -109,6 +123,12 @@ class PlanExecutor {
   std::unique_ptr<storage::RecordCursor> cursor_;
   std::vector<IndexReader> index_readers_;
   std::size_t branch_ = 0;
+  // kSortMerge: per reader the rest of its key that orders it, while it has an entry to give.
+  struct Head {
+    bool is_filled = false, has_ended = false;
+    std::string_view order;
+  };
+  std::vector<Head> heads_;
   std::unordered_set<storage::RecordId> seen_;
   bool is_done_ = false;
   bool has_scanned_ = false;
@@ -126,7 +146,8 @@ class PlanExecutor {
   query::MatchDetails details_;
   std::int64_t to_skip_ = 0;
   std::int64_t given_ = 0;
-  std::uint64_t documents_examined_ = 0;
+  std::uint64_t documents_examined_ = 0, works_ = 0, accepted_ = 0, duplicates_ = 0;
+  std::uint64_t total_sorted_bytes_ = 0;
 };
 
 }  // namespace restitch::datasource::embedded

@@ -61,7 +61,7 @@ Result<std::unique_ptr<FindStream>> FindStream::make(
   stream->returns_key_ = request.returns_key;
   stream->shows_record_id_ = request.shows_record_id;
   RESTITCH_TRY(stream->filter_, query::Filter::compile(stream->filter_spec_, *stream->context_));
-  RESTITCH_CHECK(stream->choose_plan(request));
+  RESTITCH_CHECK(stream->decide(request));
   ExecutorOptions options;
   options.filter = &*stream->filter_;
   options.sort = stream->sort();
@@ -71,11 +71,11 @@ Result<std::unique_ptr<FindStream>> FindStream::make(
   options.counts_only = request.counts_only;
   options.needs_match_details = stream->projection_ && stream->projection_->needs_match_details();
   stream->executor_ =
-      std::make_unique<PlanExecutor>(stream->collection_.get(), stream->plan_, options);
+      std::make_unique<PlanExecutor>(stream->collection_.get(), stream->choice_.plan, options);
   return stream;
 }
 
-Status FindStream::choose_plan(const FindRequest& request) {
+Status FindStream::decide(const FindRequest& request) {
   bson::ValueView hint = request.hint;
   bool is_natural_sort = false;
   if (!request.sort.empty()) {
@@ -101,7 +101,8 @@ Status FindStream::choose_plan(const FindRequest& request) {
                                             *context_, &*filter_));
     if (projection_->is_identity()) projection_.reset();
   }
-  PlanRequest plan;
+  ChoiceRequest asked;
+  PlanRequest& plan = asked.plan;
   plan.collection = collection_;
   plan.filter = &*filter_;
   plan.sort = sort_ ? &*sort_ : nullptr;
@@ -113,9 +114,27 @@ Status FindStream::choose_plan(const FindRequest& request) {
   if (!is_natural_sort && !request.shows_record_id) {
     plan.needed_fields = needed_fields(*filter_, projection(), plan.sort);
   }
-  RESTITCH_TRY(plan_, make_plan(plan));
-  if (plan_.access == Access::kIndexScan) ++plan_.scans.front().index->runtime->uses;
+  if (!request.distinct_key.empty()) {
+    plan.distinct_key = request.distinct_key;
+    std::set<std::string> fields{std::string(request.distinct_key)};
+    if (add_filter_fields(filter_->root(), fields)) plan.needed_fields = std::move(fields);
+  }
+  asked.filter = request.filter;
+  asked.sort = request.sort;
+  asked.projection = request.projection;
+  asked.skip = request.skip;
+  asked.limit = request.limit;
+  asked.context = context_.get();
+  asked.reader = request.reader;
+  asked.tier = request.tier;
+  asked.uses_cache = request.uses_plan_cache;
+  RESTITCH_TRY(choice_, choose_plan(asked));
+  for (const IndexScan& scan : choice_.plan.scans) ++scan.index->runtime->uses;
   return {};
+}
+
+FindStream::~FindStream() {
+  if (executor_) note_works(choice_, executor_->works());
 }
 
 void FindStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
@@ -130,14 +149,14 @@ void FindStream::detach() {
 }
 
 bson::Document FindStream::index_key_document() const {
-  if (plan_.access != Access::kIndexScan && plan_.access != Access::kIndexUnion) return {};
+  if (choice_.plan.scans.empty()) return {};
   // The first key of the document: returnKey is a diagnostic for indexes without arrays.
   IndexKeys keys;
-  if (!generate_keys(*plan_.scans.front().index, executor_->document(), keys) ||
+  if (!generate_keys(*choice_.plan.scans.front().index, executor_->document(), keys) ||
       keys.keys.empty()) {
     return {};
   }
-  return decode_index_key(*plan_.scans.front().index, keys.keys.front().key,
+  return decode_index_key(*choice_.plan.scans.front().index, keys.keys.front().key,
                           keys.keys.front().type_bits);
 }
 

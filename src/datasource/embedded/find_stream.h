@@ -6,7 +6,7 @@
 
 #include "datasource/embedded/cursors.h"
 #include "datasource/embedded/executor.h"
-#include "datasource/embedded/planner.h"
+#include "datasource/embedded/plan_choice.h"
 #include "query/context.h"
 #include "query/filter/filter.h"
 #include "query/projection.h"
@@ -18,6 +18,11 @@ struct FindRequest {
   bson::View filter, projection, sort, min, max;
   bson::ValueView hint;
   bson::Timestamp read_time{UINT32_MAX, UINT32_MAX};  // see PlanRequest
+  // Where plans are tried (see ChoiceRequest); null: no trial. Not kept.
+  const storage::Reader* reader = nullptr;
+  storage::ReadTier tier = storage::ReadTier::kAll;
+  bool uses_plan_cache = true;
+  std::string_view distinct_key;  // see PlanRequest
   std::int64_t skip = 0;
   std::optional<std::int64_t> limit;
   bool returns_key = false;
@@ -51,16 +56,21 @@ class FindStream final : public ResultStream {
   // Document as stored, before the projection.
   bson::View stored() const { return executor_->document(); }
   const PlanExecutor& executor() const { return *executor_; }
-  const QueryPlan& plan() const { return plan_; }
+  PlanExecutor& executor() { return *executor_; }
+  const QueryPlan& plan() const { return choice_.plan; }
+  const PlanChoice& choice() const { return choice_; }
+  std::int64_t given() const { return given_; }
   const query::Filter& filter() const { return *filter_; }
   const query::Projection* projection() const { return projection_ ? &*projection_ : nullptr; }
   const query::SortPattern* sort() const { return sort_ ? &*sort_ : nullptr; }
   const query::CommandContext& context() const { return *context_; }
   const CollectionPtr& collection() const { return collection_; }
 
+  ~FindStream() override;
+
  private:
   FindStream() = default;
-  Status choose_plan(const FindRequest& request);
+  Status decide(const FindRequest& request);
   bson::Document index_key_document() const;
 
   CollectionPtr collection_;
@@ -70,7 +80,7 @@ class FindStream final : public ResultStream {
   std::optional<query::SortPattern> sort_;
   std::optional<query::Projection> projection_;
   bson::Document hint_owner_;
-  QueryPlan plan_;
+  PlanChoice choice_;
   std::unique_ptr<PlanExecutor> executor_;
   storage::SnapshotPtr snapshot_;
   std::optional<bson::Document> projected_;

@@ -121,21 +121,39 @@ void IndexReader::detach() {
   reader_ = nullptr;
 }
 
-Result<bool> IndexReader::next() { return scan_.is_point_lookup ? next_lookup() : next_entry(); }
+Result<IndexReader::Step> IndexReader::next() {
+  return scan_.is_point_lookup ? next_lookup() : next_entry();
+}
 
-Result<bool> IndexReader::next_lookup() {
-  while (range_ < scan_.ranges.size()) {
-    const std::string& key = scan_.ranges[range_].start;
-    RESTITCH_TRY(const auto record, reader_->unique_entry(scan_.index->ident, key, tier_));
-    ++range_;
-    ++keys_examined_;
-    if (!record) continue;
-    key_ = key;
-    record_ = *record;
-    has_position_ = true;
-    return true;
+Result<IndexReader::Step> IndexReader::next_lookup() {
+  if (range_ >= scan_.ranges.size()) return Step::kEnd;
+  const std::string& key = scan_.ranges[range_].start;
+  RESTITCH_TRY(const auto record, reader_->unique_entry(scan_.index->ident, key, tier_));
+  ++range_;
+  ++seeks_;
+  ++keys_examined_;
+  if (!record) return Step::kAgain;
+  key_ = key;
+  record_ = *record;
+  has_position_ = true;
+  ++entries_;
+  return Step::kEntry;
+}
+
+Status IndexReader::skip_equal(std::size_t fields) {
+  std::string_view rest = key_;
+  std::size_t length = 0;
+  for (std::size_t field = 0; field < fields; ++field) {
+    RESTITCH_TRY(const std::size_t one,
+                 bson::encoded_length(rest, scan_.index->fields[field].descending));
+    length += one;
+    rest.remove_prefix(one);
   }
-  return false;
+  skip_target_ = key_.substr(0, length);
+  // Forward to behind everything with this prefix, backward to before it.
+  if (scan_.is_forward) skip_target_.push_back(bson::kAboveAllValues);
+  must_seek_ = true;
+  return {};
 }
 
 Status IndexReader::open() {
@@ -177,47 +195,50 @@ Result<bool> IndexReader::passes_tests(std::string_view key) const {
   return true;
 }
 
-Result<bool> IndexReader::next_entry() {
-  for (;;) {
-    if (range_ >= scan_.ranges.size()) return false;
-    if (!cursor_) RESTITCH_CHECK(open());
-    if (must_seek_) {
-      const storage::KeyRange& range = scan_.ranges[range_];
-      if (skips_seen_) {
-        RESTITCH_CHECK(cursor_->seek(key_));
-      } else if (scan_.is_forward) {
-        RESTITCH_CHECK(cursor_->seek(range.start));
-      } else {
-        RESTITCH_CHECK(cursor_->seek(range.end));
-      }
-      must_seek_ = false;
+Result<IndexReader::Step> IndexReader::next_entry() {
+  if (range_ >= scan_.ranges.size()) return Step::kEnd;
+  if (!cursor_) RESTITCH_CHECK(open());
+  if (must_seek_) {
+    const storage::KeyRange& range = scan_.ranges[range_];
+    const std::string& start = scan_.is_forward ? range.start : range.end;
+    const bool skips_further =
+        !skip_target_.empty() && (scan_.is_forward ? skip_target_ > start : skip_target_ < start);
+    if (skips_further) {
+      RESTITCH_CHECK(cursor_->seek(skip_target_));
+    } else if (skips_seen_) {
+      RESTITCH_CHECK(cursor_->seek(key_));
+    } else {
+      RESTITCH_CHECK(cursor_->seek(start));
     }
-    RESTITCH_TRY(const bool found, cursor_->next());
-    if (!found) return false;
-    ++keys_examined_;
-    const std::string_view key = cursor_->key();
-    if (skips_seen_ && is_at_or_before_last(key, cursor_->record())) continue;
-    skips_seen_ = false;
-    int place = place_of(key);
-    const std::size_t former_range = range_;
-    while (place > 0) {
-      if (++range_ == scan_.ranges.size()) return false;
-      place = place_of(key);
-    }
-    if (place < 0) {
-      // Before the range: sought when the range is new, else read on (a seek may land on its
-      // excluded end).
-      must_seek_ = range_ != former_range;
-      continue;
-    }
-    RESTITCH_TRY(const bool passes, passes_tests(key));
-    if (!passes) continue;
-    key_.assign(key);
-    type_bits_.assign(cursor_->type_bits());
-    record_ = cursor_->record();
-    has_position_ = true;
-    return true;
+    ++seeks_;
+    must_seek_ = false;
   }
+  RESTITCH_TRY(const bool found, cursor_->next());
+  if (!found) return Step::kEnd;
+  ++keys_examined_;
+  const std::string_view key = cursor_->key();
+  if (skips_seen_ && is_at_or_before_last(key, cursor_->record())) return Step::kAgain;
+  skips_seen_ = false;
+  int place = place_of(key);
+  const std::size_t former_range = range_;
+  while (place > 0) {
+    if (++range_ == scan_.ranges.size()) return Step::kEnd;
+    place = place_of(key);
+  }
+  if (place < 0) {
+    // Before the range: sought when the range is new, else read on (a seek may land on its excluded
+    // end).
+    must_seek_ = range_ != former_range;
+    return Step::kAgain;
+  }
+  RESTITCH_TRY(const bool passes, passes_tests(key));
+  if (!passes) return Step::kAgain;
+  key_.assign(key);
+  type_bits_.assign(cursor_->type_bits());
+  record_ = cursor_->record();
+  has_position_ = true;
+  ++entries_;
+  return Step::kEntry;
 }
 
 }  // namespace restitch::datasource::embedded

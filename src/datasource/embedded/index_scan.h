@@ -23,16 +23,25 @@ class IndexReader {
   void attach(const storage::Reader& reader, storage::ReadTier tier);
   void detach();
 
-  // False at the end. kWouldBlock leaves it where it was.
-  Result<bool> next();
+  enum class Step : std::uint8_t {
+    kEnd,
+    kEntry,  // key(), type_bits() and record() are an entry's
+    kAgain,  // an entry was passed over: ask again
+  };
+  // One step of work. kWouldBlock leaves it where it was.
+  Result<Step> next();
+  // Passes over the entries that have the present one's values in the first `fields` fields.
+  Status skip_equal(std::size_t fields);
   std::string_view key() const { return key_; }
   std::string_view type_bits() const { return type_bits_; }
   storage::RecordId record() const { return record_; }
   std::uint64_t keys_examined() const { return keys_examined_; }
+  std::uint64_t seeks() const { return seeks_; }
+  std::uint64_t entries() const { return entries_; }
 
  private:
-  Result<bool> next_lookup();
-  Result<bool> next_entry();
+  Result<Step> next_lookup();
+  Result<Step> next_entry();
   Status open();
   // 0 inside the current range, -1 before it, 1 behind it; in scan direction.
   int place_of(std::string_view key) const;
@@ -49,7 +58,9 @@ class IndexReader {
   bool skips_seen_ = false;    // after attach(): entries up to the position are skipped
   std::string key_, type_bits_;
   storage::RecordId record_ = 0;
-  std::uint64_t keys_examined_ = 0;
+  // Behind what skip_equal() passed over; empty without it.
+  std::string skip_target_;
+  std::uint64_t keys_examined_ = 0, seeks_ = 0, entries_ = 0;
 };
 
 }  // namespace restitch::datasource::embedded

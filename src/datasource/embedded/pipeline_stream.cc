@@ -103,11 +103,15 @@ Result<query::DocumentStreamPtr> ClusterEnvironment::open(std::string_view datab
     request.stages = holder.view().begin()->value.get_document();
     request.read_time = access_.reader->cluster_time();
     request.catalog = catalog_;
+    request.reader = access_.reader;
+    request.tier = access_.tier;
     RESTITCH_TRY(stream, PipelineStream::make(services_, request, std::move(context)));
   } else {
     FindRequest request;
     request.filter = filter;
     request.read_time = access_.reader->cluster_time();
+    request.reader = access_.reader;
+    request.tier = access_.tier;
     RESTITCH_TRY(stream, FindStream::make(found, request, std::move(context)));
   }
   return query::DocumentStreamPtr(std::make_unique<Input>(*this, std::move(stream)));
@@ -174,6 +178,7 @@ Status PipelineStream::open_source(const CollectionPtr& collection,
                                                     "'; a collection is required.");
   }
   const query::Pipeline::Pushdown pushed = pipeline_->take_pushdown();
+  pushed_ = {pushed.sort, pushed.skip.value_or(0), pushed.limit};
   FindRequest find;
   find.filter = pushed.filter;
   find.sort = pushed.sort;
@@ -182,6 +187,8 @@ Status PipelineStream::open_source(const CollectionPtr& collection,
   find.counts_only = pushed.count_only;
   find.hint = request.hint;
   find.read_time = request.read_time;
+  find.reader = request.reader;
+  find.tier = request.tier;
   RESTITCH_TRY(source_, FindStream::make(collection, find, copy_of(*context_)));
   return {};
 }

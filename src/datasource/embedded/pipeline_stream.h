@@ -61,6 +61,8 @@ struct PipelineRequest {
   bson::View stages;  // an array
   bson::ValueView hint;
   bson::Timestamp read_time{UINT32_MAX, UINT32_MAX};  // see PlanRequest
+  const storage::Reader* reader = nullptr;            // see FindRequest
+  storage::ReadTier tier = storage::ReadTier::kAll;
   bool bypasses_validation = false;
   // Where a stage that writes puts what its error reply says besides the error; null: nowhere. Such
   // a stage is done before the stream's first result.
@@ -95,6 +97,15 @@ class PipelineStream final : public ResultStream {
   // Null when the pipeline needs no collection.
   const FindStream* source() const { return source_.get(); }
   bson::View stages() const { return stages_; }
+  // How many of the last stages are left to the pipeline.
+  std::size_t stages_left() const { return pipeline_->size(); }
+  // What the source does of the first stages besides the filter.
+  struct Pushed {
+    bson::Document sort;
+    std::int64_t skip = 0;
+    std::optional<std::int64_t> limit;
+  };
+  const Pushed& pushed() const { return pushed_; }
   // Ident of the collection that is read; 0 if none.
   storage::CollectionId collection() const;
 
@@ -105,6 +116,7 @@ class PipelineStream final : public ResultStream {
   std::unique_ptr<query::CommandContext> context_;
   bson::Document stages_;
   std::optional<query::Pipeline> pipeline_;
+  Pushed pushed_;
   std::unique_ptr<FindStream> source_;
   std::unique_ptr<ClusterEnvironment> environment_;
   query::DocumentStreamPtr stream_;

@@ -6,6 +6,7 @@
 #include "bson/key_encoding.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/index_keys.h"
+#include "datasource/embedded/index_match.h"
 #include "datasource/embedded/index_scan.h"
 #include "datasource/embedded/partial_index.h"
 
@@ -20,313 +21,90 @@ using bson::View;
 using query::FilterNode;
 using query::FilterOp;
 
-// A leaf of the filter's conjunction with the path it is about.
-struct Predicate {
-  const FilterNode* node = nullptr;
-  std::string path;
-  bool is_negated = false;
-  // Predicates of one $elemMatch speak of the same element. Null outside.
-  const FilterNode* element_group = nullptr;
-};
-
-struct Conjunction {
-  std::vector<Predicate> predicates;
-  std::vector<const FilterNode*> unions;  // $or nodes
-  bool has_others = false;                // parts that no index can serve
-};
-
-void collect(const FilterNode& node, const std::string& prefix, const FilterNode* group,
-             Conjunction& out) {
-  const auto path_of = [&](const FilterNode& leaf) {
-    if (prefix.empty()) return leaf.path;
-    return leaf.path.empty() ? prefix : prefix + "." + leaf.path;
-  };
-  switch (node.op) {
-    case FilterOp::kAnd:
-      for (const auto& child : node.children) collect(*child, prefix, group, out);
-      return;
-    case FilterOp::kOr:
-      if (group == nullptr) {
-        out.unions.push_back(&node);
-      } else {
-        out.has_others = true;
-      }
-      return;
-    case FilterOp::kNot: {
-      const FilterNode& child = *node.children.front();
-      // Inside $elemMatch the negation speaks of one element, not of the whole array: the
-      // complement still bounds it.
-      const bool is_leaf = child.op == FilterOp::kEq || child.op == FilterOp::kIn ||
-                           child.op == FilterOp::kGt || child.op == FilterOp::kGte ||
-                           child.op == FilterOp::kLt || child.op == FilterOp::kLte ||
-                           child.op == FilterOp::kExists;
-      if (is_leaf && group == nullptr) {
-        out.predicates.push_back({&child, path_of(child), true, group});
-      } else {
-        out.has_others = true;
-      }
-      return;
-    }
-    case FilterOp::kElemMatchObject:
-    case FilterOp::kElemMatchValue:
-      out.has_others = true;  // the element's own conjunction must be tested on the document
-      for (const auto& child : node.children) {
-        collect(*child, path_of(node), group == nullptr ? &node : group, out);
-      }
-      return;
-    case FilterOp::kEq:
-    case FilterOp::kGt:
-    case FilterOp::kGte:
-    case FilterOp::kLt:
-    case FilterOp::kLte:
-    case FilterOp::kIn:
-    case FilterOp::kExists:
-    case FilterOp::kType:
-    case FilterOp::kRegex:
-      out.predicates.push_back({&node, path_of(node), false, group});
-      return;
-    case FilterOp::kAlwaysTrue:
-      return;
-    default:
-      out.has_others = true;
-      return;
-  }
-}
-
-// How selective bounds look, for choosing among predicates and indexes.
-int strength(const Intervals& intervals) {
-  if (intervals.empty()) return 5;
-  if (is_everything(intervals)) return 0;
-  if (all_points(intervals)) return intervals.size() == 1 ? 4 : 3;
-  const bool is_half_open = intervals.size() > 1 || intervals.front().low.type() == Type::kMinKey ||
-                            intervals.front().high.type() == Type::kMaxKey;
-  return is_half_open ? 1 : 2;
-}
-
-// Whether a document that matches the predicate has a value at its path.
-bool needs_presence(const FilterNode& node, bool is_negated) {
-  const ValueView operand = node.operand;
-  if (is_negated) return node.op == FilterOp::kEq && operand.is_nullish();
-  switch (node.op) {
-    case FilterOp::kExists:
-    case FilterOp::kType:
-    case FilterOp::kRegex:
-      return true;
-    case FilterOp::kIn: {
-      const View values = operand.get_document();
-      return std::none_of(values.begin(), values.end(),
-                          [](const bson::Element& element) { return element.value.is_nullish(); });
-    }
-    default:  // comparisons with MinKey and MaxKey accept every document
-      return !operand.is_nullish() && operand.type() != Type::kMinKey &&
-             operand.type() != Type::kMaxKey;
-  }
-}
-
-struct FieldBounds {
-  Intervals intervals = everything();
-  std::vector<const FilterNode*> exact_for;  // predicates that need no further test
-  const FilterNode* group = nullptr;
-  bool is_bounded = false;
-};
-
-class IndexMatcher {
- public:
-  IndexMatcher(const Index& index, const Conjunction& conjunction,
-               const query::Collation* collation)
-      : index_(index), conjunction_(conjunction), collation_(collation) {}
-
-  std::vector<FieldBounds> run() {
-    std::vector<FieldBounds> all(index_.fields.size());
-    for (std::size_t field = 0; field < all.size(); ++field) all[field] = bounds_of_field(field);
-    drop_conflicting(all);
-    return all;
-  }
-
- private:
-  FieldBounds bounds_of_field(std::size_t field) {
-    const IndexField& described = index_.fields[field];
-    const bool is_multikey = index_.multikey_bits(field) != 0;
-    FieldBounds result;
-    if (described.has_numeric_component && is_multikey) return result;
-    BoundsContext context;
-    context.index_collation = index_.collation.get();
-    context.query_collation = collation_;
-    context.is_multikey = is_multikey;
-    context.is_hashed = described.hashed;
-    for (const Predicate& predicate : conjunction_.predicates) {
-      if (predicate.path != described.path) continue;
-      auto bounds = bounds_of(*predicate.node, predicate.is_negated, context);
-      if (bounds) add(result, predicate, std::move(*bounds), is_multikey);
-    }
-    return result;
-  }
-
-  // On a multikey path different elements may satisfy different predicates, so their bounds must
-  // not be intersected.
-  static void add(FieldBounds& field, const Predicate& predicate, PredicateBounds bounds,
-                  bool is_multikey) {
-    const bool may_intersect =
-        !field.is_bounded || !is_multikey ||
-        (predicate.element_group != nullptr && predicate.element_group == field.group);
-    if (may_intersect) {
-      field.intervals = field.is_bounded ? intersection(field.intervals, bounds.intervals)
-                                         : std::move(bounds.intervals);
-      field.group = predicate.element_group;
-      field.is_bounded = true;
-      if (bounds.is_exact && predicate.element_group == nullptr) {
-        field.exact_for.push_back(predicate.node);
-      }
-      return;
-    }
-    if (strength(bounds.intervals) <= strength(field.intervals)) return;
-    field = FieldBounds();
-    field.intervals = std::move(bounds.intervals);
-    field.group = predicate.element_group;
-    field.is_bounded = true;
-    if (bounds.is_exact && predicate.element_group == nullptr) {
-      field.exact_for.push_back(predicate.node);
-    }
-  }
-
-  // Two fields below the same array: each document has one key per element, so bounds on both would
-  // speak of the same element. Only the first keeps its bounds, unless one $elemMatch says so.
-  void drop_conflicting(std::vector<FieldBounds>& all) const {
-    for (std::size_t later = 1; later < all.size(); ++later) {
-      if (!all[later].is_bounded) continue;
-      for (std::size_t earlier = 0; earlier < later; ++earlier) {
-        if (!all[earlier].is_bounded || !share_array(earlier, later)) continue;
-        if (all[later].group != nullptr && all[later].group == all[earlier].group) continue;
-        all[later] = FieldBounds();
-        break;
-      }
-    }
-  }
-
-  bool share_array(std::size_t a, std::size_t b) const {
-    const std::uint64_t both = index_.multikey_bits(a) & index_.multikey_bits(b);
-    const auto& left = index_.fields[a].components;
-    const auto& right = index_.fields[b].components;
-    for (std::size_t at = 0; at < std::min(left.size(), right.size()); ++at) {
-      if (left[at] != right[at]) return false;
-      if ((both >> at & 1U) != 0) return true;
-    }
-    return false;
-  }
-
-  const Index& index_;
-  const Conjunction& conjunction_;
-  const query::Collation* collation_;
-};
-
-enum class SortSupport : std::uint8_t { kNone, kForward, kBackward };
-
-bool collations_equal(const query::Collation* a, const query::Collation* b) {
-  if (a == b) return true;
-  return a != nullptr && b != nullptr && a->spec() == b->spec();
-}
-
-// Whether reading the index gives the asked order: leading fields fixed to one value may be
-// skipped.
-SortSupport sort_support(const Index& index, const std::vector<FieldBounds>& bounds,
-                         const query::SortPattern& sort, const query::Collation* collation) {
-  if (!collations_equal(index.collation.get(), collation)) return SortSupport::kNone;
-  const auto is_fixed = [&](std::size_t field) {
-    return bounds[field].intervals.size() == 1 && bounds[field].intervals.front().is_point() &&
-           index.multikey_bits(field) == 0;
-  };
-  std::size_t field = 0;
-  std::optional<bool> is_forward;
-  for (const query::SortPart& part : sort.parts()) {
-    while (field < index.fields.size() && index.fields[field].path != part.path &&
-           is_fixed(field)) {
-      ++field;
-    }
-    if (field == index.fields.size() || index.fields[field].path != part.path ||
-        index.fields[field].hashed) {
-      // A sort part on a field that is fixed by an earlier equality does not matter.
-      bool is_constant = false;
-      for (std::size_t other = 0; other < index.fields.size(); ++other) {
-        if (index.fields[other].path == part.path && is_fixed(other)) is_constant = true;
-      }
-      if (is_constant) continue;
-      return SortSupport::kNone;
-    }
-    if (index.multikey_bits(field) != 0) {
-      // Every key of a document must be in the scan, or its least one might not be.
-      for (const FieldBounds& one : bounds) {
-        if (!is_everything(one.intervals)) return SortSupport::kNone;
-      }
-    }
-    const bool forward = part.descending == index.fields[field].descending;
-    if (!is_fixed(field)) {
-      if (is_forward && *is_forward != forward) return SortSupport::kNone;
-      is_forward = forward;
-    }
-    ++field;
-  }
-  return is_forward.value_or(true) ? SortSupport::kForward : SortSupport::kBackward;
-}
+constexpr std::size_t kMaxCandidates = 8;
+constexpr std::size_t kMaxMergedScans = 200;
 
 struct Candidate {
-  IndexScan scan;
-  bool provides_sort = false;
+  QueryPlan plan;
   int score = 0;
-  bool is_bounded = false;
 };
 
 class Planner {
  public:
   explicit Planner(const PlanRequest& request) : request_(request) {}
 
-  Result<QueryPlan> run() {
-    QueryPlan plan;
-    if (!request_.collection) return plan;
-    const bool wants_order = request_.sort != nullptr && !request_.sort->empty();
+  Result<std::vector<QueryPlan>> run() {
+    if (!request_.collection) return one(QueryPlan());
     const FilterNode& root = request_.filter->root();
-    if (root.op == FilterOp::kAlwaysFalse) return plan;
-    if (!request_.min.empty() || !request_.max.empty()) return key_bounds_plan();
+    if (root.op == FilterOp::kAlwaysFalse) return one(QueryPlan());
+    wants_order_ = request_.sort != nullptr && !request_.sort->empty();
+    if (wants_order_ && request_.sort->parts().front().path == "$natural") {
+      wants_order_ = false;
+      natural_ = true;
+      natural_forward_ = !request_.sort->parts().front().descending;
+    }
+    if (!request_.min.empty() || !request_.max.empty()) {
+      RESTITCH_TRY(QueryPlan plan, key_bounds_plan());
+      return one(std::move(plan));
+    }
     RESTITCH_CHECK(read_hint());
-
     if (const auto id = request_.filter->id_equality(); id && may_use_id_lookup(*id)) {
+      QueryPlan plan;
       plan.access = Access::kIdLookup;
       plan.id = Value(*id);
       plan.needs_filter = false;
-      return plan;
+      return one(std::move(plan));
     }
-    Conjunction conjunction;
-    collect(root, "", nullptr, conjunction);
+    collect_predicates(root, conjunction_);
     if (!natural_) {
-      if (auto best = best_candidate(conjunction, wants_order, true)) {
-        return index_plan(std::move(*best), conjunction, wants_order);
-      }
-      if (hinted_ == nullptr) {
-        if (auto scans = union_scans(conjunction)) {
-          plan.access = Access::kIndexUnion;
-          plan.scans = std::move(*scans);
-          plan.needs_sort = wants_order;
-          plan.needs_distinct = true;
-          return plan;
-        }
-      }
-      if (auto best = best_candidate(conjunction, wants_order, false)) {
-        return index_plan(std::move(*best), conjunction, wants_order);
-      }
+      auto plans = indexed_plans();
+      if (!plans.empty()) return plans;
     }
-    plan.access = Access::kCollectionScan;
-    plan.is_forward = natural_forward_;
-    plan.needs_filter = !request_.filter->is_trivial();
-    plan.needs_sort = wants_order && !sorts_naturally();
-    if (request_.sort != nullptr && sorts_naturally()) {
-      plan.is_forward = !request_.sort->parts().front().descending;
-    }
-    return plan;
+    return one(collection_scan());
   }
 
  private:
-  bool sorts_naturally() const {
-    return request_.sort != nullptr && request_.sort->parts().size() == 1 &&
-           request_.sort->parts().front().path == "$natural";
+  static std::vector<QueryPlan> one(QueryPlan plan) {
+    std::vector<QueryPlan> plans;
+    plans.push_back(std::move(plan));
+    return plans;
+  }
+
+  std::vector<QueryPlan> indexed_plans() const {
+    std::vector<Candidate> candidates = index_candidates(true);
+    if (hinted_ == nullptr) add_unions(candidates);
+    const bool gives_order = std::any_of(candidates.begin(), candidates.end(),
+                                         [](const Candidate& one) { return !one.plan.needs_sort; });
+    // Reading a whole index in order may still be less work than sorting what bounds select.
+    if (candidates.empty() || (wants_order_ && !gives_order && hinted_ == nullptr)) {
+      for (Candidate& candidate : index_candidates(false)) {
+        const bool is_there =
+            std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& one) {
+              return one.plan.scans.front().index->ident ==
+                     candidate.plan.scans.front().index->ident;
+            });
+        if (!is_there) candidates.push_back(std::move(candidate));
+      }
+    }
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+    const bool is_settled = !candidates.empty() && candidates.front().score >= kSettled;
+    if (candidates.size() > kMaxCandidates) candidates.resize(kMaxCandidates);
+    std::vector<QueryPlan> plans;
+    for (Candidate& candidate : candidates) {
+      plans.push_back(std::move(candidate.plan));
+      if (is_settled) break;
+    }
+    return plans;
+  }
+
+  QueryPlan collection_scan() const {
+    QueryPlan plan;
+    plan.access = Access::kCollectionScan;
+    plan.is_forward = natural_forward_;
+    plan.needs_filter = !request_.filter->is_trivial();
+    plan.needs_sort = wants_order_;
+    return plan;
   }
 
   bool may_use_id_lookup(ValueView id) const {
@@ -334,7 +112,7 @@ class Planner {
     if (request_.collection->is_view()) return false;
     const bool is_text =
         id.type() == Type::kString || id.type() == Type::kObject || id.type() == Type::kSymbol;
-    return !is_text || collations_equal(request_.collection->collation.get(), request_.collation);
+    return !is_text || same_collation(request_.collection->collation.get(), request_.collation);
   }
 
   Status read_hint() {
@@ -375,64 +153,117 @@ class Planner {
     return implies({nodes, request_.collation}, *index.partial->filter, index.collation.get());
   }
 
-  // The best index: with `must_be_bounded`, one whose first field is bounded; else one that gives
-  // the order, or the hinted one.
-  std::optional<Candidate> best_candidate(const Conjunction& conjunction, bool wants_order,
-                                          bool must_be_bounded) const {
-    std::optional<Candidate> best;
+  // Indexes whose first field is bounded; or else those that give the order, the hinted one, or one
+  // whose keys are all that is wanted.
+  std::vector<Candidate> index_candidates(bool must_be_bounded) const {
+    std::vector<Candidate> candidates;
     const std::vector<const FilterNode*> nodes{&request_.filter->root()};
     for (const IndexPtr& index : request_.collection->indexes) {
       if (!is_usable(*index, nodes)) continue;
-      auto candidate = candidate_of(index, conjunction, wants_order);
-      if (must_be_bounded && !candidate.is_bounded) continue;
+      const std::vector<FieldBounds> bounds = match_index(*index, conjunction_, request_.collation);
+      const bool is_bounded = bounds.front().is_bounded && holds_all(*index, conjunction_);
+      if (must_be_bounded && !is_bounded) continue;
+      Candidate candidate = candidate_of(index, bounds, conjunction_);
       if (!must_be_bounded && hinted_ == nullptr) {
         // A sparse or partial index does not hold all documents.
-        if (!candidate.provides_sort || index->sparse || index->partial) continue;
+        const bool gives_order = wants_order_ && !candidate.plan.needs_sort;
+        const bool holds_values = gives_distinct(*index) && candidate.plan.is_covered;
+        if (!holds_values && (!gives_order || index->sparse || index->partial)) continue;
       }
-      if (!best || candidate.score > best->score) best = std::move(candidate);
+      candidates.push_back(std::move(candidate));
     }
-    return best;
+    return candidates;
   }
 
-  Candidate candidate_of(const IndexPtr& index, const Conjunction& conjunction,
-                         bool wants_order) const {
-    Candidate candidate;
-    std::vector<FieldBounds> bounds = IndexMatcher(*index, conjunction, request_.collation).run();
-    candidate.is_bounded = bounds.front().is_bounded;
-    if (index->sparse && hinted_ == nullptr && !implies_presence(*index, conjunction)) {
-      candidate.is_bounded = false;
-    }
-    SortSupport support = SortSupport::kNone;
-    if (wants_order) {
-      support = sort_support(*index, bounds, *request_.sort, request_.collation);
-    }
-    candidate.provides_sort = support != SortSupport::kNone;
-    candidate.score = score_of(*index, bounds, candidate.provides_sort);
+  bool gives_distinct(const Index& index) const {
+    return !request_.distinct_key.empty() && !index.partial &&
+           index.fields.front().path == request_.distinct_key;
+  }
 
-    IndexScan& scan = candidate.scan;
+  // Whether every document that matches has keys in the index as far as `sparse` is concerned; a
+  // hint takes what there is.
+  bool holds_all(const Index& index, const Conjunction& conjunction) const {
+    if (!index.sparse || hinted_ != nullptr) return true;
+    return std::any_of(
+        conjunction.predicates.begin(), conjunction.predicates.end(),
+        [&](const Predicate& predicate) {
+          return needs_presence(predicate) &&
+                 std::any_of(index.fields.begin(), index.fields.end(),
+                             [&](const IndexField& field) { return field.path == predicate.path; });
+        });
+  }
+
+  static IndexScan scan_of(const IndexPtr& index, const std::vector<FieldBounds>& bounds,
+                           const Conjunction& conjunction) {
+    IndexScan scan;
     scan.index = index;
-    scan.is_forward = support != SortSupport::kBackward;
-    std::size_t exact = 0;
-    for (FieldBounds& field : bounds) {
-      exact += field.exact_for.size();
-      scan.bounds.push_back(std::move(field.intervals));
+    for (const FieldBounds& field : bounds) {
+      scan.decided.insert(scan.decided.end(), field.exact_for.begin(), field.exact_for.end());
+      scan.bounds.push_back(field.intervals);
     }
     scan.is_exact = !conjunction.has_others && conjunction.unions.empty() &&
-                    exact == conjunction.predicates.size();
-    make_ranges(scan);
+                    scan.decided.size() == conjunction.predicates.size();
+    return scan;
+  }
+
+  Candidate candidate_of(const IndexPtr& index, const std::vector<FieldBounds>& bounds,
+                         const Conjunction& conjunction) const {
+    Candidate candidate;
+    QueryPlan& plan = candidate.plan;
+    plan.access = Access::kIndexScan;
+    std::optional<SortSupport> support;
+    if (wants_order_) {
+      support = sort_support(*index, bounds, *request_.sort, request_.collation, false);
+      if (!support) {
+        support = sort_support(*index, bounds, *request_.sort, request_.collation, true);
+      }
+    }
+    IndexScan scan = scan_of(index, bounds, conjunction);
+    if (support) scan.is_forward = support->is_forward;
+    plan.needs_filter = !scan.is_exact;
+    plan.needs_distinct = index->is_multikey();
+    plan.is_covered = is_covered(*index);
+    if (support && support->is_merged && !explode(plan, scan, support->first_field)) {
+      support.reset();
+      scan.is_forward = true;
+    }
+    plan.needs_sort = wants_order_ && !support;
+    if (plan.scans.empty()) {
+      make_ranges(scan);
+      plan.scans.push_back(std::move(scan));
+    }
+    candidate.score = score_of(*index, bounds, support.has_value());
     return candidate;
   }
 
-  // A sparse index holds a document when one of its fields is there.
-  static bool implies_presence(const Index& index, const Conjunction& conjunction) {
-    for (const Predicate& predicate : conjunction.predicates) {
-      if (!needs_presence(*predicate.node, predicate.is_negated)) continue;
-      for (const IndexField& field : index.fields) {
-        if (field.path == predicate.path) return true;
-      }
+  // One scan for each combination of the points of the fields before `first_field`; false when
+  // there are too many.
+  static bool explode(QueryPlan& plan, const IndexScan& scan, std::size_t first_field) {
+    std::size_t count = 1;
+    for (std::size_t field = 0; field < first_field; ++field) {
+      count *= scan.bounds[field].size();
+      if (count > kMaxMergedScans) return false;
     }
-    return false;
+    std::vector<IndexScan> scans{scan};
+    for (std::size_t field = 0; field < first_field; ++field) {
+      std::vector<IndexScan> longer;
+      for (const IndexScan& former : scans) {
+        for (const Interval& interval : scan.bounds[field]) {
+          IndexScan one = former;
+          one.bounds[field] = {interval};
+          longer.push_back(std::move(one));
+        }
+      }
+      scans = std::move(longer);
+    }
+    for (IndexScan& one : scans) make_ranges(one);
+    plan.access = Access::kSortMerge;
+    plan.merge_field = first_field;
+    plan.scans = std::move(scans);
+    return true;
   }
+
+  static constexpr int kSettled = 64 * 10'000;
 
   static int score_of(const Index& index, const std::vector<FieldBounds>& bounds,
                       bool provides_sort) {
@@ -452,22 +283,9 @@ class Planner {
       if (weight < 3) is_prefix = false;
     }
     if (provides_sort) score += 150;
-    if (all_equal && index.unique) score += 10'000;
+    if (all_equal && index.unique) score += 11'000;
     // Among equals the index with fewer fields is the smaller one.
     return score * 64 - static_cast<int>(bounds.size());
-  }
-
-  QueryPlan index_plan(Candidate candidate, const Conjunction& conjunction,
-                       bool wants_order) const {
-    static_cast<void>(conjunction);
-    QueryPlan plan;
-    plan.access = Access::kIndexScan;
-    plan.needs_sort = wants_order && !candidate.provides_sort;
-    plan.needs_filter = !candidate.scan.is_exact;
-    plan.needs_distinct = candidate.scan.index->is_multikey();
-    plan.is_covered = is_covered(*candidate.scan.index);
-    plan.scans.push_back(std::move(candidate.scan));
-    return plan;
   }
 
   // Whether documents rebuilt from keys answer the query: only plain top-level fields, no arrays.
@@ -485,44 +303,67 @@ class Planner {
     return !request_.needed_fields->empty();
   }
 
-  // One bounded index per branch of an $or.
-  std::optional<std::vector<IndexScan>> union_scans(const Conjunction& conjunction) const {
-    for (const FilterNode* node : conjunction.unions) {
-      std::vector<IndexScan> scans;
-      for (const auto& branch : node->children) {
-        Conjunction narrowed;
-        narrowed.predicates = conjunction.predicates;
-        collect(*branch, "", nullptr, narrowed);
-        narrowed.has_others = true;
-        if (auto best = best_of_branch(narrowed, {&request_.filter->root(), branch.get()})) {
-          scans.push_back(std::move(*best));
-          continue;
-        }
-        auto nested = union_scans(narrowed);
-        if (!nested) {
-          scans.clear();
-          break;
-        }
+  // A union of bounded scans for each $or of which every branch has one.
+  void add_unions(std::vector<Candidate>& candidates) const {
+    for (const FilterNode* node : conjunction_.unions) {
+      auto scans = union_scans(*node, conjunction_, {&request_.filter->root()});
+      if (!scans) continue;
+      Candidate candidate;
+      candidate.plan.access = Access::kIndexUnion;
+      candidate.plan.scans = std::move(*scans);
+      candidate.plan.needs_sort = wants_order_;
+      candidate.plan.needs_distinct = true;
+      candidate.plan.is_root_union = node == &request_.filter->root();
+      candidates.push_back(std::move(candidate));
+    }
+  }
+
+  std::optional<std::vector<IndexScan>> union_scans(const FilterNode& node,
+                                                    const Conjunction& conjunction,
+                                                    std::vector<const FilterNode*> nodes) const {
+    std::vector<IndexScan> scans;
+    for (const auto& branch : node.children) {
+      Conjunction narrowed;
+      narrowed.predicates = conjunction.predicates;
+      collect_predicates(*branch, narrowed);
+      narrowed.has_others = true;
+      nodes.push_back(branch.get());
+      if (auto best = best_of_branch(narrowed, nodes)) {
+        scans.push_back(std::move(*best));
+      } else {
+        auto nested = union_of_branch(narrowed, nodes);
+        if (!nested) return std::nullopt;
         for (IndexScan& scan : *nested) scans.push_back(std::move(scan));
       }
-      if (!scans.empty()) return scans;
+      nodes.pop_back();
+    }
+    return scans;
+  }
+
+  std::optional<std::vector<IndexScan>> union_of_branch(
+      const Conjunction& conjunction, const std::vector<const FilterNode*>& nodes) const {
+    for (const FilterNode* node : conjunction.unions) {
+      if (auto scans = union_scans(*node, conjunction, nodes)) return scans;
     }
     return std::nullopt;
   }
 
   std::optional<IndexScan> best_of_branch(const Conjunction& conjunction,
                                           const std::vector<const FilterNode*>& nodes) const {
-    std::optional<Candidate> best;
+    std::optional<IndexScan> best;
+    int best_score = 0;
     for (const IndexPtr& index : request_.collection->indexes) {
       if (!is_usable(*index, nodes)) continue;
-      auto candidate = candidate_of(index, conjunction, false);
-      if (candidate.is_bounded && (!best || candidate.score > best->score)) {
-        best = std::move(candidate);
-      }
+      const std::vector<FieldBounds> bounds = match_index(*index, conjunction, request_.collation);
+      if (!bounds.front().is_bounded || !holds_all(*index, conjunction)) continue;
+      const int score = score_of(*index, bounds, false);
+      if (best && score <= best_score) continue;
+      best = scan_of(index, bounds, conjunction);
+      best->decided.clear();
+      best_score = score;
     }
-    if (!best) return std::nullopt;
-    best->scan.is_exact = false;
-    return std::move(best->scan);
+    if (best) make_ranges(*best);
+    return best;
   }
 
   // min and max: the raw key range of the hinted index, half-open.
@@ -570,6 +411,8 @@ class Planner {
   }
 
   const PlanRequest& request_;
+  Conjunction conjunction_;
+  bool wants_order_ = false;
   IndexPtr hinted_;
   bool natural_ = false;
   bool natural_forward_ = true;
@@ -577,6 +420,8 @@ class Planner {
 
 }  // namespace
 
-Result<QueryPlan> make_plan(const PlanRequest& request) { return Planner(request).run(); }
+Result<std::vector<QueryPlan>> candidate_plans(const PlanRequest& request) {
+  return Planner(request).run();
+}
 
 }  // namespace restitch::datasource::embedded

@@ -233,21 +233,28 @@ Status TargetQuery::compile(Operation& operation, const Collection* collection, 
 Status TargetQuery::set_sort(View sort) {
   if (sort.empty()) return {};
   RESTITCH_TRY(sort_, query::SortPattern::compile(sort, context_));
+  sort_spec_ = sort;
   return {};
 }
 
-Result<QueryPlan> TargetQuery::plan(const Collection* collection, bson::Timestamp read_time) {
-  PlanRequest request;
-  if (collection != nullptr) {
-    // The pin keeps the collection; the plan only borrows it.
-    request.collection = CollectionPtr(CollectionPtr(), collection);
-  }
-  request.filter = &*filter_;
-  request.sort = sort_ ? &*sort_ : nullptr;
-  request.collation = context_.comparator.collation();
-  request.hint = hint_;
-  request.read_time = read_time;
-  return make_plan(request);
+Result<PlanChoice> TargetQuery::plan(Operation& operation, const Collection& collection,
+                                     const storage::Reader& reader,
+                                     std::optional<std::int64_t> limit) {
+  ChoiceRequest request;
+  // The pin keeps the collection; the plan only borrows it.
+  request.plan.collection = CollectionPtr(CollectionPtr(), &collection);
+  request.plan.filter = &*filter_;
+  request.plan.sort = sort_ ? &*sort_ : nullptr;
+  request.plan.collation = context_.comparator.collation();
+  request.plan.hint = hint_;
+  request.plan.read_time = reader.cluster_time();
+  request.filter = query_;
+  request.sort = sort_spec_;
+  request.limit = limit;
+  request.context = &context_;
+  request.reader = &reader;
+  request.tier = operation.tier;
+  return choose_plan(request);
 }
 
 namespace {
@@ -264,12 +271,12 @@ const storage::Reader& reader_of(Operation& operation) {
 Result<std::optional<TargetQuery::Target>> TargetQuery::lock_first(Operation& operation,
                                                                    const Collection& collection) {
   const storage::Reader& reader = reader_of(operation);
-  RESTITCH_TRY(const QueryPlan chosen, plan(&collection, reader.cluster_time()));
+  RESTITCH_TRY(const PlanChoice chosen, plan(operation, collection, reader, 1));
   ExecutorOptions options;
   options.filter = &*filter_;
   options.sort = sort_ ? &*sort_ : nullptr;
   options.context = &context_;
-  PlanExecutor executor(&collection, chosen, options);
+  PlanExecutor executor(&collection, chosen.plan, options);
   executor.attach(reader, operation.tier, operation.inline_budget());
   for (;;) {
     RESTITCH_TRY(const bool found, executor.next());
@@ -278,7 +285,8 @@ Result<std::optional<TargetQuery::Target>> TargetQuery::lock_first(Operation& op
       RESTITCH_TRY(target, lock(operation, collection, executor.record()));
     }
     if (found && !target) continue;
-    operation.summary.add(chosen, executor);
+    operation.summary.add(chosen.plan, executor);
+    note_works(chosen, executor.works());
     return target;
   }
 }
@@ -286,12 +294,12 @@ Result<std::optional<TargetQuery::Target>> TargetQuery::lock_first(Operation& op
 Result<std::vector<storage::RecordId>> TargetQuery::find_all(Operation& operation,
                                                              const Collection& collection) {
   const storage::Reader& reader = reader_of(operation);
-  RESTITCH_TRY(const QueryPlan chosen, plan(&collection, reader.cluster_time()));
+  RESTITCH_TRY(const PlanChoice chosen, plan(operation, collection, reader, std::nullopt));
   ExecutorOptions options;
   options.filter = &*filter_;
   options.context = &context_;
   options.counts_only = true;
-  PlanExecutor executor(&collection, chosen, options);
+  PlanExecutor executor(&collection, chosen.plan, options);
   executor.attach(reader, operation.tier, operation.inline_budget());
   std::vector<storage::RecordId> records;
   for (;;) {
@@ -299,7 +307,8 @@ Result<std::vector<storage::RecordId>> TargetQuery::find_all(Operation& operatio
     if (!found) break;
     records.push_back(executor.record());
   }
-  operation.summary.add(chosen, executor);
+  operation.summary.add(chosen.plan, executor);
+  note_works(chosen, executor.works());
   return records;
 }
 

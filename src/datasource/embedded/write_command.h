@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "bson/document.h"
 #include "datasource/embedded/operation.h"
+#include "datasource/embedded/plan_choice.h"
 #include "datasource/embedded/record_writer.h"
 #include "query/filter/filter.h"
 #include "query/update/update.h"
@@ -124,13 +125,15 @@ class TargetQuery {
   // Locks one of them; nothing when it is gone or matches no longer.
   Result<std::optional<Target>> lock(Operation& operation, const Collection& collection,
                                      storage::RecordId record);
-  Result<QueryPlan> plan(const Collection* collection, bson::Timestamp read_time);
+  Result<PlanChoice> plan(Operation& operation, const Collection& collection,
+                          const storage::Reader& reader, std::optional<std::int64_t> limit);
 
  private:
   query::CommandContext context_;
   bson::View query_;
   std::optional<query::Filter> filter_;
   std::optional<query::SortPattern> sort_;
+  bson::View sort_spec_;
   bson::ValueView hint_;
 };
 

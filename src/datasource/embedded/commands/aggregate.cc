@@ -93,6 +93,8 @@ Result<std::unique_ptr<PipelineStream>> stream_on_view(Operation& operation,
   request.hint = operation.command["hint"];
   request.read_time = operation.reader().cluster_time();
   request.catalog = operation.catalog_view();
+  request.tier = operation.tier;
+  request.reader = &operation.reader();
   return PipelineStream::make(operation.services, request, std::move(context));
 }
 
@@ -149,6 +151,8 @@ Result<Document> run_aggregate(Operation& operation) {
   request.hint = fields["hint"];
   request.read_time = operation.reader().cluster_time();
   request.catalog = operation.catalog_view();
+  request.tier = operation.tier;
+  request.reader = &operation.reader();
   RESTITCH_TRY(request.bypasses_validation, fields.boolean("bypassDocumentValidation"));
   request.error_extra = &operation.error_extra;
   RESTITCH_TRY(auto stream, PipelineStream::make(operation.services, request, std::move(context)));

@@ -74,6 +74,17 @@ Document DistinctValues::reply() const {
   return std::move(builder).finish();
 }
 
+std::size_t distinct_scan_fields(const QueryPlan& plan, std::string_view key) {
+  if (plan.access != Access::kIndexScan || plan.scans.front().is_point_lookup) return 0;
+  const Index& index = *plan.scans.front().index;
+  if (index.collation) return 0;
+  for (std::size_t field = 0; field < index.fields.size(); ++field) {
+    if (index.fields[field].path != key) continue;
+    return index.fields[field].hashed || index.multikey_bits(field) != 0 ? 0 : field + 1;
+  }
+  return 0;
+}
+
 Result<Document> run_distinct(Operation& operation) {
   RESTITCH_TRY(const std::string name, operation.collection_name());
   ++operation.services.queries;
@@ -92,14 +103,20 @@ Result<Document> run_distinct(Operation& operation) {
   FindRequest request;
   request.filter = query;
   request.hint = fields["hint"];
-  request.read_time = operation.reader().cluster_time();
+  read_from(operation, request);
+  request.distinct_key = key;
   RESTITCH_TRY(auto stream, FindStream::make(collection, request, std::move(context)));
   attach_stream(operation, *stream);
+  const std::size_t skipped = distinct_scan_fields(stream->plan(), key);
   DistinctValues values(key, comparator);
   for (;;) {
     RESTITCH_TRY(const bool found, stream->next());
     if (!found) break;
     RESTITCH_CHECK(values.add(stream->document()));
+    // Missing and null share a key, but only one of them is a value.
+    if (skipped > 0 && !stream->document().find_path(key).is_nullish()) {
+      RESTITCH_CHECK(stream->executor().skip_equal(skipped));
+    }
   }
   stream->summarize(operation.summary);
   Document reply = values.reply();

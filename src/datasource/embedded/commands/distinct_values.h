@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "bson/document.h"
+#include "datasource/embedded/planner.h"
 #include "query/comparator.h"
 
 namespace restitch::datasource::embedded {
@@ -44,5 +45,9 @@ class DistinctValues {
   std::vector<const bson::Value*> order_;
   std::size_t bytes_ = 0;
 };
+
+// How many leading fields of the plan's index may be skipped once their values are known: those up
+// to the key. 0 when the plan reads no index that has it.
+std::size_t distinct_scan_fields(const QueryPlan& plan, std::string_view key);
 
 }  // namespace restitch::datasource::embedded

@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include "base/encoding.h"
+#include "datasource/embedded/catalog.h"
 #include "datasource/embedded/command_table.h"
+#include "datasource/embedded/commands/distinct_values.h"
 #include "datasource/embedded/commands/reads.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/pipeline_stream.h"
+#include "datasource/embedded/services.h"
 
 namespace restitch::datasource::embedded {
 
@@ -23,6 +26,7 @@ struct Subject {
   bson::ValueView collation;
   bool is_count = false;
   std::string_view write_stage;
+  bool would_upsert = false;
 };
 
 struct Counted {
@@ -46,6 +50,8 @@ Result<Subject> subject_of_find(const Operation& operation, View command) {
   subject.request.skip = skip.value_or(0);
   if (limit && *limit > 0) subject.request.limit = limit;
   subject.request.hint = fields["hint"];
+  RESTITCH_TRY(subject.request.returns_key, fields.boolean("returnKey"));
+  RESTITCH_TRY(subject.request.shows_record_id, fields.boolean("showRecordId"));
   subject.collation = fields["collation"];
   return subject;
 }
@@ -63,11 +69,16 @@ Result<Subject> subject_of_query(const Operation& operation, View command) {
     subject.is_count = true;
     subject.request.counts_only = true;
     RESTITCH_TRY(const auto skip, fields.non_negative("skip"));
+    RESTITCH_TRY(const auto limit, fields.integer("limit"));
     subject.request.skip = skip.value_or(0);
-  } else if (name != "distinct") {
+    if (limit && *limit != 0) subject.request.limit = *limit < 0 ? -*limit : *limit;
+  } else if (name == "distinct") {
+    RESTITCH_TRY(subject.request.distinct_key, fields.required_string("key"));
+  } else {
     RESTITCH_TRY(subject.request.sort, fields.object("sort"));
     subject.request.limit = 1;
     subject.write_stage = fields["remove"].truthy() ? "DELETE" : "UPDATE";
+    subject.would_upsert = fields["upsert"].truthy();
   }
   return subject;
 }
@@ -90,50 +101,51 @@ Result<Subject> subject_of_batch(const Operation& operation, View command, const
   const bool is_many =
       stage == "UPDATE" ? statement["multi"].truthy() : statement["limit"].as_integer() == 0;
   if (!is_many) subject.request.limit = 1;
+  subject.would_upsert = statement["upsert"].truthy();
   return subject;
 }
 
-void append_planner(Builder& reply, const Namespace& ns, View filter, const Document& plan) {
-  reply.open_object("queryPlanner");
-  reply.append("namespace", ns.full()).append("indexFilterSet", false);
-  reply.append("parsedQuery", filter);
-  reply.append("maxIndexedOrSolutionsReached", false);
-  reply.append("maxIndexedAndSolutionsReached", false);
-  reply.append("maxScansToExplodeReached", false);
-  reply.append("winningPlan", plan);
-  reply.open_array("rejectedPlans").close();
-  reply.close();
+void append_count(Builder& reply, const char* name, std::int64_t value) {
+  if (value <= INT32_MAX) {
+    reply.append(name, static_cast<std::int32_t>(value));
+  } else {
+    reply.append(name, value);
+  }
 }
 
-void append_execution(Builder& reply, const Counted& counted, std::string_view write_stage,
-                      const Document& plan) {
+void append_totals(Builder& reply, const Counted& counted, std::int64_t returned) {
+  append_count(reply, "nReturned", returned);
+  append_count(reply, "executionTimeMillis", counted.millis);
+  append_count(reply, "totalKeysExamined", static_cast<std::int64_t>(counted.keys));
+  append_count(reply, "totalDocsExamined", static_cast<std::int64_t>(counted.documents));
+}
+
+void append_execution(Builder& reply, const Counted& counted, const PlanDescription& description,
+                      const FindStream& stream, bool with_all_plans) {
+  const bool counts_only = description.is_count || !description.write_stage.empty();
   reply.open_object("executionStats");
   reply.append("executionSuccess", true);
-  reply.append("nReturned", static_cast<std::int32_t>(write_stage.empty() ? counted.returned : 0));
-  reply.append("executionTimeMillis", static_cast<std::int32_t>(counted.millis));
-  reply.append("totalKeysExamined", static_cast<std::int32_t>(counted.keys));
-  reply.append("totalDocsExamined", static_cast<std::int32_t>(counted.documents));
-  reply.open_object("executionStages");
-  reply.append_all(plan);
-  reply.append("nReturned", static_cast<std::int32_t>(write_stage.empty() ? counted.returned : 0));
-  if (write_stage == "UPDATE") {
-    reply.append("nMatched", static_cast<std::int32_t>(counted.returned));
-    reply.append("nWouldModify", static_cast<std::int32_t>(counted.returned));
-  } else if (write_stage == "DELETE") {
-    reply.append("nWouldDelete", static_cast<std::int32_t>(counted.returned));
-  }
-  reply.close();
+  append_totals(reply, counted, counts_only ? 0 : counted.returned);
+  reply.append("executionStages",
+               execution_stages(description, stream.executor(), counted.returned, counted.millis));
+  if (with_all_plans) reply.open_array("allPlansExecution").close();
   reply.close();
 }
 
-Result<Counted> run_to_end(Operation& operation, FindStream& stream) {
+Result<Counted> run_to_end(Operation& operation, FindStream& stream,
+                           std::string_view distinct_key) {
   const auto begin = std::chrono::steady_clock::now();
   attach_stream(operation, stream);
   Counted counted;
+  const std::size_t skipped =
+      distinct_key.empty() ? 0 : distinct_scan_fields(stream.plan(), distinct_key);
   for (;;) {
     RESTITCH_TRY(const bool found, stream.next());
     if (!found) break;
     ++counted.returned;
+    if (skipped > 0 && !stream.document().find_path(distinct_key).is_nullish()) {
+      RESTITCH_CHECK(stream.executor().skip_equal(skipped));
+    }
   }
   counted.keys = stream.executor().keys_examined();
   counted.documents = stream.executor().documents_examined();
@@ -143,22 +155,31 @@ Result<Counted> run_to_end(Operation& operation, FindStream& stream) {
   return counted;
 }
 
-Document plan_of(const FindStream& stream, const Subject& subject) {
+PlanDescription description_of(const FindStream& stream) {
   PlanDescription description;
   description.plan = &stream.plan();
-  description.collection = stream.collection().get();
-  description.filter = subject.request.filter;
-  description.sort = subject.request.sort;
-  description.projection = subject.request.projection;
+  description.filter = &stream.filter();
   if (stream.projection() != nullptr) {
     description.is_simple_projection =
         stream.projection()->dependencies().has_value() || !stream.projection()->is_inclusive();
   }
+  return description;
+}
+
+PlanDescription description_of(const FindStream& stream, const Subject& subject) {
+  PlanDescription description = description_of(stream);
+  description.sort = subject.request.sort;
+  if (stream.projection() != nullptr) description.projection = subject.request.projection;
+  description.shows_key = subject.request.returns_key;
   description.skip = subject.request.skip;
   description.limit = subject.request.limit;
   description.is_count = subject.is_count;
+  description.is_distinct_scan =
+      !subject.request.distinct_key.empty() &&
+      distinct_scan_fields(stream.plan(), subject.request.distinct_key) > 0;
   description.write_stage = subject.write_stage;
-  return winning_plan(description);
+  description.would_upsert = subject.would_upsert;
+  return description;
 }
 
 void append_tail(Builder& reply, View command) {
@@ -169,79 +190,171 @@ void append_tail(Builder& reply, View command) {
   reply.append("host", host).append("port", std::int32_t{27017});
   reply.append("version", "7.0.14").append("gitVersion", "restitch");
   reply.close();
+  reply.open_object("serverParameters");
+  reply.append("internalQueryFacetBufferSizeBytes", std::int32_t{104857600});
+  reply.append("internalQueryFacetMaxOutputDocSizeBytes", std::int32_t{104857600});
+  reply.append("internalLookupStageIntermediateDocumentMaxSizeBytes", std::int32_t{104857600});
+  reply.append("internalDocumentSourceGroupMaxMemoryBytes", std::int32_t{104857600});
+  reply.append("internalQueryMaxBlockingSortMemoryUsageBytes", std::int32_t{104857600});
+  reply.append("internalQueryProhibitBlockingMergeOnMongoS", std::int32_t{0});
+  reply.append("internalQueryMaxAddToSetBytes", std::int32_t{104857600});
+  reply.append("internalDocumentSourceSetWindowFieldsMaxMemoryBytes", std::int32_t{104857600});
+  reply.close();
 }
 
+enum class Verbosity : std::uint8_t { kQueryPlanner, kExecutionStats, kAllPlansExecution };
+
+// The aggregation that stands for a read of a view.
+Document pipeline_on_view(const Subject& subject) {
+  const FindRequest& request = subject.request;
+  Builder builder;
+  builder.open_array("pipeline");
+  const auto add = [&](const char* name, const auto& argument) {
+    builder.push_object().append(name, argument).close();
+  };
+  if (!request.filter.empty()) add("$match", request.filter);
+  if (!request.sort.empty()) add("$sort", request.sort);
+  if (request.skip > 0) add("$skip", request.skip);
+  if (request.limit) add("$limit", *request.limit);
+  if (!request.projection.empty()) add("$project", request.projection);
+  builder.close();
+  return std::move(builder).finish();
+}
+
+Result<Document> explain_stages(Operation& operation, const Namespace& ns, View stages,
+                                bson::ValueView hint, bson::ValueView collation, View command,
+                                Verbosity verbosity);
+
 Result<Document> explain_subject(Operation& operation, const Subject& subject, View command,
-                                 bool executes) {
+                                 Verbosity verbosity) {
   const CollectionPtr collection =
       operation.services.catalog->find(subject.ns.database, subject.ns.collection);
+  if (collection && collection->is_view()) {
+    if (!subject.write_stage.empty()) {
+      return mongo_error(code::kViewError,
+                         "Namespace " + subject.ns.full() + " is a view, not a collection");
+    }
+    const Document holder = pipeline_on_view(subject);
+    return explain_stages(operation, subject.ns, *holder["pipeline"].as_array(),
+                          subject.request.hint, subject.collation, command, verbosity);
+  }
   auto context = std::make_unique<query::CommandContext>();
   RESTITCH_CHECK(operation.fill_context(*context, collection.get()));
   RESTITCH_TRY(context->comparator, comparator_of(subject.collation, collection.get()));
-  RESTITCH_TRY(auto stream, FindStream::make(collection, subject.request, std::move(context)));
-  const Document plan = plan_of(*stream, subject);
+  FindRequest request = subject.request;
+  read_from(operation, request);
+  // All candidates are of interest, and an explanation is no use of a plan.
+  request.uses_plan_cache = false;
+  RESTITCH_TRY(auto stream, FindStream::make(collection, request, std::move(context)));
+  const PlanDescription description = description_of(*stream, subject);
   Builder reply;
   reply.append("explainVersion", "1");
-  append_planner(reply, subject.ns, subject.request.filter, plan);
-  if (executes) {
-    RESTITCH_TRY(const Counted counted, run_to_end(operation, *stream));
-    append_execution(reply, counted, subject.write_stage, plan);
+  append_query_planner(reply, subject.ns.full(), description, *stream);
+  if (verbosity != Verbosity::kQueryPlanner) {
+    RESTITCH_TRY(const Counted counted,
+                 run_to_end(operation, *stream, subject.request.distinct_key));
+    append_execution(reply, counted, description, *stream,
+                     verbosity == Verbosity::kAllPlansExecution);
   }
   append_tail(reply, command);
   return std::move(reply).finish();
 }
 
-Result<Document> explain_aggregate(Operation& operation, View command, bool executes) {
+Result<Document> explain_aggregate(Operation& operation, View command, Verbosity verbosity) {
   const Fields fields(command, "aggregate");
   RESTITCH_TRY(const View stages, fields.required_array("pipeline"));
+  Namespace ns;
+  ns.database = operation.database;
+  ns.collection = std::string(command.begin()->value.as_string().value_or(""));
+  return explain_stages(operation, ns, stages, fields["hint"], fields["collation"], command,
+                        verbosity);
+}
+
+Result<Document> explain_stages(Operation& operation, const Namespace& ns, View stages,
+                                bson::ValueView hint, bson::ValueView collation, View command,
+                                Verbosity verbosity) {
   PipelineRequest request;
-  request.ns.database = operation.database;
-  request.ns.collection = std::string(command.begin()->value.as_string().value_or(""));
+  request.ns = ns;
   request.stages = stages;
-  request.hint = fields["hint"];
-  const CollectionPtr collection =
-      operation.services.catalog->find(request.ns.database, request.ns.collection);
+  request.hint = hint;
+  request.reader = &operation.reader();
+  request.read_time = request.reader->cluster_time();
+  request.tier = operation.tier;
+  const CollectionPtr collection = operation.services.catalog->find(ns.database, ns.collection);
   auto context = std::make_unique<query::CommandContext>();
   RESTITCH_CHECK(operation.fill_context(*context, collection.get()));
-  RESTITCH_TRY(context->comparator, comparator_of(fields["collation"], collection.get()));
+  RESTITCH_TRY(context->comparator, comparator_of(collation, collection.get()));
   RESTITCH_TRY(auto stream, PipelineStream::make(operation.services, request, std::move(context)));
   Builder reply;
   reply.append("explainVersion", "1");
-  Document plan;
-  View filter;
-  if (const FindStream* source = stream->source()) {
-    PlanDescription description;
-    description.plan = &source->plan();
-    description.collection = source->collection().get();
-    plan = winning_plan(description);
-    if (first_stage(stages) == "$match") {
-      filter = stages.begin()->value.get_document()["$match"].as_object().value_or(View());
-      description.filter = filter;
-      plan = winning_plan(description);
+  const FindStream* source = stream->source();
+  Counted counted;
+  const bool executes = verbosity != Verbosity::kQueryPlanner && !stream->writes();
+  if (executes) {
+    const auto begin = std::chrono::steady_clock::now();
+    attach_stream(operation, *stream);
+    for (;;) {
+      RESTITCH_TRY(const bool found, stream->next());
+      if (!found) break;
+      ++counted.returned;
+    }
+    counted.millis = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         std::chrono::steady_clock::now() - begin)
+                         .count();
+    if (source != nullptr) {
+      counted.keys = source->executor().keys_examined();
+      counted.documents = source->executor().documents_examined();
     }
   }
-  if (stream->is_all_pushed_down() && stream->source() != nullptr) {
-    append_planner(reply, request.ns, filter, plan);
-    static_cast<void>(executes);
+  if (source == nullptr) {
+    reply.open_array("stages");
+    for (const bson::Element& element : stream->stages()) reply.push(element.value);
+    reply.close();
+    append_tail(reply, command);
+    return std::move(reply).finish();
+  }
+  PlanDescription description = description_of(*source);
+  const PipelineStream::Pushed& pushed = stream->pushed();
+  description.sort = pushed.sort;
+  description.skip = pushed.skip;
+  description.limit = pushed.limit;
+  const std::string full_name = source->collection() ? source->collection()->full_name : ns.full();
+  const auto append_source = [&]() {
+    append_query_planner(reply, full_name, description, *source);
+    if (!executes) return;
+    Counted of_source = counted;
+    of_source.returned = source->given();
+    append_execution(reply, of_source, description, *source,
+                     verbosity == Verbosity::kAllPlansExecution);
+  };
+  if (stream->is_all_pushed_down()) {
+    append_source();
   } else {
     reply.open_array("stages");
-    if (stream->source() != nullptr) {
-      reply.push_object().open_object("$cursor");
-      append_planner(reply, request.ns, filter, plan);
-      reply.close().close();
+    reply.push_object().open_object("$cursor");
+    append_source();
+    reply.close();
+    if (executes) append_count(reply, "nReturned", source->given());
+    reply.close();
+    std::size_t left = stream->stages_left(), at = 0;
+    const std::size_t all = stream->stages().count();
+    for (const bson::Element& element : stream->stages()) {
+      if (at++ < all - left) continue;
+      reply.push_object();
+      reply.append_all(element.value.get_document());
+      if (executes && at == all) append_count(reply, "nReturned", counted.returned);
+      reply.close();
     }
-    for (const bson::Element& element : stages) reply.push(element.value);
     reply.close();
   }
   append_tail(reply, command);
   return std::move(reply).finish();
 }
 
-Result<Document> explain_command(Operation& operation, View command, std::string_view verbosity) {
-  const bool executes = verbosity != "queryPlanner";
+Result<Document> explain_command(Operation& operation, View command, Verbosity verbosity) {
   const std::string_view name = command.empty() ? "" : command.begin()->name;
   operation.reader();
-  if (name == "aggregate") return explain_aggregate(operation, command, executes);
+  if (name == "aggregate") return explain_aggregate(operation, command, verbosity);
   Result<Subject> subject = mongo_error(
       code::kCommandNotFound, "Explain failed due to unknown command: " + std::string(name));
   if (name == "find") subject = subject_of_find(operation, command);
@@ -251,26 +364,31 @@ Result<Document> explain_command(Operation& operation, View command, std::string
   if (name == "update") subject = subject_of_batch(operation, command, "updates", "UPDATE");
   if (name == "delete") subject = subject_of_batch(operation, command, "deletes", "DELETE");
   if (!subject) return std::move(subject).error();
-  return explain_subject(operation, *subject, command, executes);
+  return explain_subject(operation, *subject, command, verbosity);
 }
 
 Result<Document> run_explain(Operation& operation) {
   const Fields fields = operation.fields();
   RESTITCH_TRY(const View command, fields.required_object("explain"));
   RESTITCH_TRY(const auto verbosity, fields.string("verbosity", "allPlansExecution"));
-  if (verbosity != "queryPlanner" && verbosity != "executionStats" &&
-      verbosity != "allPlansExecution") {
-    return mongo_error(code::kFailedToParse,
-                       "verbosity string must be one of {'queryPlanner', "
-                       "'executionStats', 'allPlansExecution'}");
+  if (verbosity == "queryPlanner") {
+    return explain_command(operation, command, Verbosity::kQueryPlanner);
   }
-  return explain_command(operation, command, verbosity);
+  if (verbosity == "executionStats") {
+    return explain_command(operation, command, Verbosity::kExecutionStats);
+  }
+  if (verbosity == "allPlansExecution") {
+    return explain_command(operation, command, Verbosity::kAllPlansExecution);
+  }
+  return mongo_error(code::kFailedToParse,
+                     "verbosity string must be one of {'queryPlanner', 'executionStats', "
+                     "'allPlansExecution'}");
 }
 
 }  // namespace
 
 Result<Document> explain_pipeline(Operation& operation) {
-  return explain_aggregate(operation, operation.command, false);
+  return explain_aggregate(operation, operation.command, Verbosity::kQueryPlanner);
 }
 
 std::span<const CommandSpec> explain_commands() {

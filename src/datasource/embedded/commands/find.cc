@@ -129,6 +129,12 @@ std::unique_ptr<ClientCursor> make_cursor(const Operation& operation, std::strin
   return cursor;
 }
 
+void read_from(Operation& operation, FindRequest& request) {
+  request.reader = &operation.reader();
+  request.read_time = request.reader->cluster_time();
+  request.tier = operation.tier;
+}
+
 void attach_stream(Operation& operation, ResultStream& stream) {
   const storage::Reader& reader = operation.reader();
   stream.attach(reader, operation.in_transaction() ? nullptr : operation.snapshot(), operation.tier,
@@ -170,7 +176,7 @@ Result<Document> run_find(Operation& operation) {
     if (found) return std::move(*found);
   }
   RESTITCH_TRY(ParsedFind parsed, parse_find(operation));
-  parsed.request.read_time = operation.reader().cluster_time();
+  read_from(operation, parsed.request);
   if (operation.in_transaction() && operation.fields()["tailable"].truthy()) {
     return mongo_error(code::kInvalidOptions,
                        "Tailable cursors are not allowed in multi-document transactions.");
@@ -228,7 +234,7 @@ Result<Document> run_count(Operation& operation) {
     request.skip = skip.value_or(0);
     if (limit && *limit > 0) request.limit = limit;
     request.counts_only = true;
-    request.read_time = operation.reader().cluster_time();
+    read_from(operation, request);
     RESTITCH_TRY(auto stream, FindStream::make(collection, request, std::move(context)));
     attach_stream(operation, *stream);
     for (;;) {

@@ -27,6 +27,8 @@ inline constexpr std::string_view kAggregatePrefix =
 // A cursor to be opened by a command of this operation.
 std::unique_ptr<ClientCursor> make_cursor(const Operation& operation, std::string ns,
                                           std::unique_ptr<ResultStream> stream);
+// The state of the data that the operation reads, for planning.
+void read_from(Operation& operation, FindRequest& request);
 // Attaches the stream to what the operation reads.
 void attach_stream(Operation& operation, ResultStream& stream);
 
