@@ -365,6 +365,10 @@ Result<NameReservation> Catalog::reserve(const Namespace& ns) {
 
 Result<std::shared_ptr<Collection>> Catalog::make_new(const Namespace& ns, View options,
                                                       View id_index_collation) {
+  if (const auto other = state()->database_in_other_case(ns.database)) {
+    return mongo_error(13297, "db already exists with different case already have: [" + *other +
+                                  "] trying to create [" + ns.database + "]");
+  }
   const bool is_view = options.contains("viewOn");
   Builder row;
   row.append("ns", ns.full());
@@ -486,6 +490,13 @@ Status Catalog::drop_rows(const std::vector<CollectionPtr>& collections,
   }
   return {};
 }
+
+void Catalog::hide(const CollectionPtr& collection) {
+  publish([&](CatalogState& state) { state.collections.erase(collection->full_name); });
+  wait_for_writers(*collection);
+}
+
+void Catalog::restore(const CollectionPtr& collection) { publish_version(collection); }
 
 Status Catalog::drop(const CollectionPtr& collection) {
   std::vector<storage::Change> changes;
@@ -610,8 +621,12 @@ Result<CollectionPtr> Catalog::begin_indexes(const CollectionPtr& collection,
 }
 
 Status Catalog::finish_indexes(const CollectionPtr& collection,
-                               const std::vector<storage::IndexId>& idents) {
-  auto version = equal_version(*collection);
+                               const std::vector<storage::IndexId>& idents,
+                               const std::vector<storage::IndexId>& replaced) {
+  auto version = replaced.empty() ? equal_version(*collection) : next_version(*collection);
+  std::erase_if(version->indexes, [&](const IndexPtr& index) {
+    return std::find(replaced.begin(), replaced.end(), index->ident) != replaced.end();
+  });
   std::vector<IndexPtr> finished;
   std::vector<std::shared_ptr<Index>> made;
   auto transaction = engine_.begin(storage::Transaction::Mode::kLatest);
@@ -633,6 +648,10 @@ Status Catalog::finish_indexes(const CollectionPtr& collection,
   kill_point::reach("index.finished");
   for (const std::shared_ptr<Index>& index : made) index->usable_from = committed.cluster_time;
   publish_version(version);
+  if (!replaced.empty()) {
+    wait_for_writers(*collection);
+    for (const storage::IndexId index : replaced) engine_.reclaim_index(index);
+  }
   return {};
 }
 

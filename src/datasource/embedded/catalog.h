@@ -84,6 +84,10 @@ class Catalog {
   Result<CollectionPtr> create(const Namespace& ns, bson::View options,
                                bson::View id_index_collation);
   Status drop(const CollectionPtr& collection);
+  // Takes the collection out of sight, in memory only, and waits for its writers; restore() brings
+  // it back.
+  void hide(const CollectionPtr& collection);
+  void restore(const CollectionPtr& collection);
   // Drops all collections of the database.
   Status drop_database(std::string_view database);
   Status rename(const CollectionPtr& source, const Namespace& target, CollectionPtr dropped_target);
@@ -96,8 +100,10 @@ class Catalog {
   // at once when the collection has never had a document.
   Result<CollectionPtr> begin_indexes(const CollectionPtr& collection,
                                       const std::vector<IndexRequest>& requests);
+  // The indexes `replaced` go away in the same moment.
   Status finish_indexes(const CollectionPtr& collection,
-                        const std::vector<storage::IndexId>& idents);
+                        const std::vector<storage::IndexId>& idents,
+                        const std::vector<storage::IndexId>& replaced = {});
   void abandon_indexes(storage::CollectionId collection,
                        const std::vector<storage::IndexId>& idents);
   Status drop_indexes(const CollectionPtr& collection, const std::vector<std::string>& names);

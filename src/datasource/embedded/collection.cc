@@ -126,6 +126,22 @@ std::vector<CollectionPtr> CatalogState::of_database(std::string_view database) 
   return found;
 }
 
+std::optional<std::string> CatalogState::database_in_other_case(std::string_view name) const {
+  const auto lower = [](char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
+  };
+  auto at = collections.begin();
+  while (at != collections.end()) {
+    const std::string& other = at->second->ns.database;
+    const bool is_equal = std::equal(name.begin(), name.end(), other.begin(), other.end(),
+                                     [&](char a, char b) { return lower(a) == lower(b); });
+    if (is_equal && other != name) return other;
+    // '/' follows '.': the first name behind this database.
+    at = collections.lower_bound(other + "/");
+  }
+  return std::nullopt;
+}
+
 std::vector<std::string> CatalogState::databases() const {
   std::vector<std::string> names;
   for (const auto& [name, collection] : collections) {

@@ -13,7 +13,6 @@
 #include "datasource/embedded/index.h"
 #include "datasource/embedded/namespace.h"
 #include "datasource/embedded/open_inserts.h"
-
 #include "datasource/embedded/plan_cache.h"
 #include "storage/engine.h"
 
@@ -91,6 +90,8 @@ struct CatalogState {
   bson::Timestamp dropped_at(std::string_view full_name) const;
   std::vector<CollectionPtr> of_database(std::string_view database) const;
   std::vector<std::string> databases() const;
+  // A database whose name differs from this one in the case of letters only.
+  std::optional<std::string> database_in_other_case(std::string_view name) const;
 };
 using CatalogStatePtr = std::shared_ptr<const CatalogState>;
 

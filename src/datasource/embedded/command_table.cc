@@ -85,8 +85,8 @@ bool is_generic_field(std::string_view name) {
 std::vector<std::span<const CommandSpec>> all_commands() {
   return {read_commands(),    write_commands(),      index_commands(),      catalog_commands(),
           session_commands(), diagnostic_commands(), statistics_commands(), parameter_commands(),
-          explain_commands(), topology_commands(),   fail_point_commands(), search_commands(),
-          sign_in_commands(), user_commands()};
+          explain_commands(), plan_cache_commands(), topology_commands(),   fail_point_commands(),
+          search_commands(),  sign_in_commands(),    user_commands()};
 }
 
 const CommandSpec* find_command(std::string_view name) {

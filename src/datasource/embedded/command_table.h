@@ -71,6 +71,7 @@ std::span<const CommandSpec> diagnostic_commands();
 std::span<const CommandSpec> statistics_commands();
 std::span<const CommandSpec> explain_commands();
 std::span<const CommandSpec> parameter_commands();
+std::span<const CommandSpec> plan_cache_commands();
 std::span<const CommandSpec> fail_point_commands();
 std::span<const CommandSpec> topology_commands();
 std::span<const CommandSpec> search_commands();

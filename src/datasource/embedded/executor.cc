@@ -323,6 +323,8 @@ std::string text_of(const QueryPlan& plan) {
       return "IDHACK";
     case Access::kCollectionScan:
       return "COLLSCAN";
+    case Access::kSortMerge:
+      return "SORT_MERGE IXSCAN " + bson::to_shell(plan.scans.front().index->key.view());
     case Access::kIndexScan:
     case Access::kIndexUnion:
       break;

@@ -50,7 +50,7 @@ class FindStream final : public ResultStream {
   bson::View document() const override {
     return projected_ ? projected_->view() : executor_->document();
   }
-  void summarize(ExecutionSummary& summary) const override { summary.add(plan_, *executor_); }
+  void summarize(ExecutionSummary& summary) const override { summary.add(choice_.plan, *executor_); }
   bool is_finished() const override { return limit_ && given_ >= *limit_; }
 
   // Document as stored, before the projection.

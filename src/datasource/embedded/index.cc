@@ -417,6 +417,7 @@ Result<std::shared_ptr<Index>> make_index(storage::IndexId ident, View spec) {
     index->fields.push_back(std::move(field));
   }
   index->unique = spec["unique"].truthy() || index->is_id();
+  index->prepares_unique = spec["prepareUnique"].truthy() && !index->unique;
   index->sparse = spec["sparse"].truthy();
   index->hidden = spec["hidden"].truthy();
   if (spec.contains("expireAfterSeconds")) {

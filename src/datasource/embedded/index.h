@@ -57,6 +57,7 @@ struct Index {
   bson::Document key;   // key pattern
   std::vector<IndexField> fields;
   bool unique = false;  // true for _id_ as well
+  bool prepares_unique = false;  // new duplicates are refused, old ones may be there
   bool sparse = false;
   bool hidden = false;
   bson::Timestamp usable_from;  // readers of older states must not use it: it is not filled there

@@ -45,6 +45,8 @@ class IndexBuild {
     }
   }
 
+  const Document& error_extra() const { return error_extra_; }
+
   Error failed(Error cause) const {
     if (cause.mongo_code() == 0 || cause.mongo_code() == code::kIndexBuildAborted) return cause;
     return Error(cause.code(), cause.mongo_code(),
@@ -91,8 +93,7 @@ class IndexBuild {
                  unit.transaction().lock_record(collection_->ident, record, bytes_));
     if (!found) return {};
     const View document(reinterpret_cast<const std::uint8_t*>(bytes_.data()));
-    Document extra;
-    RecordWriter writer(*services_.engine, *collection_, unit, extra);
+    RecordWriter writer(*services_.engine, *collection_, unit, error_extra_);
     for (const IndexPtr& index : indexes_) {
       RESTITCH_CHECK(writer.enter(index, record, document));
     }
@@ -109,16 +110,20 @@ class IndexBuild {
   CollectionPtr collection_;
   std::vector<IndexPtr> indexes_;
   std::string build_id_ = new_uuid();
+  Document error_extra_;
   std::string bytes_;
 };
 
 }  // namespace
 
 Status build_indexes(Services& services, const CollectionPtr& former, const CollectionPtr& building,
-                     const std::vector<storage::IndexId>& idents) {
+                     const std::vector<storage::IndexId>& idents, bson::Document& error_extra) {
   Catalog::wait_for_writers(*former);
   IndexBuild build(services, building, idents);
-  if (Status built = build.run(); !built) return build.failed(std::move(built).error());
+  if (Status built = build.run(); !built) {
+    error_extra = build.error_extra();
+    return build.failed(std::move(built).error());
+  }
   kill_point::reach("index.filled");
   return {};
 }

@@ -11,6 +11,6 @@ namespace restitch::datasource::embedded {
 // (Catalog::begin_indexes), after the writers that do not know of them have ended. Errors as in
 // MongoDB: "Index build failed: …" with 11000, 171 …; 276 when the collection is dropped meanwhile.
 Status build_indexes(Services& services, const CollectionPtr& former, const CollectionPtr& building,
-                     const std::vector<storage::IndexId>& idents);
+                     const std::vector<storage::IndexId>& idents, bson::Document& error_extra);
 
 }  // namespace restitch::datasource::embedded

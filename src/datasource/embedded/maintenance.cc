@@ -58,6 +58,22 @@ void Maintenance::end_transactions(std::chrono::steady_clock::time_point now) {
   }
 }
 
+namespace {
+
+// What has expired by the index. A partial index expires only what it holds.
+bson::Document expiry_query(const Index& index, bson::Date now) {
+  bson::Builder query;
+  query.open_array("$and");
+  query.push_object().open_object(index.fields.front().path);
+  query.append("$lte", bson::Date{now.millis - *index.expire_after_seconds * 1000});
+  query.close().close();
+  if (index.partial) query.push(index.partial->spec);
+  query.close();
+  return std::move(query).finish();
+}
+
+}  // namespace
+
 std::int64_t delete_expired(Services& services, bson::Date now) {
   std::int64_t deleted = 0;
   const CatalogStatePtr state = services.catalog->state();
@@ -67,9 +83,7 @@ std::int64_t delete_expired(Services& services, bson::Date now) {
       bson::Builder command;
       command.append("delete", collection->ns.collection);
       command.open_array("deletes").push_object();
-      command.open_object("q").open_object(index->fields.front().path);
-      command.append("$lte", bson::Date{now.millis - *index->expire_after_seconds * 1000});
-      command.close().close();
+      command.append("q", expiry_query(*index, now));
       command.append("limit", std::int32_t{0});
       command.close().close();
       auto reply = run_internal(services, collection->ns.database, std::move(command).finish());

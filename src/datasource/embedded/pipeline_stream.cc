@@ -193,6 +193,23 @@ Status PipelineStream::open_source(const CollectionPtr& collection,
   return {};
 }
 
+std::size_t PipelineStream::pushed_stages() const {
+  // As many as leave nothing of a pipeline that ends with them.
+  std::size_t count = 0;
+  bson::Builder prefix;
+  for (const bson::Element& element : stages_.view()) {
+    prefix.push(element.value);
+    bson::Builder copy = prefix;
+    const Document stages = std::move(copy).finish();
+    auto pipeline = query::Pipeline::compile(stages, *context_, {});
+    if (!pipeline) break;
+    static_cast<void>(pipeline->take_pushdown());
+    if (!pipeline->empty()) break;
+    ++count;
+  }
+  return count;
+}
+
 storage::CollectionId PipelineStream::collection() const {
   return source_ && source_->collection() ? source_->collection()->ident : 0;
 }

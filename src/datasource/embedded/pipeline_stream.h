@@ -97,8 +97,8 @@ class PipelineStream final : public ResultStream {
   // Null when the pipeline needs no collection.
   const FindStream* source() const { return source_.get(); }
   bson::View stages() const { return stages_; }
-  // How many of the last stages are left to the pipeline.
-  std::size_t stages_left() const { return pipeline_->size(); }
+  // How many of the first stages the source does.
+  std::size_t pushed_stages() const;
   // What the source does of the first stages besides the filter.
   struct Pushed {
     bson::Document sort;

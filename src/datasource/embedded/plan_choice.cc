@@ -15,6 +15,7 @@ constexpr std::int64_t kMaxWorks = 10'000;    // per candidate
 constexpr std::int64_t kFirstRound = 32;      // works; each round doubles them
 constexpr std::uint64_t kMinExpectedWorks = 100;
 constexpr std::uint64_t kPatience = 10;
+constexpr std::size_t kMaxShapeBytes = 16U << 10U;  // of shapes and queries that are kept
 
 std::string signature_of(const QueryPlan& plan) {
   std::string text = std::to_string(static_cast<int>(plan.access));
@@ -144,11 +145,11 @@ Result<PlanChoice> choose_plan(const ChoiceRequest& request) {
   RESTITCH_TRY(const Outcome outcome, hold_trial(request, plans));
   choice.expected_works = outcome.works;
   settle(choice, std::move(plans), outcome.winner);
-  if (request.uses_cache) {
+  if (request.uses_cache && choice.shape.text.size() <= kMaxShapeBytes) {
     PlanCache::Entry entry;
     entry.shape = choice.shape;
     entry.plan = {signature_of(choice.plan), outcome.works};
-    entry.query = bson::Document(request.filter);
+    if (request.filter.size() <= kMaxShapeBytes) entry.query = bson::Document(request.filter);
     entry.sort = bson::Document(request.sort);
     entry.projection = bson::Document(request.projection);
     if (request.plan.collation != nullptr) entry.collation = request.plan.collation->spec();

@@ -5,6 +5,7 @@
 
 #include "base/encoding.h"
 #include "bson/extended_json.h"
+#include "bson/key_encoding.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/validation.h"
 
@@ -88,8 +89,23 @@ Status RecordWriter::check_valid(View document, const View* before) {
   return check_document(collection_, document, before, error_extra_);
 }
 
+Result<bool> RecordWriter::is_taken(const Index& index, std::string_view key,
+                                    storage::RecordId record) {
+  const storage::KeyRange range{std::string(key), std::string(key) + bson::kAboveAllValues};
+  auto cursor = unit_.transaction().entries(index.ref(), range, true, storage::ReadTier::kAll);
+  for (;;) {
+    RESTITCH_TRY(const bool found, cursor->next());
+    if (!found || cursor->key() != key) return false;
+    if (cursor->record() != record) return true;
+  }
+}
+
 Status RecordWriter::put_entry(const IndexPtr& index, const IndexKey& entry,
                                storage::RecordId record) {
+  if (index->prepares_unique) {
+    RESTITCH_TRY(const bool taken, is_taken(*index, entry.key, record));
+    if (taken) return duplicate_key(*index, entry);
+  }
   Status put = unit_.transaction().put_entry(index->ref(), entry.key, entry.type_bits, record);
   if (!put && put.error().code() == ErrorCode::kDuplicateKey) return duplicate_key(*index, entry);
   return put;
@@ -100,8 +116,9 @@ Status RecordWriter::all_or_nothing(const std::function<Status()>& write) {
     return mongo_error(code::kTransactionTooLarge, "the transaction has written too much data");
   }
   // With _id_ as the only unique index nothing is written before the one step that can fail.
-  const bool can_fail_late = std::any_of(collection_.indexes.begin() + 1, collection_.indexes.end(),
-                                         [](const IndexPtr& index) { return index->unique; });
+  const bool can_fail_late =
+      std::any_of(collection_.indexes.begin() + 1, collection_.indexes.end(),
+                  [](const IndexPtr& index) { return index->unique || index->prepares_unique; });
   if (can_fail_late) unit_.transaction().mark();
   Status written = write();
   if (!written && can_fail_late) unit_.transaction().rollback_to_mark();

@@ -45,6 +45,8 @@ class RecordWriter {
  private:
   Status check_valid(bson::View document, const bson::View* before);
   Status put_entry(const IndexPtr& index, const IndexKey& entry, storage::RecordId record);
+  // Whether another record has the key. Two writers at the same moment do not see each other.
+  Result<bool> is_taken(const Index& index, std::string_view key, storage::RecordId record);
   Status update_entries(const IndexPtr& index, storage::RecordId record, const IndexKeys& fresh);
   // Runs the steps of one document and takes back what they wrote when one fails.
   Status all_or_nothing(const std::function<Status()>& write);

@@ -166,7 +166,7 @@ void drop_quietly(Services& services, const Namespace& ns) {
 }
 
 Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
-                                     const std::vector<View>& specs) {
+                                     const std::vector<View>& specs, Document* error_extra) {
   IndexCreation result;
   CollectionPtr former, building;
   std::vector<storage::IndexId> idents;
@@ -198,7 +198,9 @@ Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
       idents.push_back(building->indexes[at]->ident);
     }
   }
-  Status built = build_indexes(services, former, building, idents);
+  Document extra;
+  Status built = build_indexes(services, former, building, idents, extra);
+  if (error_extra != nullptr) *error_extra = std::move(extra);
   const std::lock_guard lock(services.schema_mutex);
   const CollectionPtr current = services.catalog->state()->find(ns.full());
   if (built && (!current || current->ident != building->ident)) {

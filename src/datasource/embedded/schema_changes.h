@@ -30,9 +30,11 @@ struct IndexCreation {
   bool created_collection = false;
   bool did_nothing = false;
 };
-// Creates indexes as the command does: conflicts 85, 86, build, duplicates.
+// Creates indexes as the command does: conflicts 85, 86, build, duplicates (with keyPattern and
+// keyValue in `error_extra`).
 Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
-                                     const std::vector<bson::View>& specs);
+                                     const std::vector<bson::View>& specs,
+                                     bson::Document* error_extra = nullptr);
 
 // The same as part of a transaction: seen by it alone until it commits, gone when it aborts. 263
 // for indexes of a collection that was there before or has documents. Never waits.

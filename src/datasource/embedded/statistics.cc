@@ -98,6 +98,34 @@ std::vector<Document> index_stage(Services& services, const Namespace& ns) {
   return documents;
 }
 
+std::vector<Document> plan_cache_stage(Services& services, const Namespace& ns) {
+  std::vector<Document> documents;
+  const CollectionPtr collection = services.catalog->find(ns.database, ns.collection);
+  if (!collection) return documents;
+  for (const PlanCache::Entry& entry : collection->plan_cache->entries()) {
+    QueryShape keyed = entry.shape;
+    for (const IndexPtr& index : collection->indexes) keyed.text += "|" + index->name;
+    Builder builder;
+    builder.append("version", "1");
+    builder.append("queryHash", entry.shape.hash());
+    builder.append("planCacheKey", keyed.hash());
+    builder.append("isActive", true);
+    append_number(builder, "works", static_cast<std::int64_t>(entry.plan.works));
+    builder.append("worksType", "works");
+    builder.append("timeOfCreation", entry.created);
+    builder.open_object("createdFromQuery");
+    builder.append("query", entry.query);
+    builder.append("sort", entry.sort);
+    builder.append("projection", entry.projection);
+    if (!entry.collation.empty()) builder.append("collation", entry.collation);
+    builder.close();
+    builder.append("indexFilterSet", false);
+    builder.append("host", host_name());
+    documents.push_back(std::move(builder).finish());
+  }
+  return documents;
+}
+
 }  // namespace
 
 void append_collection_statistics(Builder& builder, const Services& services,
@@ -147,6 +175,7 @@ Result<std::vector<Document>> stage_statistics(Services& services, const Namespa
                                                std::string_view stage, View spec) {
   if (stage == "$collStats") return collection_stage(services, ns, spec);
   if (stage == "$indexStats") return index_stage(services, ns);
+  if (stage == "$planCacheStats") return plan_cache_stage(services, ns);
   if (stage == "$currentOp") {
     if (ns.database != "admin" || !ns.collection.empty()) {
       return mongo_error(code::kInvalidNamespace,

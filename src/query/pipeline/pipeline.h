@@ -128,7 +128,6 @@ class Pipeline {
       const;            // neither $sample nor a writing stage; the same input gives the same output
   bool writes() const;  // ends in $out or $merge
   bool empty() const { return stages_.empty(); }
-  std::size_t size() const { return stages_.size(); }
 
  private:
   Pipeline(std::vector<std::shared_ptr<const Stage>> stages, const CommandContext& context);

@@ -2,6 +2,7 @@
 #include "base/encoding.h"
 #include "bson/compare.h"
 #include "bson/extended_json.h"
+#include "datasource/embedded/collection_move.h"
 #include "datasource/embedded/collection_options.h"
 #include "datasource/embedded/command_table.h"
 #include "datasource/embedded/commands/reads.h"
@@ -10,6 +11,7 @@
 #include "datasource/embedded/schema_changes.h"
 #include "datasource/embedded/schema_retry.h"
 #include "datasource/embedded/services.h"
+#include "datasource/embedded/unique_conversion.h"
 #include "datasource/embedded/users/access.h"
 
 namespace restitch::datasource::embedded {
@@ -133,7 +135,11 @@ Result<Document> rename_collection(Operation& operation) {
       return mongo_error(code::kNamespaceExists, "a view already exists: " + to.full());
     }
   }
-  RESTITCH_CHECK(catalog.rename(source, to, target));
+  if (from.database == to.database) {
+    RESTITCH_CHECK(catalog.rename(source, to, target));
+  } else {
+    RESTITCH_CHECK(move_collection(operation.services, source, to, target));
+  }
   operation.services.cursors.kill_of_collection(source->ident);
   if (target) operation.services.cursors.kill_of_collection(target->ident);
   return Document();
@@ -259,7 +265,8 @@ Result<IndexPtr> modified_index(const Collection& collection, View request) {
   }
   const auto key = request["keyPattern"].as_object();
   if (!key) {
-    return mongo_error(code::kInvalidOptions, "must specify either index name or key pattern");
+    return mongo_error(code::kTypeMismatch,
+                       "BSON field 'collMod.index.keyPattern' must be an object");
   }
   for (const IndexPtr& index : collection.indexes) {
     if (bson::equal(index->key.view(), *key)) return index;
@@ -268,63 +275,141 @@ Result<IndexPtr> modified_index(const Collection& collection, View request) {
                                                " for ns " + collection.full_name);
 }
 
-Status modify_index(Operation& operation, const CollectionPtr& collection, View request,
-                    Builder& reply) {
-  RESTITCH_TRY(const IndexPtr index, modified_index(*collection, request));
-  Builder spec;
-  for (const bson::Element& element : index->spec.view()) {
-    const bool is_replaced = (element.name == "expireAfterSeconds" || element.name == "hidden") &&
-                             request.contains(element.name);
-    if (!is_replaced) spec.append(element.name, element.value);
-  }
+Status check_index_request(View request) {
+  const Fields fields(request, "collMod.index");
   bool changes = false;
-  if (const bson::ValueView seconds = request["expireAfterSeconds"]; !seconds.is_missing()) {
-    const auto value = seconds.as_integer();
-    if (!value || *value < 0 || *value > INT32_MAX) {
-      return mongo_error(code::kInvalidOptions,
-                         "expireAfterSeconds must be between 0 and 2147483647");
+  for (const bson::Element& element : request) {
+    if (element.name == "name" || element.name == "keyPattern") continue;
+    if (element.name != "expireAfterSeconds" && element.name != "hidden" &&
+        element.name != "unique" && element.name != "prepareUnique") {
+      return mongo_error(40415, "BSON field 'collMod.index." + std::string(element.name) +
+                                    "' is an unknown field.");
     }
-    if (index->fields.size() != 1 || index->is_id()) {
-      return mongo_error(code::kInvalidOptions, "TTL indexes are single-field indexes");
-    }
-    if (index->expire_after_seconds) {
-      reply.append("expireAfterSeconds_old", *index->expire_after_seconds);
-    }
-    reply.append("expireAfterSeconds_new", *value);
-    spec.append("expireAfterSeconds", static_cast<std::int32_t>(*value));
     changes = true;
   }
-  if (const bson::ValueView hidden = request["hidden"]; !hidden.is_missing()) {
-    if (index->is_id()) return mongo_error(code::kBadValue, "can't hide _id index");
-    reply.append("hidden_old", index->hidden).append("hidden_new", hidden.truthy());
-    if (hidden.truthy()) spec.append("hidden", true);
-    changes = true;
+  RESTITCH_CHECK(fields.boolean("hidden"));
+  RESTITCH_CHECK(fields.boolean("unique"));
+  RESTITCH_CHECK(fields.boolean("prepareUnique"));
+  if (request.contains("name") && request.contains("keyPattern")) {
+    return mongo_error(code::kInvalidOptions, "Cannot specify both key pattern and name.");
   }
-  if (request.contains("unique") || request.contains("prepareUnique")) {
-    return mongo_error(code::kNotImplemented, "collMod cannot make an index unique");
+  if (!request.contains("name") && !request.contains("keyPattern")) {
+    return mongo_error(code::kInvalidOptions, "Must specify either index name or key pattern.");
   }
   if (!changes) {
     return mongo_error(code::kInvalidOptions,
                        "no expireAfterSeconds, hidden, unique, or prepareUnique field");
   }
+  return {};
+}
+
+Status modify_expiry(const Index& index, bson::ValueView wanted, Builder& reply) {
+  const auto value = wanted.as_integer();
+  if (!wanted.is_number()) {
+    return Fields(View(), "collMod.index").wrong_type("expireAfterSeconds", "safeInt64");
+  }
+  if (!value || *value < 0 || *value > INT32_MAX) {
+    return mongo_error(code::kInvalidOptions,
+                       "TTL index 'expireAfterSeconds' option must be within an acceptable range, "
+                       "try a different number");
+  }
+  if (index.fields.size() != 1 || index.is_id()) {
+    return mongo_error(code::kInvalidOptions,
+                       "TTL indexes are single-field indexes, compound indexes do not support TTL");
+  }
+  if (index.expire_after_seconds == *value) return {};
+  if (index.expire_after_seconds) {
+    reply.append("expireAfterSeconds_old", *index.expire_after_seconds);
+  }
+  reply.append("expireAfterSeconds_new", *value);
+  return {};
+}
+
+// The specification with what the request changes; the reply gets old and new values.
+Result<Document> modified_spec(const Index& index, View request, Builder& reply) {
+  Builder spec;
+  for (const bson::Element& element : index.spec.view()) {
+    if (element.name == "name" || element.name == "key" || !request.contains(element.name)) {
+      spec.append(element.name, element.value);
+    }
+  }
+  if (const bson::ValueView seconds = request["expireAfterSeconds"]; !seconds.is_missing()) {
+    RESTITCH_CHECK(modify_expiry(index, seconds, reply));
+    spec.append("expireAfterSeconds", static_cast<std::int32_t>(*seconds.as_integer()));
+  }
+  if (const bson::ValueView hidden = request["hidden"]; !hidden.is_missing()) {
+    if (index.is_id()) return mongo_error(code::kBadValue, "can't hide _id index");
+    if (index.hidden != hidden.truthy()) {
+      reply.append("hidden_old", index.hidden).append("hidden_new", hidden.truthy());
+    }
+    if (hidden.truthy()) spec.append("hidden", true);
+  }
+  if (const bson::ValueView prepares = request["prepareUnique"]; !prepares.is_missing()) {
+    if (index.is_id()) {
+      return mongo_error(code::kInvalidOptions, "'prepareUnique' is not valid for the _id index");
+    }
+    if (index.prepares_unique != prepares.truthy()) {
+      reply.append("prepareUnique_old", index.prepares_unique)
+          .append("prepareUnique_new", prepares.truthy());
+    }
+    if (prepares.truthy()) spec.append("prepareUnique", true);
+  }
+  return std::move(spec).finish();
+}
+
+Status modify_index(Operation& operation, const CollectionPtr& collection, View request,
+                    Builder& reply) {
+  RESTITCH_CHECK(check_index_request(request));
+  RESTITCH_TRY(const IndexPtr index, modified_index(*collection, request));
   Builder changed;
   changed.append("index", request);
-  return operation.services.catalog->modify_index(collection, index->name, std::move(spec).finish(),
+  if (request.contains("unique")) {
+    if (!request["unique"].truthy()) {
+      return mongo_error(code::kBadValue, "unique:false is not supported");
+    }
+    if (index->unique) return {};
+    if (!index->prepares_unique) {
+      return mongo_error(code::kInvalidOptions,
+                         "Cannot make index unique with 'prepareUnique=false'. Run collMod with "
+                         "prepareUnique=true first");
+    }
+    Builder spec;
+    for (const bson::Element& element : index->spec.view()) {
+      if (element.name != "prepareUnique") spec.append(element.name, element.value);
+    }
+    spec.append("unique", true);
+    RESTITCH_CHECK(make_index_unique(operation.services, collection, index,
+                                     std::move(spec).finish(), operation.error_extra));
+    reply.append("unique_new", true);
+    return {};
+  }
+  RESTITCH_TRY(const Document spec, modified_spec(*index, request, reply));
+  return operation.services.catalog->modify_index(collection, index->name, spec,
                                                   std::move(changed).finish());
 }
 
 Result<Document> coll_mod(Operation& operation) {
   RESTITCH_TRY(const Namespace ns, operation.target_namespace());
   const Fields fields = operation.fields();
-  const CollectionPtr collection = operation.services.catalog->find(ns.database, ns.collection);
+  CollectionPtr collection = operation.services.catalog->find(ns.database, ns.collection);
   if (!collection) {
     return mongo_error(code::kNamespaceNotFound, "ns does not exist: " + ns.full());
   }
   Builder reply;
   if (fields.has("index")) {
+    if (collection->is_view()) {
+      return mongo_error(code::kInvalidOptions, "option not supported on a view: index");
+    }
     RESTITCH_TRY(const View request, fields.object("index"));
     RESTITCH_CHECK(modify_index(operation, collection, request, reply));
-    return std::move(reply).finish();
+    collection = operation.services.catalog->find(ns.database, ns.collection);
+  }
+  if (fields.has("expireAfterSeconds")) {
+    return mongo_error(code::kInvalidOptions,
+                       "'expireAfterSeconds' is only supported on clustered collections");
+  }
+  if ((fields.has("cappedSize") || fields.has("cappedMax")) && !collection->is_capped) {
+    return mongo_error(code::kInvalidOptions, "collection must be capped");
   }
   Builder changes;
   if (fields.has("validator")) {

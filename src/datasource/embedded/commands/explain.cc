@@ -336,10 +336,11 @@ Result<Document> explain_stages(Operation& operation, const Namespace& ns, View 
     reply.close();
     if (executes) append_count(reply, "nReturned", source->given());
     reply.close();
-    std::size_t left = stream->stages_left(), at = 0;
+    const std::size_t pushed_count = stream->pushed_stages();
+    std::size_t at = 0;
     const std::size_t all = stream->stages().count();
     for (const bson::Element& element : stream->stages()) {
-      if (at++ < all - left) continue;
+      if (at++ < pushed_count) continue;
       reply.push_object();
       reply.append_all(element.value.get_document());
       if (executes && at == all) append_count(reply, "nReturned", counted.returned);

@@ -46,7 +46,10 @@ asio::awaitable<Result<Document>> run_create_indexes(Operation& operation) {
                                                            collection, ns, specs));
   } else {
     Services* services = &operation.services;
-    const auto work = [services, ns, specs]() { return create_indexes(*services, ns, specs); };
+    Document* error_extra = &operation.error_extra;
+    const auto work = [services, ns, specs, error_extra]() {
+      return create_indexes(*services, ns, specs, error_extra);
+    };
     const auto attempt = [services, work]() { return services->schema_pool->run(work); };
     RESTITCH_CO_TRY(created, co_await until_free<IndexCreation>(operation, attempt));
   }
