@@ -408,9 +408,6 @@ Result<Document> coll_mod(Operation& operation) {
     return mongo_error(code::kInvalidOptions,
                        "'expireAfterSeconds' is only supported on clustered collections");
   }
-  if ((fields.has("cappedSize") || fields.has("cappedMax")) && !collection->is_capped) {
-    return mongo_error(code::kInvalidOptions, "collection must be capped");
-  }
   Builder changes;
   if (fields.has("validator")) {
     RESTITCH_TRY(const View validator, fields.object("validator"));
@@ -433,6 +430,9 @@ Result<Document> coll_mod(Operation& operation) {
       !fields.has("pipeline")) {
     return mongo_error(code::kInvalidOptions, "option not supported on a view");
   }
+  // A command without any change is a change of its own in the log; one of an index is there
+  // already.
+  if (changed.empty() && fields.has("index")) return std::move(reply).finish();
   // Its own checks first: what it removes is not among the options below.
   RESTITCH_CHECK(check_image_option(ns, fields));
   const Document options = with_options(collection->options, changed);
@@ -507,9 +507,7 @@ std::span<const CommandSpec> catalog_commands() {
                  "pipeline timeseries expireAfterSeconds clusteredIndex "
                  "changeStreamPreAndPostImages storageEngine indexOptionDefaults idIndex "
                  "encryptedFields autoIndexId flags temp"},
-      {.name = "drop",
-       .async = on_schema_thread<drop>,
-       .fields = "collectionUUID"},
+      {.name = "drop", .async = on_schema_thread<drop>, .fields = "collectionUUID"},
       {.name = "dropDatabase", .async = on_schema_thread<drop_database>},
       {.name = "renameCollection",
        .flags = kAdminOnly,
