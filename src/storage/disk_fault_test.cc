@@ -93,9 +93,27 @@ class DiskFaultTest : public ::testing::Test {
   // The state that a kill at this moment leaves: the files as they are, opened by a fresh process.
   Rows rows_after_kill() {
     const std::string copy = directory_.path("killed" + std::to_string(copies_++));
-    std::filesystem::copy(directory_.path("db"), copy, std::filesystem::copy_options::recursive);
+    rocksdb::DB* db = engine_->database().db();
+    // A copy takes its time: no files may come or go meanwhile.
+    EXPECT_TRUE(db->PauseBackgroundWork().ok());
+    EXPECT_TRUE(db->DisableFileDeletions().ok());
+    copy_folder(directory_.path("db"), copy);
+    EXPECT_TRUE(db->EnableFileDeletions(false).ok());
+    EXPECT_TRUE(db->ContinueBackgroundWork().ok());
     auto engine = open_engine(options_for(copy));
     return scan(*engine->snapshot(), kPeople);
+  }
+  // A deletion that was decided before is carried out all the same: then once more.
+  static void copy_folder(const std::string& from, const std::string& to) {
+    constexpr int kAttempts = 10;
+    std::error_code error;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      std::filesystem::remove_all(to);
+      std::filesystem::copy(from, to, std::filesystem::copy_options::recursive, error);
+      if (!error) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    FAIL() << "the directory cannot be copied: " << error.message();
   }
   static Rows ids(std::initializer_list<RecordId> list) {
     Rows rows;

@@ -77,7 +77,7 @@ Status LogWriter::repair() {
     failed_.store(true, std::memory_order_release);
     return out_of_disk_space();
   }
-  rocksdb::Status status = database_.db()->Resume();
+  rocksdb::Status status = resume();
   if (status.ok() && has_failed()) status = leave_log();
   if (!status.ok()) {
     if (status.severity() >= rocksdb::Status::Severity::kFatalError && !needs_restart_) {
@@ -91,6 +91,14 @@ Status LogWriter::repair() {
   failed_.store(false, std::memory_order_release);
   log::write(log::Severity::kInfo, log::Component::kStorage, 3104, "Storage writes again");
   return {};
+}
+
+// RocksDB may have begun a flush by itself while the disk was full: a first attempt then reports
+// its failure.
+rocksdb::Status LogWriter::resume() {
+  rocksdb::Status status = database_.db()->Resume();
+  const bool is_fatal = status.severity() >= rocksdb::Status::Severity::kFatalError;
+  return status.ok() || is_fatal ? status : database_.db()->Resume();
 }
 
 rocksdb::Status LogWriter::leave_log() {

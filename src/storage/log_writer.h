@@ -45,6 +45,7 @@ class LogWriter {
  private:
   Error fail(const rocksdb::Status& status);
   std::uint64_t free_space() const;
+  rocksdb::Status resume();
   rocksdb::Status leave_log();
   // After a memtable was sealed: gives each family something to flush, which repair() needs.
   rocksdb::Status make_flushable();
