@@ -74,14 +74,12 @@ Result<CorrelatedPipeline> CorrelatedPipeline::compile(ValueView stages, ValueVi
   RESTITCH_TRY(auto parts, Pipeline::compile_parts(array, compiler.context, std::move(options),
                                                    out.outer_variables_));
   out.whole_ = std::move(parts.whole);
-  if (parts.head_stages > 0) {
+  if (parts.head_stages > 0 || array.empty()) {  // an empty pipeline depends on nothing either
     out.uncorrelated_ = std::move(parts.head);
     out.prefix_filter_ = out.uncorrelated_.take_filter();
     out.rest_ = std::move(parts.rest);
     out.has_prefix_ = true;
   }
-  // An empty pipeline depends on nothing either.
-  if (array.empty()) out.has_prefix_ = true;
   if (!out.has_prefix_)
     out.probes_ = find_probes(array, ExpressionCompiler{compiler.context, inner});
   return out;
