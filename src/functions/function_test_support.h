@@ -13,6 +13,7 @@
 
 #include "bson/extended_json.h"
 #include "functions/function_service.h"
+#include "rules/user_watch.h"
 
 namespace restitch::functions {
 
