@@ -11,7 +11,7 @@ constexpr std::array<std::string_view, 8> kTypes = {
     "anon-user",       "api-key",       "local-userpass",  "custom-token",
     "custom-function", "oauth2-google", "oauth2-facebook", "oauth2-apple"};
 constexpr std::array<std::string_view, 10> kAlgorithms = {
-    "HS256", "RS256", "", "HS384", "HS512", "RS384", "RS512", "ES256", "ES384", "ES512"};
+    "HS256", "RS256", "HS384", "HS512", "RS384", "RS512", "ES256", "ES384", "ES512", ""};
 constexpr std::size_t kMaxSubjectLength = 256;
 constexpr std::size_t kMaxSigningKeys = 3;
 constexpr std::size_t kMaxFieldNameLength = 64;
