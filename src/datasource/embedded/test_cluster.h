@@ -8,8 +8,10 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bson/extended_json.h"
 #include "datasource/embedded/cluster.h"
@@ -53,10 +55,10 @@ class TestCluster {
   Cluster* operator->() { return cluster_.get(); }
   const std::string& directory() const { return directory_; }
 
-  // Runs a task on an event loop of its own.
+  // Runs a task on an event loop of the calling thread.
   template <typename T>
   static Result<T> wait(Task<T> task) {
-    asio::io_context loop;
+    asio::io_context& loop = loop_of_this_thread();
     std::optional<Result<T>> result;
     asio::co_spawn(loop, keep(std::move(task), result), [](std::exception_ptr failure) {
       if (failure) std::rethrow_exception(failure);
@@ -84,6 +86,20 @@ class TestCluster {
   }
 
  private:
+  // Kept to the end of the program: a pool's thread may still be leaving the loop of a caller that
+  // it has just resumed.
+  static asio::io_context& loop_of_this_thread() {
+    static std::mutex mutex;
+    static std::vector<std::unique_ptr<asio::io_context>> loops;
+    thread_local asio::io_context* own = nullptr;
+    if (own == nullptr) {
+      const std::lock_guard lock(mutex);
+      own = loops.emplace_back(std::make_unique<asio::io_context>()).get();
+    }
+    own->restart();
+    return *own;
+  }
+
   template <typename T>
   static asio::awaitable<void> keep(Task<T> task, std::optional<Result<T>>& result) {
     result = co_await std::move(task);
