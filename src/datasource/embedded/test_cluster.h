@@ -55,15 +55,16 @@ class TestCluster {
   Cluster* operator->() { return cluster_.get(); }
   const std::string& directory() const { return directory_; }
 
-  // Runs a task on an event loop of the calling thread.
+  // Runs a task on an event loop of its own.
   template <typename T>
   static Result<T> wait(Task<T> task) {
-    asio::io_context& loop = loop_of_this_thread();
+    std::unique_ptr<asio::io_context> loop = take_loop();
     std::optional<Result<T>> result;
-    asio::co_spawn(loop, keep(std::move(task), result), [](std::exception_ptr failure) {
+    asio::co_spawn(*loop, keep(std::move(task), result), [](std::exception_ptr failure) {
       if (failure) std::rethrow_exception(failure);
     });
-    loop.run();
+    loop->run();
+    give_back(std::move(loop));
     return std::move(*result);
   }
   bson::Document run(std::string_view database, bson::Document command,
@@ -86,18 +87,29 @@ class TestCluster {
   }
 
  private:
-  // Kept to the end of the program: a pool's thread may still be leaving the loop of a caller that
-  // it has just resumed.
-  static asio::io_context& loop_of_this_thread() {
-    static std::mutex mutex;
-    static std::vector<std::unique_ptr<asio::io_context>> loops;
-    thread_local asio::io_context* own = nullptr;
-    if (own == nullptr) {
-      const std::lock_guard lock(mutex);
-      own = loops.emplace_back(std::make_unique<asio::io_context>()).get();
-    }
-    own->restart();
-    return *own;
+  // Loops are kept to the end of the program: a pool's thread may still be leaving the loop of a
+  // caller that it has just resumed.
+  struct IdleLoops {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<asio::io_context>> loops;
+  };
+  static IdleLoops& idle_loops() {
+    static IdleLoops idle;
+    return idle;
+  }
+  static std::unique_ptr<asio::io_context> take_loop() {
+    IdleLoops& idle = idle_loops();
+    const std::lock_guard lock(idle.mutex);
+    if (idle.loops.empty()) return std::make_unique<asio::io_context>();
+    std::unique_ptr<asio::io_context> loop = std::move(idle.loops.back());
+    idle.loops.pop_back();
+    loop->restart();
+    return loop;
+  }
+  static void give_back(std::unique_ptr<asio::io_context> loop) {
+    IdleLoops& idle = idle_loops();
+    const std::lock_guard lock(idle.mutex);
+    idle.loops.push_back(std::move(loop));
   }
 
   template <typename T>
