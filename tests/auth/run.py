@@ -14,7 +14,6 @@ import shutil
 import sys
 import tempfile
 import time
-import traceback
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -26,14 +25,8 @@ sys.dont_write_bytecode = True
 
 import apps  # noqa: E402
 import packages  # noqa: E402
+from black_box import Refused, Tally, request_json  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
-
-
-class Refused(Exception):
-    def __init__(self, status, body):
-        super().__init__(f"{status} {body}")
-        self.status = status
-        self.body = body
 
 
 class App:
@@ -43,36 +36,24 @@ class App:
         self.base = f"{url}/api/client/v2.0"
         self._app = f"{self.base}/app/{name}-aaaaa"
 
-    def request(self, method, url, body=None, token=None):
-        headers = {"Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            raise Refused(error.code, json.loads(error.read())) from None
-
     def login(self, provider, body):
-        return self.request("POST", f"{self._app}/auth/providers/{provider}/login", body)
+        return request_json("POST", f"{self._app}/auth/providers/{provider}/login", body)
 
     def link(self, provider, body, session):
-        return self.request("POST", f"{self._app}/auth/providers/{provider}/login?link=true", body,
+        return request_json("POST", f"{self._app}/auth/providers/{provider}/login?link=true", body,
                             session["access_token"])
 
     def userpass(self, action, body):
-        return self.request("POST", f"{self._app}/auth/providers/local-userpass/{action}", body)
+        return request_json("POST", f"{self._app}/auth/providers/local-userpass/{action}", body)
 
     def profile(self, session):
-        return self.request("GET", f"{self.base}/auth/profile", token=session["access_token"])
+        return request_json("GET", f"{self.base}/auth/profile", token=session["access_token"])
 
     def refresh(self, session):
-        return self.request("POST", f"{self.base}/auth/session", token=session["refresh_token"])
+        return request_json("POST", f"{self.base}/auth/session", token=session["refresh_token"])
 
     def call(self, session, name, *arguments):
-        return self.request("POST", f"{self._app}/functions/call", {"name": name, "arguments": list(arguments)},
+        return request_json("POST", f"{self._app}/functions/call", {"name": name, "arguments": list(arguments)},
                             session["access_token"])
 
 
@@ -430,25 +411,14 @@ def main():
     parser.add_argument("--only", default="", help="only tests whose name holds this")
     options = parser.parse_args()
     packages.provide(HERE / "requirements.txt", options.packages)
-    tests = [(name, function) for name, function in globals().items()
-             if name.startswith("test_") and options.only in name]
-    passed = failed = 0
+    tally = Tally()
     bench = Bench(options.binary)
     try:
-        for name, function in tests:
-            try:
-                function(bench)
-            except Exception:
-                failed += 1
-                print(f"FAIL {name}\n{traceback.format_exc(limit=6)}", flush=True)
-            else:
-                passed += 1
-                print(f"ok   {name}", flush=True)
+        tally.run(globals(), options.only, bench)
         bench.stop()
     finally:
         bench.server.kill()
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed > 0 else 1
+    return tally.close()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 """Data sources on an external MongoDB deployment, here another server's MongoDB endpoint, against the real binary."""
 
 import argparse
-import json
 import pathlib
 import shutil
 import socket
@@ -10,14 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
-import urllib.error
-import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
+from black_box import Refused, Tally, request_json  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
 APP = "sources-aaaaa"
@@ -30,13 +27,6 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class Refused(Exception):
-    def __init__(self, status, body):
-        super().__init__(f"{status} {body}")
-        self.status = status
-        self.body = body
-
-
 class Client:
     """An app user, signed in anonymously."""
 
@@ -46,15 +36,7 @@ class Client:
         self._token = self._post("/auth/providers/anon-user/login", {})["access_token"]
 
     def _post(self, path, body):
-        headers = {"Content-Type": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        request = urllib.request.Request(self._url + path, json.dumps(body).encode(), headers)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            raise Refused(error.code, json.loads(error.read())) from None
+        return request_json("POST", self._url + path, body, self._token)
 
     def call(self, name, *arguments, service=None):
         body = {"name": name, "arguments": list(arguments)}
@@ -221,27 +203,15 @@ def main():
     parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
     parser.add_argument("--only", default="", help="only tests whose name holds this")
     options = parser.parse_args()
-    tests = [(name, function) for name, function in globals().items()
-             if name.startswith("test_") and options.only in name]
-    passed = failed = 0
+    tally = Tally()
     bench = Bench(options.binary)
     try:
-        for name, function in tests:
-            started = time.monotonic()
-            try:
-                function(bench)
-            except Exception:
-                failed += 1
-                print(f"FAIL {name}\n{traceback.format_exc(limit=6)}", flush=True)
-            else:
-                passed += 1
-                print(f"ok   {name} ({time.monotonic() - started:.1f} s)", flush=True)
+        tally.run(globals(), options.only, bench)
         bench.stop()
     finally:
         bench.server.kill()
         bench.source.kill()
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed > 0 else 1
+    return tally.close()
 
 
 if __name__ == "__main__":

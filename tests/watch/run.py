@@ -12,8 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
-import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -21,16 +19,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
+from black_box import Refused, Tally, request_json  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
 APP = "watch-aaaaa"
-
-
-class Refused(Exception):
-    def __init__(self, status, body):
-        super().__init__(f"{status} {body}")
-        self.status = status
-        self.body = body
 
 
 class Stream:
@@ -94,15 +86,7 @@ class User:
         self.token, self.id = session["access_token"], session["user_id"]
 
     def post(self, path, body):
-        headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        request = urllib.request.Request(self._app + path, json.dumps(body).encode(), headers)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.loads(answer.read() or b"null")
-        except urllib.error.HTTPError as error:
-            raise Refused(error.code, json.loads(error.read())) from None
+        return request_json("POST", self._app + path, body, self.token)
 
     def data(self, action, collection, **argument):
         return self.post("/functions/call", {"name": action, "service": "main", "arguments": [
@@ -320,27 +304,15 @@ def main():
     parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
     parser.add_argument("--only", default="", help="only tests whose name holds this")
     options = parser.parse_args()
-    tests = [(name, function) for name, function in globals().items()
-             if name.startswith("test_") and options.only in name]
-    passed = failed = 0
+    tally = Tally()
     data = tempfile.mkdtemp(prefix="restitch-watch-")
     server = RestitchProcess(options.binary, data, [str(HERE / "app")]).wait_until_ready()
     try:
-        for name, function in tests:
-            started = time.monotonic()
-            try:
-                function(server)
-            except Exception:
-                failed += 1
-                print(f"FAIL {name}\n{traceback.format_exc(limit=6)}", flush=True)
-            else:
-                passed += 1
-                print(f"ok   {name} ({time.monotonic() - started:.1f} s)", flush=True)
+        tally.run(globals(), options.only, server)
     finally:
         server.kill()
         shutil.rmtree(data, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed > 0 else 1
+    return tally.close()
 
 
 if __name__ == "__main__":
