@@ -24,8 +24,8 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 import apps  # noqa: E402
-import packages  # noqa: E402
 from black_box import Refused, Tally, request_json  # noqa: E402
+from python_packages import provide_packages  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
 
@@ -407,10 +407,10 @@ def test_a_mail_server_gets_the_messages(bench):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
-    parser.add_argument("--packages", default=str(HERE.parents[1] / "build/auth-tests"), help="where PyPI packages go")
+    parser.add_argument("--packages", type=pathlib.Path, default=HERE.parents[1] / "build/auth-tests", help="where PyPI packages go")
     parser.add_argument("--only", default="", help="only tests whose name holds this")
     options = parser.parse_args()
-    packages.provide(HERE / "requirements.txt", options.packages)
+    provide_packages(options.packages, HERE / "requirements.txt")
     tally = Tally()
     bench = Bench(options.binary)
     try:

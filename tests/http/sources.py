@@ -3,9 +3,8 @@
 import shutil
 import tempfile
 
-from restitch_process import RestitchProcess, parse_log_line
+from restitch_process import RestitchProcess
 
-WIRE_READY_ID = 1201  # of the log line that names the MongoDB endpoint's port
 CLUSTER = "Cluster0"
 
 
@@ -31,9 +30,7 @@ class Restitch:
         """Starts it afresh; the options that make the server under test use it."""
         self._data = tempfile.mkdtemp(prefix="restitch-source-")
         self._process = RestitchProcess(self._binary, self._data, [], ["--wire", "127.0.0.1:0"]).wait_until_ready()
-        entries = (parse_log_line(line) for line in self._process.log)
-        port = next(entry["attr"]["port"] for entry in entries if entry and entry.get("id") == WIRE_READY_ID)
-        return ["--cluster", f"{CLUSTER}=mongodb://127.0.0.1:{port}/?replicaSet=restitch"]
+        return ["--cluster", f"{CLUSTER}=mongodb://127.0.0.1:{self._process.wire_port}/?replicaSet=restitch"]
 
     def stop(self):
         """What went wrong."""

@@ -19,9 +19,8 @@ sys.dont_write_bytecode = True
 import gotest  # noqa: E402
 import module  # noqa: E402
 import verdict  # noqa: E402
-from restitch_process import RestitchProcess, parse_log_line  # noqa: E402
+from restitch_process import RestitchProcess  # noqa: E402
 
-WIRE_READY_ID = 1201  # of the log line that names the endpoint's port
 SELECTION_MILLISECONDS = 2000  # the driver's own 30 s would pass at every test that needs a second node
 AT_ONCE = 2  # packages; they wait more than they work
 
@@ -30,10 +29,9 @@ def start(binary, data, options):
     """The process and the port of its endpoint."""
     process = RestitchProcess(binary, data, [], ["--wire", "127.0.0.1:0", "--test-commands", *options])
     process.wait_until_ready()
-    for line in process.log:
-        entry = parse_log_line(line)
-        if entry and entry.get("id") == WIRE_READY_ID:
-            return process, entry["attr"]["port"]
+    port = process.wire_port
+    if port is not None:
+        return process, port
     process.kill()
     raise SystemExit("the server does not tell the port of its endpoint\n" + process.log_tail())
 
