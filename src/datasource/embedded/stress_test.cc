@@ -38,56 +38,17 @@ const std::set<std::int64_t> kExpected = {
     11000,  // DuplicateKey
 };
 
-// With expiry every second.
-class StressCluster {
- public:
-  StressCluster() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "restitch-stress-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-    open();
-  }
-  ~StressCluster() {
-    cluster_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-  StressCluster(const StressCluster&) = delete;
-  StressCluster& operator=(const StressCluster&) = delete;
-
-  void open() {
-    ClusterOptions options;
-    options.directory = directory_;
-    options.block_cache_bytes = 16U << 20U;
-    options.write_buffer_bytes = 4U << 20U;
-    options.expiry_interval = std::chrono::seconds(1);
-    auto opened = Cluster::open(options, pool_);
-    ASSERT_TRUE(opened) << opened.error().message();
-    cluster_ = std::move(*opened);
-  }
-  void reopen() {
-    const Status closed = cluster_->close();
-    ASSERT_TRUE(closed) << closed.error().message();
-    open();
-  }
-  Document run(std::string_view database, std::string_view json) {
-    auto command = bson::parse_json_document(json);
-    auto reply = command
-                     ? TestCluster::wait(cluster_->run(database, std::move(*command), kNoDeadline))
-                     : Result<Document>(command.error());
-    if (reply) return std::move(*reply);
-    ADD_FAILURE() << json << ": " << reply.error().message();
-    return {};
-  }
-
- private:
-  runtime::BlockingPool pool_{4, 10'000};
-  std::string directory_;
-  std::unique_ptr<Cluster> cluster_;
-};
+// Small memtables and expiry every second.
+ClusterOptions stress_options() {
+  ClusterOptions options;
+  options.write_buffer_bytes = 4U << 20U;
+  options.expiry_interval = std::chrono::seconds(1);
+  return options;
+}
 
 class Worker {
  public:
-  Worker(StressCluster& cluster, std::uint32_t seed) : cluster_(cluster), random_(seed) {
+  Worker(TestCluster& cluster, std::uint32_t seed) : cluster_(cluster), random_(seed) {
     std::string bytes(16, '\0');
     for (char& byte : bytes) byte = static_cast<char>(random_());
     session_ = to_base64(bytes);
@@ -226,7 +187,7 @@ class Worker {
   }
 
  private:
-  StressCluster& cluster_;
+  TestCluster& cluster_;
   std::minstd_rand random_;
   std::string session_;  // its id, base64
   std::int64_t number_ = 0;
@@ -240,7 +201,7 @@ std::chrono::milliseconds duration() {
   return std::chrono::milliseconds(seconds != nullptr ? 1000 * std::atoi(seconds) : 1500);
 }
 
-void expect_valid(StressCluster& cluster, const std::string& collection) {
+void expect_valid(TestCluster& cluster, const std::string& collection) {
   const Document report =
       cluster.run("s", R"({"validate": ")" + collection + R"(", "full": true})");
   EXPECT_TRUE(report["valid"].truthy()) << shown(report);
@@ -249,7 +210,7 @@ void expect_valid(StressCluster& cluster, const std::string& collection) {
 }
 
 TEST(ClusterStress, everything_at_once_keeps_documents_indexes_and_totals_right) {
-  StressCluster cluster;
+  TestCluster cluster(stress_options());
   cluster.run("s", R"({"createIndexes": "expiring", "indexes": [{"key": {"at": 1}, "name": "at_1",
                        "expireAfterSeconds": 0}]})");
   for (int account = 0; account < 10; ++account) {
