@@ -1,5 +1,9 @@
 #include "functions/data_operations.h"
 
+#include <algorithm>
+#include <chrono>
+
+#include "datasource/client.h"
 #include "functions/frames.h"
 
 namespace restitch::functions {
@@ -57,6 +61,18 @@ Status read_documents(bson::View args, rules::Operation& operation) {
   return {};
 }
 
+// Commits; asks again while the outcome is not known.
+Task<void> commit(rules::TransactionHandle transaction, datasource::Deadline deadline) {
+  const auto until =
+      std::min(deadline, std::chrono::steady_clock::now() + datasource::kTransactionRetryTime);
+  for (int attempt = 1;; ++attempt) {
+    auto committed = co_await transaction->commit(deadline);
+    const bool is_unknown = !committed && transaction->is_commit_unknown();
+    if (!is_unknown || std::chrono::steady_clock::now() >= until) co_return committed;
+    RESTITCH_CO_CHECK(co_await datasource::detail::wait_before_retry(attempt));
+  }
+}
+
 }  // namespace
 
 Result<rules::Operation> parse_operation(bson::View frame) {
@@ -100,23 +116,26 @@ DataOperations::DataOperations(const FunctionAppInfo& app, std::shared_ptr<rules
 
 asio::awaitable<std::vector<std::string>> DataOperations::serve(CallPointer call,
                                                                 bson::Document frame) const {
-  const Result<bson::Value> result = co_await answer(call, frame);
+  ErrorLabels labels;
+  const Result<bson::Value> result = co_await answer(call, frame, labels);
   co_return operation_result_frames(frame["id"].as_integer().value_or(0),
-                                    frame["op"].as_integer().value_or(0), result);
+                                    frame["op"].as_integer().value_or(0), result, labels);
 }
 
-Task<bson::Value> DataOperations::answer(const CallPointer& call, bson::View frame) const {
+Task<bson::Value> DataOperations::answer(const CallPointer& call, bson::View frame,
+                                         ErrorLabels& labels) const {
   const std::string_view kind = frame["t"].as_string().value_or("");
   if (kind == "getUser") {
     RESTITCH_CO_TRY(const std::shared_ptr<const rules::User> found,
                     co_await user(call, text(frame["userId"])));
     co_return bson::Value::of(user_document(*found));
   }
-  if (kind == "session") co_return co_await change_session(call, frame);
-  co_return co_await operate(call, frame);
+  if (kind == "session") co_return co_await change_session(call, frame, labels);
+  co_return co_await operate(call, frame, labels);
 }
 
-Task<bson::Value> DataOperations::operate(const CallPointer& call, bson::View frame) const {
+Task<bson::Value> DataOperations::operate(const CallPointer& call, bson::View frame,
+                                          ErrorLabels& labels) const {
   const std::string action = text(frame["action"]);
   if (action == "getDBNames" || action == "getCollectionNames") {
     co_return co_await list_names(frame);
@@ -141,6 +160,7 @@ Task<bson::Value> DataOperations::operate(const CallPointer& call, bson::View fr
     transaction = found->second.handle;
   }
   auto result = co_await run(call, frame, std::move(operation), transaction);
+  labels.is_transient = !result && transaction->is_transient();
   {
     const std::lock_guard lock(call->sessions_mutex);
     if (const auto found = call->sessions.find(*session); found != call->sessions.end()) {
@@ -184,14 +204,15 @@ Task<bson::Value> DataOperations::list_names(bson::View frame) const {
   co_return co_await names_(text(frame["service"]), database);
 }
 
-Task<bson::Value> DataOperations::change_session(const CallPointer& call, bson::View frame) const {
+Task<bson::Value> DataOperations::change_session(const CallPointer& call, bson::View frame,
+                                                 ErrorLabels& labels) const {
   const std::int64_t session = frame["session"].as_integer().value_or(0);
   const std::string action = text(frame["action"]);
   if (action == "start") {
     co_return co_await begin_transaction(call, session, text(frame["service"]));
   }
   if (action == "commit" || action == "abort") {
-    co_return co_await end_transaction(call, session, action == "commit");
+    co_return co_await end_transaction(call, session, action == "commit", labels);
   }
   co_return Error(ErrorCode::kInvalidArgument, "unknown session action '" + action + "'");
 }
@@ -208,7 +229,7 @@ Task<bson::Value> DataOperations::begin_transaction(const CallPointer& call, std
 }
 
 Task<bson::Value> DataOperations::end_transaction(const CallPointer& call, std::int64_t session,
-                                                  bool commits) const {
+                                                  bool commits, ErrorLabels& labels) const {
   rules::TransactionHandle handle;
   {
     const std::lock_guard lock(call->sessions_mutex);
@@ -219,11 +240,11 @@ Task<bson::Value> DataOperations::end_transaction(const CallPointer& call, std::
     handle = std::move(found->second.handle);
     call->sessions.erase(found);
   }
-  if (commits) {
-    RESTITCH_CO_CHECK(co_await handle->commit(call->deadline));
-  } else {
-    RESTITCH_CO_CHECK(co_await handle->abort(call->deadline));
-  }
+  auto ended = commits ? commit(handle, call->deadline) : handle->abort(call->deadline);
+  const Status status = co_await std::move(ended);
+  labels.is_transient = !status && handle->is_transient();
+  labels.is_commit_unknown = !status && handle->is_commit_unknown();
+  if (!status) co_return status.error();
   co_return bson::Value::null();
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "functions/call.h"
+#include "functions/frames.h"
 #include "functions/function_service.h"
 
 namespace restitch::functions {
@@ -24,16 +25,17 @@ class DataOperations {
   asio::awaitable<void> end_call(CallPointer call) const;
 
  private:
-  Task<bson::Value> answer(const CallPointer& call, bson::View frame) const;
-  Task<bson::Value> operate(const CallPointer& call, bson::View frame) const;
+  Task<bson::Value> answer(const CallPointer& call, bson::View frame, ErrorLabels& labels) const;
+  Task<bson::Value> operate(const CallPointer& call, bson::View frame, ErrorLabels& labels) const;
   Task<bson::Value> run(const CallPointer& call, bson::View frame, rules::Operation operation,
                         rules::TransactionHandle transaction) const;
   Task<bson::Value> list_names(bson::View frame) const;
-  Task<bson::Value> change_session(const CallPointer& call, bson::View frame) const;
+  Task<bson::Value> change_session(const CallPointer& call, bson::View frame,
+                                   ErrorLabels& labels) const;
   Task<bson::Value> begin_transaction(const CallPointer& call, std::int64_t session,
                                       std::string source) const;
-  Task<bson::Value> end_transaction(const CallPointer& call, std::int64_t session,
-                                    bool commits) const;
+  Task<bson::Value> end_transaction(const CallPointer& call, std::int64_t session, bool commits,
+                                    ErrorLabels& labels) const;
   Task<std::shared_ptr<const rules::User>> user(const CallPointer& call, std::string id) const;
 
   const FunctionAppInfo& app_;

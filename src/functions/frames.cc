@@ -69,12 +69,17 @@ bson::Builder operation_result(std::int64_t call, std::int64_t operation) {
   return builder;
 }
 
-std::string error_frame(std::int64_t call, std::int64_t operation, const Error& error) {
+std::string error_frame(std::int64_t call, std::int64_t operation, const Error& error,
+                        const ErrorLabels& labels) {
   bson::Builder builder = operation_result(call, operation);
   builder.open_object("error");
   builder.append("message", error.message());
   if (error.mongo_code() != 0) builder.append("code", std::int32_t{error.mongo_code()});
   builder.append("codeName", name_of(error.code()));
+  builder.open_array("labels");
+  if (labels.is_transient) builder.push("TransientTransactionError");
+  if (labels.is_commit_unknown) builder.push("UnknownTransactionCommitResult");
+  builder.close();
   builder.close();
   return bytes_of(std::move(builder));
 }
@@ -199,10 +204,11 @@ std::string stop_frame() {
 }
 
 std::vector<std::string> operation_result_frames(std::int64_t call, std::int64_t operation,
-                                                 const Result<bson::Value>& result) {
+                                                 const Result<bson::Value>& result,
+                                                 const ErrorLabels& labels) {
   std::vector<std::string> frames;
   if (!result) {
-    frames.push_back(error_frame(call, operation, result.error()));
+    frames.push_back(error_frame(call, operation, result.error(), labels));
   } else if (const auto array = result->view().as_array(); array && array->size() > kPartBytes) {
     frames = array_frames(call, operation, *array);
   } else {

@@ -26,9 +26,16 @@ std::string ping_frame(std::int64_t n);
 std::string cancel_frame(std::int64_t call);
 std::string stop_frame();
 
+// What a failed statement or commit allows (MongoDB's error labels).
+struct ErrorLabels {
+  bool is_transient = false;       // the whole transaction may be run again
+  bool is_commit_unknown = false;  // the commit may have taken effect
+};
+
 // The answer to an operation; large arrays are split over several frames.
 std::vector<std::string> operation_result_frames(std::int64_t call, std::int64_t operation,
-                                                 const Result<bson::Value>& result);
+                                                 const Result<bson::Value>& result,
+                                                 const ErrorLabels& labels);
 
 bson::Document user_document(const rules::User& user);
 

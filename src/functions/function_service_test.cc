@@ -267,6 +267,51 @@ TEST(FunctionService, transaction_commits_what_ran_inside_it) {
   EXPECT_TRUE(harness.data().seen()[0]["transaction"].truthy());
 }
 
+// withTransaction over one statement; gives how often it ran.
+const char* const kTransaction = R"(exports = async () => {
+    const client = context.services.get('mongodb-atlas');
+    const session = client.startSession();
+    let runs = 0;
+    await session.withTransaction(async () => {
+      ++runs;
+      await client.db('d').collection('c').insertOne({runs}, {session});
+    });
+    return runs;
+  };)";
+
+TEST(FunctionService, unknown_outcome_of_a_commit_is_asked_again) {
+  ServiceHarness harness(app_of({function("move", kTransaction)}));
+  harness.data().prepare({bson::Value::null()});
+  harness.data().source().prepare_commits({failed_reply(91, "UnknownTransactionCommitResult")});
+  const Outcome outcome = harness.call("move");
+  ASSERT_FALSE(outcome.error) << outcome.error->message();
+  EXPECT_EQ(json(outcome.value.value), R"({"$numberInt":"1"})");
+  EXPECT_EQ(harness.data().source().commands(),
+            (std::vector<std::string>{"commitTransaction", "commitTransaction"}));
+}
+
+TEST(FunctionService, commit_that_lost_a_race_runs_the_transaction_again) {
+  ServiceHarness harness(app_of({function("move", kTransaction)}));
+  harness.data().prepare({bson::Value::null()});
+  harness.data().source().prepare_commits({failed_reply(251, "TransientTransactionError")});
+  const Outcome outcome = harness.call("move");
+  ASSERT_FALSE(outcome.error) << outcome.error->message();
+  EXPECT_EQ(json(outcome.value.value), R"({"$numberInt":"2"})");
+}
+
+TEST(FunctionService, transaction_that_always_loses_ends_with_the_time_of_its_call) {
+  FunctionLimits limits;
+  limits.run_time = milliseconds(2500);
+  ServiceHarness harness(app_of({function("move", kTransaction)}), limits);
+  harness.data().prepare({Error(ErrorCode::kMongo, 246, "no snapshot")});
+  const auto begin = steady_clock::now();
+  const Outcome outcome = harness.call("move");
+  ASSERT_TRUE(outcome.error);
+  EXPECT_EQ(outcome.error->code(), ErrorCode::kExecutionTimeLimit);
+  EXPECT_LT(since(begin), limits.run_time * 4);
+  EXPECT_GT(harness.data().seen().size(), 5U);
+}
+
 TEST(FunctionService, logs_of_a_failed_call_reach_the_sink) {
   ServiceHarness harness(
       app_of({function("fail", "exports = () => { console.log('before'); throw 'bad'; };")}));

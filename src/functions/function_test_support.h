@@ -17,6 +17,16 @@
 
 namespace restitch::functions {
 
+// A failed reply of a command in a transaction, labelled as MongoDB labels it.
+inline bson::Document failed_reply(int code, std::string_view label) {
+  bson::Builder reply;
+  reply.append("ok", 0.0);
+  reply.append("code", std::int32_t{code});
+  reply.append("errmsg", "failed with " + std::to_string(code));
+  reply.open_array("errorLabels").push(label).close();
+  return std::move(reply).finish();
+}
+
 // A deployment without data that knows transactions.
 class FakeSource : public datasource::DataSource {
  public:
@@ -26,8 +36,19 @@ class FakeSource : public datasource::DataSource {
     {
       const std::lock_guard lock(mutex_);
       commands_.push_back(name);
+      if (name == "commitTransaction" && !commit_replies_.empty()) {
+        bson::Document reply = std::move(commit_replies_.front());
+        commit_replies_.erase(commit_replies_.begin());
+        co_return reply;
+      }
     }
     co_return bson::make_document("ok", 1.0);
+  }
+  // What the next commits are answered; later ones succeed.
+  void prepare_commits(std::vector<bson::Document> replies) {
+    const std::lock_guard lock(mutex_);
+    commit_replies_ = std::move(replies);
+    commands_.clear();
   }
   datasource::Kind kind() const override { return datasource::Kind::kCluster; }
   bool has_transactions() const override { return true; }
@@ -40,6 +61,7 @@ class FakeSource : public datasource::DataSource {
  private:
   mutable std::mutex mutex_;
   std::vector<std::string> commands_;
+  std::vector<bson::Document> commit_replies_;
 };
 
 // Answers every operation with the next prepared answer and keeps what was asked.
@@ -94,8 +116,17 @@ class FakeData : public rules::DataAccess {
     const std::lock_guard lock(mutex_);
     seen_.push_back(describe(operation, who, transaction != nullptr));
     if (answers_.empty()) co_return bson::Value::null();
-    co_return answers_[next_ < answers_.size() ? next_++ : answers_.size() - 1];
+    const Result<bson::Value>& given =
+        answers_[next_ < answers_.size() ? next_++ : answers_.size() - 1];
+    if (!given && transaction != nullptr && is_transient(given.error().mongo_code())) {
+      transaction->observe(
+          failed_reply(given.error().mongo_code(), "TransientTransactionError").view());
+    }
+    co_return given;
   }
+
+  // Failures of a statement that MongoDB lets the whole transaction be run again after.
+  static bool is_transient(int code) { return code == 112 || code == 246 || code == 251; }
 
   static bson::Document describe(const rules::Operation& operation, const std::string& who,
                                  bool in_transaction) {

@@ -16,8 +16,18 @@ class FunctionError extends Error {
 }
 Object.defineProperty(FunctionError.prototype, 'name', { value: 'FunctionError', writable: true, configurable: true });
 
-// A failure of a data source.
-class MongoError extends FunctionError {}
+const LABELS = Symbol('labels');
+
+// A failure of a data source, with the labels that the source gave it.
+class MongoError extends FunctionError {
+  constructor(message, members, labels) {
+    super(message, members);
+    Object.defineProperty(this, LABELS, { value: labels });
+  }
+
+  get errorLabels() { return [...this[LABELS]]; }
+  hasErrorLabel(label) { return this[LABELS].includes(label); }
+}
 Object.defineProperty(MongoError.prototype, 'name', { value: 'MongoError', writable: true, configurable: true });
 
 // Whether the value is an error of any realm.

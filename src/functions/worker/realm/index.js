@@ -42,7 +42,7 @@ class Realm {
     this.decoder = createDecoder(this.types, host);
     this.encoder = createEncoder({ ...host, isError: isErrorObject }, this.decoder.farDates);
     this.ejson = createExtendedJson(this.types, host, memoryOf);
-    this.link = { writer: host.writer, encoder: this.encoder, decoder: this.decoder };
+    this.link = { writer: host.writer, encoder: this.encoder, decoder: this.decoder, timers: host.timers };
     this.http = createHttpClient(host, this.types, this.ejson, requestOf);
     this.timers = createTimers(host, requestOf);
     this.process = createProcess(host, requestOf);

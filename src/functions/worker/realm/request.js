@@ -8,7 +8,7 @@ const { FunctionError, MongoError } = require('./errors.js');
 const RealmPromise = Promise;
 const NO_FIELDS = Object.freeze({});
 
-// `link` sends frames: {writer, encoder, decoder}. `header` are the fields of the `call` frame.
+// `link` is what it needs of the worker: {writer, encoder, decoder, timers}. `header` are the fields of the `call` frame.
 class Request {
   constructor(link, limits, header, onChange) {
     this.link = link;
@@ -52,6 +52,21 @@ class Request {
   release() {
     --this.holds;
     if (this.holds === 0) this.onChange(this);
+  }
+
+  // A promise that is kept after `millis`; the answer waits for it.
+  pause(millis) {
+    this.hold();
+    return new RealmPromise((resolve) => {
+      const { setTimeout, clearTimeout } = this.link.timers;
+      const handle = setTimeout(() => {
+        this.timers.delete(entry);
+        this.release();
+        resolve();
+      }, millis);
+      const entry = { cancel: () => clearTimeout(handle) };
+      this.timers.add(entry);
+    });
   }
 
   // Ends the call with an error that no promise carries.
@@ -167,7 +182,8 @@ class Request {
     if (error.code !== undefined) members.code = error.code;
     if (error.codeName !== undefined) members.codeName = error.codeName;
     const isMongo = typeof error.code === 'number';
-    return isMongo ? new MongoError(error.message, members) : new FunctionError(error.message, members);
+    const labels = error.labels === undefined ? [] : error.labels;
+    return isMongo || labels.length > 0 ? new MongoError(error.message, members, labels) : new FunctionError(error.message, members);
   }
 
   // After the answer: nothing of the call may run any more.

@@ -1,13 +1,22 @@
 'use strict';
 
-const { FunctionError } = require('./errors.js');
+const { FunctionError, MongoError } = require('./errors.js');
 
-const WRITE_CONFLICT = 112;
-const MAX_ATTEMPTS = 20;
+// How long a transaction that loses races is run again; its call may end sooner.
+const RETRY_MILLIS = 120000;
+const FIRST_PAUSE_MILLIS = 5;
+const LONGEST_PAUSE_MILLIS = 500;
+
+const { now } = Date;
+const { min, random } = Math;
 
 function isTransient(error) {
-  return error instanceof FunctionError &&
-    (error.code === WRITE_CONFLICT || error.codeName === 'WriteConflict');
+  return error instanceof MongoError && error.hasErrorLabel('TransientTransactionError');
+}
+
+// A random part of a time that grows with the attempts, so that rivals do not meet again.
+function pauseOf(attempt) {
+  return random() * min(LONGEST_PAUSE_MILLIS, FIRST_PAUSE_MILLIS * 1.5 ** (attempt - 1));
 }
 
 // A client session (spec: functions §7.2). Statements of one transaction go to the server one after the other.
@@ -74,6 +83,7 @@ class ClientSession {
 
   // Commits when the promise of `callback` resolves, aborts when it rejects; a lost race is run again.
   async withTransaction(callback) {
+    const begin = now();
     for (let attempt = 1; ; ++attempt) {
       this.startTransaction();
       try {
@@ -82,7 +92,8 @@ class ClientSession {
         return result;
       } catch (error) {
         await this.abortTransaction().catch(() => {});
-        if (!isTransient(error) || attempt >= MAX_ATTEMPTS) throw error;
+        if (!isTransient(error) || now() - begin >= RETRY_MILLIS) throw error;
+        await this.#request.pause(pauseOf(attempt));
       }
     }
   }
