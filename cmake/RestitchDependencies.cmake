@@ -20,6 +20,7 @@ pkg_check_modules(MONGOC_PC REQUIRED IMPORTED_TARGET libmongoc-1.0)
 add_library(MongoC::MongoC ALIAS PkgConfig::MONGOC_PC)
 
 find_package(ZLIB REQUIRED)
+find_package(LibArchive 3.6 REQUIRED)
 pkg_check_modules(ZSTD_PC REQUIRED IMPORTED_TARGET libzstd)
 add_library(Zstd::Zstd ALIAS PkgConfig::ZSTD_PC)
 find_path(RESTITCH_SNAPPY_INCLUDE snappy.h REQUIRED)

@@ -64,9 +64,6 @@ void read_rule(const Node& rule, std::vector<Role>& roles, std::vector<Filter>& 
 std::vector<Relationship> read_relationships(const Node& relationships,
                                              const std::optional<bson::Document>& schema);
 
-// Replaces every %(%%environment.…) in the strings of the tree's JSON files.
-void expand_templates(Tree& tree, Findings& findings);
-
 template <typename Visit>
 void Assembly::each_file(std::string_view directory, Visit visit) const {
   const std::string prefix = std::string(directory) + "/";

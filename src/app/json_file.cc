@@ -52,4 +52,14 @@ std::optional<bson::Value> parse_json_file(std::string_view text, const std::str
   return std::move(parsed->value);
 }
 
+std::optional<bson::Value> parse_plain_json(std::string_view text) {
+  bson::JsonOptions options;
+  options.extended = false;
+  options.allow_trailing_comma = true;
+  options.allow_byte_order_mark = true;
+  auto parsed = bson::parse_json_with(text, options);
+  if (!parsed) return std::nullopt;
+  return std::move(parsed->value);
+}
+
 }  // namespace restitch::app

@@ -21,4 +21,7 @@ Result<std::string> read_text(const std::filesystem::path& path);
 std::optional<bson::Value> parse_json_file(std::string_view text, const std::string& file,
                                            Findings& findings);
 
+// The same text with no wrapper of Extended JSON interpreted.
+std::optional<bson::Value> parse_plain_json(std::string_view text);
+
 }  // namespace restitch::app

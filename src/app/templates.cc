@@ -20,11 +20,12 @@ std::string_view environment_file(std::string_view tag) {
 // Copies BSON with its templates replaced.
 class Expander {
  public:
-  Expander(std::string tag, bson::Document values, Findings& findings)
-      : tag_(std::move(tag)), values_(std::move(values)), findings_(findings) {}
+  Expander(std::string tag, bson::Document values)
+      : tag_(std::move(tag)), values_(std::move(values)) {}
 
-  bson::Value expand(const std::string& file, bson::ValueView value) {
+  bson::Value expand(const std::string& file, bson::ValueView value, Findings& findings) {
     file_ = &file;
+    findings_ = &findings;
     bson::Builder wrapper;
     copy("", value, wrapper, "", false);
     return bson::Value(std::move(wrapper).finish().view().begin()->value);
@@ -69,8 +70,9 @@ class Expander {
       if (const auto replacement = resolve(name)) {
         out.append(*replacement);
       } else {
-        findings_.error(*file_, pointer, "InvalidParameter",
-                        "cannot expand '" + std::string(text.substr(start, end + 1 - start)) + "'");
+        findings_->error(
+            *file_, pointer, "InvalidParameter",
+            "cannot expand '" + std::string(text.substr(start, end + 1 - start)) + "'");
       }
       at = end + 1;
     }
@@ -92,7 +94,7 @@ class Expander {
 
   std::string tag_;
   bson::Document values_;
-  Findings& findings_;
+  Findings* findings_ = nullptr;
   const std::string* file_ = nullptr;
 };
 
@@ -113,10 +115,15 @@ void expand_templates(Tree& tree, Findings& findings) {
   if (const auto content = tree.find(file).as_object()) {
     if (const auto object = content->find("values").as_object()) values = bson::Document(*object);
   }
-  Expander expander(std::move(tag), std::move(values), findings);
+  Expander expander(std::move(tag), std::move(values));
   for (auto& [path, content] : tree.json) {
     if (path.starts_with("environments/") || !has_template(content)) continue;
-    content = expander.expand(path, content);
+    content = expander.expand(path, content, findings);
+  }
+  Findings told;
+  for (auto& [path, content] : tree.plain) {
+    if (path.starts_with("environments/") || !has_template(content)) continue;
+    content = expander.expand(path, content, told);
   }
 }
 

@@ -21,6 +21,17 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxEntries = 50000;
 constexpr std::size_t kMaxDirectoryDepth = 32;
 
+// False if the text does not parse (reported).
+bool add_json(Tree& tree, const std::string& name, const std::string& text, Findings& findings) {
+  auto content = parse_json_file(text, name, findings);
+  if (!content) return false;
+  if (text.find('$') != std::string::npos) {
+    if (auto plain = parse_plain_json(text)) tree.plain.emplace(name, std::move(*plain));
+  }
+  tree.json.emplace(name, std::move(*content));
+  return true;
+}
+
 // Walks a directory and keeps the files that the layout knows, in the order of their names.
 class TreeReader {
  public:
@@ -76,9 +87,7 @@ class TreeReader {
       tree_.broken.insert(name);
     } else if (kind == FileKind::kSource) {
       add_source(name, std::move(*text));
-    } else if (auto content = parse_json_file(*text, name, findings_)) {
-      tree_.json.emplace(name, std::move(*content));
-    } else {
+    } else if (!add_json(tree_, name, *text, findings_)) {
       tree_.broken.insert(name);
     }
   }
@@ -154,11 +163,6 @@ void report_other_roots(const RootSearch& search, const RootFile& chosen, Findin
 
 }  // namespace
 
-bson::ValueView Tree::find(const std::string& path) const {
-  const auto it = json.find(path);
-  return it == json.end() ? bson::ValueView() : it->second.view();
-}
-
 Result<Tree> read_tree(const std::string& path, Findings& findings) {
   std::error_code failed;
   const fs::path root = fs::canonical(path, failed);
@@ -183,9 +187,7 @@ Result<Tree> read_tree(const std::string& path, Findings& findings) {
   tree.root_file = chosen->name;
   tree.fallback_name = app_name_from(root);
   if (const auto text = read_text(root / chosen->name)) {
-    if (auto content = parse_json_file(*text, chosen->name, findings)) {
-      tree.json.emplace(chosen->name, std::move(*content));
-    }
+    add_json(tree, chosen->name, *text, findings);
   }
   TreeReader(root, tree, findings).read();
   return tree;
