@@ -36,18 +36,22 @@ std::shared_ptr<const rules::RuleSet> compile_all(const app::Config& config,
   return rules::RuleSet::compile(config, findings);
 }
 
-// Packages that lie beside the functions (`npm install` in functions/); "" when there are none.
-std::string dependencies_of(const std::string& root) {
-  const std::string folder = root + "/functions/node_modules";
-  std::error_code ignored;
-  return std::filesystem::is_directory(folder, ignored)
-             ? std::filesystem::canonical(folder, ignored).string()
-             : "";
+// The folder of the functions' npm packages, "" for none. What is wrong with them becomes a finding.
+Task<std::string> provide_packages(runtime::BlockingPool& pool,
+                                   functions::DependencySettings settings, std::string app,
+                                   std::string root, app::Findings& findings) {
+  functions::DependencyProblem problem;
+  auto work = [&settings, &app, &root, &problem] {
+    return functions::provide_dependencies(settings, app, root + "/functions", problem);
+  };
+  auto provided = co_await pool.run(work);
+  if (provided || provided.error().code() != ErrorCode::kInvalidArgument) co_return provided;
+  findings.error("functions/" + problem.file, "", "InvalidParameter", problem.message);
+  co_return std::string();
 }
 
-functions::FunctionAppInfo function_info(const app::Config& config, const std::string& root) {
+functions::FunctionAppInfo function_info(const app::Config& config) {
   functions::FunctionAppInfo info;
-  info.dependencies_path = dependencies_of(root);
   info.name = config.name;
   info.deployment_model = config.deployment_model.empty() ? "GLOBAL" : config.deployment_model;
   info.provider_region = config.provider_region;
@@ -251,8 +255,11 @@ Task<rules::SourceMap> Deployer::resolve_sources(const app::Config& config,
 Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(
     const app::Config& config, const DeployedApp& app, std::string root,
     functions::NameLister list_names, app::Findings& findings) const {
-  functions::FunctionAppInfo info = function_info(config, root);
+  functions::FunctionAppInfo info = function_info(config);
   info.app_id = app.id.to_hex();
+  RESTITCH_CO_TRY(info.dependencies_path,
+                  co_await provide_packages(packages_pool_, options_.dependencies, info.app_id,
+                                            std::move(root), findings));
   info.client_app_id = app.client_app_id;
   info.project_id = app.group_id;
   info.last_deployed = now_iso();
@@ -293,9 +300,11 @@ Task<void> check_directory(std::string path, functions::FunctionService::Options
   RESTITCH_CO_TRY(const app::Config config, app::load_directory(root, findings));
   const auto rule_set = compile_all(config, findings);
   app::check_secret_references(config, config.secrets, findings);
-  RESTITCH_CO_TRY(const auto service,
-                  functions::FunctionService::create(function_info(config, root), nullptr, nullptr,
-                                                     nullptr, options));
+  functions::FunctionAppInfo info = function_info(config);
+  runtime::BlockingPool pool(1, 1);
+  RESTITCH_CO_TRY(info.dependencies_path, co_await provide_packages(pool, {}, "", root, findings));
+  RESTITCH_CO_TRY(const auto service, functions::FunctionService::create(
+                                          std::move(info), nullptr, nullptr, nullptr, options));
   auto checked = co_await check_sources(*service, config, findings);
   co_await service->stop();
   co_return checked;

@@ -11,7 +11,9 @@
 #include "deployment/app_registry.h"
 #include "deployment/app_store.h"
 #include "deployment/log_store.h"
+#include "functions/dependencies/store.h"
 #include "functions/function_service.h"
+#include "runtime/blocking_pool.h"
 #include "runtime/task.h"
 
 namespace restitch::deployment {
@@ -20,7 +22,8 @@ struct DeployerOptions {
   std::string group_id;
   bool strict_clusters = false;  // a cluster name that is not bound is an error
   functions::FunctionService::Options functions;
-  datasource::ChangeHubs* hubs = nullptr;  // for streams of changes
+  functions::DependencySettings dependencies;  // packages of functions
+  datasource::ChangeHubs* hubs = nullptr;      // for streams of changes
 };
 
 // Checks configuration directories and makes running apps of them. A directory that does not
@@ -40,7 +43,8 @@ class Deployer {
  private:
   Task<DeployedAppPtr> build(std::shared_ptr<const app::Config> config, std::string root,
                              app::Findings& findings);
-  Task<rules::SourceMap> resolve_sources(const app::Config& config, const std::map<std::string, std::string>& secrets,
+  Task<rules::SourceMap> resolve_sources(const app::Config& config,
+                                         const std::map<std::string, std::string>& secrets,
                                          app::Findings& findings) const;
   Task<std::shared_ptr<functions::FunctionService>> start_functions(
       const app::Config& config, const DeployedApp& app, std::string root,
@@ -53,6 +57,7 @@ class Deployer {
   auth::AuthService& auth_;
   datasource::Clusters& clusters_;
   DeployerOptions options_;
+  mutable runtime::BlockingPool packages_pool_{1, 64};  // npm and archives
 };
 
 // Everything that a deployment of the directory would check, without a server: `restitch check`.

@@ -169,6 +169,9 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
   add_worker_options(serve, options.node, options.worker_script);
+  serve.add_option("--npm", options.npm, "npm program that installs functions/package.json")
+      ->envname("RESTITCH_NPM")
+      ->capture_default_str();
 }
 
 void add_data_option(CLI::App& command, std::string& directory) {

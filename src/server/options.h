@@ -39,6 +39,7 @@ struct ServeOptions {
   bool test_commands = false;  // fail points of the embedded cluster
   std::int64_t slow_millis = 100;  // database commands that take longer are logged; -1: none
   std::string node = "node";
+  std::string npm = "npm";
   std::string worker_script;          // "" = found beside the program
   std::size_t threads = 0;            // 0 = one for each core
   std::size_t cache_megabytes = 256;

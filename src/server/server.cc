@@ -176,6 +176,9 @@ class RunningServer final : public Server {
     options.hubs = &hubs;
     options.group_id = admin.group_id;
     options.strict_clusters = serve.strict_clusters;
+    options.dependencies.directory = serve.data_directory + "/dependencies";
+    options.dependencies.npm.program = serve.npm;
+    options.dependencies.npm.cache = serve.data_directory + "/dependencies/npm-cache";
     options.functions.node_binary = serve.node;
     options.functions.worker_script = worker_script;
     return options;

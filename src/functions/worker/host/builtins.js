@@ -25,10 +25,13 @@ const SERVER_MEMBERS = {
 const HIDDEN_MEMBERS = {
   ...SERVER_MEMBERS,
   crypto: ['createDiffieHellman', 'createDiffieHellmanGroup', 'createECDH', 'setEngine', 'setFips'],
-  os: ['setPriority', 'userInfo', 'homedir'],
+  os: ['setPriority', 'userInfo'],
   async_hooks: ['createHook', 'executionAsyncResource'],
   dns: ['setServers', 'setDefaultResultOrder'],
 };
+// Modules that functions do not have, but that packages may load: what they call of them fails then.
+const REFUSED_TO_PACKAGES = new Set(['child_process', 'cluster', 'domain', 'inspector', 'module', 'readline', 'repl', 'v8',
+  'vm', 'worker_threads', 'diagnostics_channel', 'trace_events', 'readline/promises', 'inspector/promises', 'wasi']);
 // Modules whose callbacks the answer waits for.
 const CALLBACK_MODULES = new Set(['crypto', 'dns', 'zlib']);
 
@@ -79,6 +82,63 @@ function createFileFacade(root) {
     readdirSync: (folder) => fs.readdirSync(check(folder, 'scandir')),
     statSync: (file, options) => fs.statSync(check(file, 'stat'), options),
   };
+}
+
+function refusal(call) {
+  return Object.assign(new Error(`EACCES: permission denied, ${call}`), { code: 'EACCES', errno: -13, syscall: call });
+}
+
+// `fs` for packages, which use more of it than functions: reading with callbacks and promises, and members that refuse.
+function packageFiles(files) {
+  const later = (name) => (...args) => {
+    const callback = args.pop();
+    if (typeof callback !== 'function') throw new TypeError('the last argument must be a callback');
+    let result;
+    let failure = null;
+    try {
+      result = files[`${name}Sync`](...args);
+    } catch (error) {
+      failure = error;
+    }
+    process.nextTick(callback, failure, result);
+  };
+  const promised = (name) => async (...args) => files[`${name}Sync`](...args);
+  const reading = ['access', 'lstat', 'readFile', 'readdir', 'stat'];
+  const promises = { constants: files.constants };
+  const result = { ...files, promises };
+  for (const name of reading) {
+    result[name] = later(name);
+    promises[name] = promised(name);
+  }
+  result.exists = (file, callback) => process.nextTick(callback, files.existsSync(file));
+  result.realpathSync = Object.assign((file) => file, { native: (file) => file });
+  for (const name of Object.keys(fs)) {
+    if (typeof fs[name] !== 'function' || Object.hasOwn(result, name) || /^[A-Z_]/.test(name)) continue;
+    result[name] = name.endsWith('Sync') || name.startsWith('create') || name.startsWith('watch')
+      ? () => { throw refusal(name); }
+      : (...args) => { if (typeof args.at(-1) === 'function') process.nextTick(args.at(-1), refusal(name)); };
+  }
+  for (const name of Object.keys(fs.promises)) {
+    if (typeof fs.promises[name] === 'function' && !Object.hasOwn(promises, name)) {
+      promises[name] = async () => { throw refusal(name); };
+    }
+  }
+  for (const name of ['Stats', 'Dirent', 'ReadStream', 'WriteStream']) result[name] = class {};
+  return result;
+}
+
+// A module of which every function fails when it is called.
+function refusedModule(name) {
+  const members = new Map();
+  return new Proxy({}, {
+    get(_target, member) {
+      if (typeof member !== 'string' || member === 'then' || member === '__esModule' || member === 'default') return undefined;
+      if (!members.has(member)) {
+        members.set(member, function refused() { throw new Error(`the module '${name}' is not available in functions`); });
+      }
+      return members.get(member);
+    },
+  });
 }
 
 // Counts a request of http or https as pending work until it is over.
@@ -166,16 +226,21 @@ class Builtins {
   }
 
   isBuiltin(name) { return isBuiltin(name); }
-  isAllowed(name) { return ALLOWED.has(name); }
+  isAllowed(name, isPackage) {
+    return ALLOWED.has(name) || (isPackage && (REFUSED_TO_PACKAGES.has(name) || name === 'fs/promises'));
+  }
   levelOf(name) { return PURE.has(name) ? LEVELS.FULL : LEVELS.DISCARD; }
 
-  // The module for one request.
-  facade(name, request) {
-    if (name === 'fs') return { ...this.files };
+  // The module for one request, as functions or as their packages see it.
+  facade(name, request, isPackage) {
+    if (name === 'fs') return isPackage ? packageFiles(this.files) : { ...this.files };
+    if (name === 'fs/promises') return packageFiles(this.files).promises;
+    if (REFUSED_TO_PACKAGES.has(name)) return refusedModule(name);
     const original = require(`node:${name === 'sys' ? 'util' : name}`);
     if (typeof original === 'function') return original === EventEmitter ? EventEmitter : original;
     const facade = { ...original };
     for (const hidden of HIDDEN_MEMBERS[name] || []) delete facade[hidden];
+    if (name === 'os') Object.assign(facade, { homedir: () => '/', tmpdir: () => '/tmp' });
     if (name === 'net') Object.assign(facade, createNetFacade(original));
     if (name === 'http' || name === 'https') wrapHttp(facade, request);
     if (CALLBACK_MODULES.has(name)) wrapCallbacks(facade, request);

@@ -4,11 +4,12 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { createRequire } = require('node:module');
+const { Resolver } = require('./resolve.js');
 const { compilePackageSource } = require('./source.js');
 
 class Packages {
   #root;                     // real path of node_modules, undefined without packages
+  #resolver;
   #fastGlobals;
   #resolved = new Map();     // "<from folder>\0<name>" -> file or undefined
   #compiled = new Map();     // path -> {script} or {error}
@@ -16,32 +17,41 @@ class Packages {
 
   constructor(folder, fastGlobals) {
     this.#root = folder === '' || !fs.existsSync(folder) ? undefined : fs.realpathSync(folder);
+    this.#resolver = this.#root === undefined ? undefined : new Resolver(this.#root);
     this.#fastGlobals = fastGlobals;
   }
 
   // The file that `name` means in the file `from` (undefined: in a function), or undefined.
   resolve(name, from) {
     if (this.#root === undefined) return undefined;
-    const isRelative = /^\.{0,2}\//.test(name) || name === '.' || name === '..';
-    if (from === undefined && isRelative) return undefined;
-    const base = from === undefined ? path.join(path.dirname(this.#root), 'function.js') : from;
-    const key = `${path.dirname(base)}\0${name}`;
-    if (!this.#resolved.has(key)) this.#resolved.set(key, this.#find(name, base));
+    const folder = from === undefined ? undefined : path.dirname(from);
+    const key = `${folder === undefined ? '' : folder}\0${name}`;
+    if (!this.#resolved.has(key)) this.#resolved.set(key, this.#find(name, folder));
     return this.#resolved.get(key);
   }
 
-  #find(name, base) {
+  #find(name, folder) {
     let found;
     try {
-      found = fs.realpathSync(createRequire(base).resolve(name));
+      const file = this.#resolver.resolve(name, folder);
+      if (file === undefined) return undefined;
+      found = fs.realpathSync(file);
     } catch {
       return undefined;
     }
     if (!found.startsWith(this.#root + path.sep)) return undefined;
-    const extension = path.extname(found);
-    const kind = extension === '.json' ? 'json' : extension === '.node' || extension === '.mjs' ? 'other' : 'script';
     const shownPath = path.join('node_modules', path.relative(this.#root, found));
-    return { path: found, folder: path.dirname(found), shownPath, kind };
+    return { path: found, folder: path.dirname(found), shownPath, kind: this.#kindOf(found) };
+  }
+
+  #kindOf(file) {
+    switch (path.extname(file)) {
+      case '.json': return 'json';
+      case '.node': return 'native';
+      case '.mjs': return 'module';
+      case '.cjs': return 'script';
+      default: return this.#resolver.typeOf(path.dirname(file)) === 'module' ? 'module' : 'script';
+    }
   }
 
   text(file) {
@@ -52,7 +62,7 @@ class Packages {
   compiled(file) {
     let result = this.#compiled.get(file.path);
     if (result === undefined) {
-      result = compilePackageSource(fs.readFileSync(file.path, 'utf8'), file.path, this.#fastGlobals);
+      result = compilePackageSource(fs.readFileSync(file.path, 'utf8'), file.shownPath, this.#fastGlobals);
       this.#compiled.set(file.path, result);
     }
     return result;

@@ -5,6 +5,12 @@
 
 const { FunctionError } = require('./errors.js');
 
+// Kinds of files that cannot be loaded.
+const KINDS = {
+  module: 'the package is an ES module; use a version of it that has CommonJS',
+  native: 'native add-ons are not available',
+};
+
 module.exports = function createModules(host, realm) {
   function notFound(name) {
     return new FunctionError(`Cannot find module '${name}'`, { code: 'MODULE_NOT_FOUND' });
@@ -37,7 +43,7 @@ module.exports = function createModules(host, realm) {
     try {
       if (file.kind === 'json') module.exports = JSON.parse(host.packageText(file));
       else if (file.kind === 'script') execute(file, module);
-      else throw failure(file, new FunctionError('unsupported kind of module'));
+      else throw failure(file, new FunctionError(KINDS[file.kind]));
     } catch (error) {
       request.modules.delete(file.path);
       throw error;
@@ -46,13 +52,15 @@ module.exports = function createModules(host, realm) {
     return module.exports;
   }
 
-  function builtin(name) {
+  function builtin(name, isPackage) {
     const { request } = realm;
     if (request.builtins === undefined) request.builtins = new Map();
-    let exported = request.builtins.get(name);
+    const key = isPackage ? `package ${name}` : name;
+    let exported = request.builtins.get(key);
     if (exported === undefined) {
-      exported = name === 'process' ? realm.process : name === 'timers' ? realm.timers : host.builtin(name, request);
-      request.builtins.set(name, exported);
+      exported = name === 'process' ? realm.process : name === 'timers' ? realm.timers
+        : host.builtin(name, request, isPackage);
+      request.builtins.set(key, exported);
     }
     return exported;
   }
@@ -65,9 +73,10 @@ module.exports = function createModules(host, realm) {
       if (request === null || request.isClosed) throw new FunctionError('the function call has ended');
       const plain = name.startsWith('node:') ? name.slice(5) : name;
       if (host.isBuiltin(plain)) {
-        if (!host.isAllowed(plain)) throw notFound(name);
+        const isPackage = from !== undefined;
+        if (!host.isAllowed(plain, isPackage)) throw notFound(name);
         request.raiseLevel(host.builtinLevel(plain));
-        return builtin(plain);
+        return builtin(plain, isPackage);
       }
       request.raiseLevel(realm.levels.DISCARD);
       const file = plain === name ? host.resolvePackage(name, from) : undefined;

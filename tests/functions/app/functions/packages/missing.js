@@ -1,0 +1,5 @@
+// call: []
+// fails: Cannot find module 'left-pad'
+exports = function () {
+  return require("left-pad")("x", 3);
+};

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""Functions of a whole app against the real binary: the styles of real apps, npm packages, limits, deployments.
+
+A function of app/functions tells in its first lines how it is called and what must come:
+  // call: [arguments]     $HTTP and $SMTP stand for the servers of the test
+  // gives: value          plain JSON or Extended JSON; absent: nothing is checked
+  // fails: text           the error that the client sees
+Several of these groups may follow each other.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(HERE.parent / "support"))
+sys.dont_write_bytecode = True
+
+from black_box import Refused, Tally, request_json  # noqa: E402
+from restitch_process import RestitchProcess, StartFailed  # noqa: E402
+from sinks import HttpSink, SmtpSink  # noqa: E402
+
+
+def plain(value):
+    """Extended JSON with its numbers as plain ones, for comparing."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        if len(value) == 1:
+            (name, text), = value.items()
+            if name in ("$numberInt", "$numberLong"):
+                return int(text)
+            if name == "$numberDouble":
+                return float(text)
+        return {name: plain(item) for name, item in value.items()}
+    return value
+
+
+class App:
+    def __init__(self, url, app_id="runtime-aaaaa"):
+        self._base = f"{url}/api/client/v2.0/app/{app_id}"
+        login = request_json("POST", f"{self._base}/auth/providers/anon-user/login", {})
+        self._token = login["access_token"]
+
+    def call(self, name, *arguments):
+        return request_json("POST", f"{self._base}/functions/call", {"name": name, "arguments": list(arguments)},
+                            self._token)
+
+
+class Bench:
+    """What the tests share: the binary, servers that functions talk to, and one running server."""
+
+    def __init__(self, binary, root):
+        self.binary = binary
+        self.root = pathlib.Path(root)
+        self.http = HttpSink()
+        self.smtp = SmtpSink()
+        self.server = self.start(HERE / "app", "main")
+        self.app = App(self.server.url)
+
+    def start(self, directory, data, *options):
+        server = RestitchProcess(self.binary, str(self.root / data), [str(directory)], options)
+        return server.wait_until_ready(180)
+
+    def copy(self, name, files):
+        """A copy of the test app without its functions, with these files instead."""
+        folder = self.root / name
+        shutil.copytree(HERE / "app", folder, ignore=shutil.ignore_patterns("functions"))
+        for path, text in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(text, bytes):
+                target.write_bytes(text)
+            else:
+                target.write_text(text)
+        return folder
+
+    def expand(self, text):
+        return text.replace('"$SMTP"', str(self.smtp.port)).replace("$HTTP", self.http.url)
+
+    def close(self):
+        self.server.stop()
+
+
+def cases_of(text):
+    """[(arguments, {"gives": value} or {"fails": text})] of a function's first lines."""
+    cases = []
+    for line in text.splitlines():
+        kind, _, rest = line.removeprefix("// ").partition(": ")
+        if not line.startswith("// ") or kind not in ("call", "gives", "fails"):
+            break
+        if kind == "call":
+            cases.append((rest, {}))
+        else:
+            cases[-1][1][kind] = rest
+    return cases
+
+
+def check_functions(bench, folder):
+    failures, count = [], 0
+    for path in sorted((HERE / "app/functions" / folder).rglob("*.[jt]s")):
+        name = str(path.relative_to(HERE / "app/functions").with_suffix(""))
+        for arguments, expected in cases_of(path.read_text()):
+            count += 1
+            try:
+                got = {"gives": plain(bench.app.call(name, *json.loads(bench.expand(arguments))))}
+            except Refused as refused:
+                got = {"fails": refused.body["error"]}
+            wanted = {kind: plain(json.loads(bench.expand(text))) if kind == "gives" else text
+                      for kind, text in expected.items()}
+            if wanted != got and (wanted or "fails" in got):
+                failures.append(f"{name}{arguments}: expected {wanted}, got {got}")
+    assert not failures, "\n".join(failures)
+    assert count > 0
+    return count
+
+
+def test_functions_in_the_styles_of_real_apps(bench):
+    check_functions(bench, "composed")
+
+
+def test_real_packages(bench):
+    check_functions(bench, "packages")
+    message = bench.smtp.messages[-1].decode()
+    assert "Subject: =?UTF-8?Q?Gr" in message and "attached" not in message, message
+
+
+def test_second_start_installs_nothing(bench):
+    bench.server.stop()
+    bench.server = bench.start(HERE / "app", "main", "--npm", "/nonexistent")
+    bench.app = App(bench.server.url)
+    assert bench.app.call("packages/uuid")[0] == {"$numberInt": "36"}
+
+
+def refused_start(bench, directory, data, *options):
+    """The log of a server that refuses to start with the directory."""
+    server = None
+    try:
+        server = bench.start(directory, data, *options)
+    except StartFailed as failed:
+        return str(failed)
+    server.stop()
+    raise AssertionError("the directory was accepted")
+
+
+def test_packages_that_cannot_be_installed_refuse_the_deployment(bench):
+    folder = bench.copy("no-npm", {"functions/package.json": '{"dependencies": {"a": "1"}}'})
+    log = refused_start(bench, folder, "no-npm-data", "--npm", "/bin/false")
+    assert "functions/package.json: npm cannot install it" in log, log
+    (folder / "functions/package.json").write_text('{"dependencies": {"a": "file:../../secrets"}}')
+    log = refused_start(bench, folder, "no-npm-data")
+    assert "'a': 'file:../../secrets' is not a version of a package registry" in log, log
+
+
+def test_uploaded_archive_is_used(bench):
+    folder = bench.copy("archive", {"functions/hello.js": "exports = () => require('greeter')('you');"})
+    with zipfile.ZipFile(folder / "functions/node_modules.zip", "w") as archive:
+        archive.writestr("node_modules/greeter/index.js", "module.exports = (name) => `hello ${name}`;")
+    server = bench.start(folder, "archive-data")
+    try:
+        assert App(server.url).call("hello") == "hello you"
+    finally:
+        server.stop()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binary", default="build/release/restitch")
+    parser.add_argument("--only", default="", help="run the tests whose name holds this")
+    arguments = parser.parse_args()
+    root = tempfile.mkdtemp(prefix="restitch-functions-")
+    tally = Tally()
+    bench = Bench(str(pathlib.Path(arguments.binary).resolve()), root)
+    try:
+        tally.run(globals(), arguments.only, bench)
+    finally:
+        bench.close()
+        shutil.rmtree(root, ignore_errors=True)
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
