@@ -7,7 +7,8 @@
 namespace restitch::api {
 namespace {
 
-constexpr std::array<std::string_view, 4> kCredentialHeaders{"email", "password", "apikey", "jwttokenstring"};
+constexpr std::array<std::string_view, 5> kCredentialHeaders{"email", "password", "apikey", "api-key",
+                                                            "jwttokenstring"};
 
 std::string lower(std::string_view text) {
   std::string out(text);

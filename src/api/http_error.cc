@@ -56,9 +56,13 @@ HttpError http_error_of(ErrorCode code) {
 }
 
 net::HttpResponse error_response(const Error& error, const std::string& link) {
-  const HttpError mapped = http_error_of(error.code());
+  return error_response(http_error_of(error.code()), error.message(), link);
+}
+
+net::HttpResponse error_response(const HttpError& mapped, std::string_view message,
+                                 const std::string& link) {
   bson::Builder body;
-  body.append("error", error.message());
+  body.append("error", message);
   if (!mapped.error_code.empty()) body.append("error_code", mapped.error_code);
   if (!link.empty()) body.append("link", link);
   net::HttpResponse response;

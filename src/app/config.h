@@ -108,6 +108,64 @@ struct ValueConfig {
   bool from_secret = false;
 };
 
+// How a request to an endpoint or webhook proves that its sender may call it.
+enum class RequestValidation : std::uint8_t { kNone, kSecretInQuery, kSignature };
+
+struct EndpointConfig {
+  std::string route;                      // begins with '/'
+  std::string method;                     // upper case; "*" = all
+  std::string function;
+  RequestValidation validation = RequestValidation::kNone;
+  std::string secret_name;
+  bool respond_result = false;
+  bool returns_ejson = false;             // return_type
+  bool fetch_custom_user_data = false;
+  bool create_user_on_auth = false;
+  bool disabled = false;
+  std::string file, pointer;              // for findings
+};
+
+// An incoming webhook of a service of the legacy layouts.
+struct WebhookConfig {
+  std::string service, name;
+  std::string method;                     // "*" = all
+  FunctionConfig function;                // its source; the name is nobody else's
+  RequestValidation validation = RequestValidation::kNone;
+  std::string secret;                     // the value itself
+  bool run_as_authed_user = false;
+  bool respond_result = false;
+  bool fetch_custom_user_data = false;
+  bool create_user_on_auth = false;
+};
+
+enum class TriggerType : std::uint8_t { kDatabase, kAuthentication, kScheduled };
+
+struct TriggerConfig {
+  std::string name;
+  TriggerType type = TriggerType::kDatabase;
+  bool disabled = false;
+  std::string function;                   // "" with another event processor
+  std::string error_handler;              // function; "" = none or not enabled
+  bool skip_catchup_events = false;
+  std::string file;
+
+  // kDatabase; `collection` "" = the database, `database` "" too = the deployment
+  std::string source, database, collection;
+  std::vector<std::string> operation_types;  // as in the file: "INSERT", …
+  bool full_document = false;
+  bool full_document_before_change = false;
+  bool tolerate_resume_errors = false;
+  bool unordered = false;
+  bool maximum_throughput = false;
+  bson::Document match, project;
+
+  // kAuthentication
+  std::vector<std::string> operations;    // LOGIN, CREATE, DELETE, LOGOUT
+  std::vector<std::string> providers;
+
+  std::string schedule;                   // kScheduled
+};
+
 // A component that this version stores, validates in form and hands back, e.g. triggers/x.json.
 struct OpaqueFile {
   std::string path;
@@ -128,6 +186,9 @@ struct Config {
   std::vector<ValueConfig> values;
   std::map<std::string, bson::Document> environments;  // tag ("" = none) to values
   std::map<std::string, std::string> secrets;          // from secrets.json: name to value
+  std::vector<EndpointConfig> endpoints;
+  std::vector<WebhookConfig> webhooks;
+  std::vector<TriggerConfig> triggers;
   std::vector<OpaqueFile> others;
 
   const DataSourceConfig* find_data_source(std::string_view name) const;

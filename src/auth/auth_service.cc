@@ -1,5 +1,6 @@
 #include "auth/auth_service.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "auth/credential.h"
@@ -35,6 +36,22 @@ std::string device_of(const bson::Document& credential) {
   return std::string(kNoDevice);
 }
 
+std::vector<bson::Document> events_of(const AppAuth& app, AuthEvent event, std::string provider,
+                                      const CachedUser& user) {
+  if (!app.event_records) return {};
+  return app.event_records(event, {std::move(provider)}, user);
+}
+
+// The user as it will be with one more identity.
+CachedUser with_identity(const CachedUser& user, const Identity& identity) {
+  CachedUser out;
+  out.record = user.record;
+  out.record.identities.push_back(identity);
+  out.data = out.record.merged_data();
+  out.identities = out.record.identities_document();
+  return out;
+}
+
 Result<const Provider*> enabled_provider(const AppAuth& app, std::string_view type) {
   const auto found = app.providers.find(type);
   if (found == app.providers.end() || found->second.config.disabled) {
@@ -65,7 +82,7 @@ Task<LoginResult> AuthService::login(AppPtr app, std::string provider_type,
   RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, provider_type));
   RESTITCH_CO_TRY(SignedIn signed_in, co_await sign_in(app, *provider, credential));
   if (signed_in.user->record.disabled) co_return unauthorized(ErrorCode::kUserDisabled);
-  co_return co_await open_session(app, std::move(signed_in), device_of(credential));
+  co_return co_await open_session(app, std::move(signed_in), device_of(credential), true);
 }
 
 Task<AuthService::SignedIn> AuthService::sign_in(AppPtr app, const Provider& provider,
@@ -164,22 +181,25 @@ Task<CachedUserPtr> AuthService::create_user(AppPtr app, Identity identity,
   user.identities.push_back(std::move(identity));
   user.created = bson::Date{now_millis()};
   user.last_authenticated = user.created;
+  auto candidate = std::make_shared<CachedUser>();
+  candidate->data = user.merged_data();
+  candidate->identities = user.identities_document();
+  candidate->record = user;
   if (app->on_user_creation) {
-    auto candidate = std::make_shared<CachedUser>();
-    candidate->data = user.merged_data();
-    candidate->identities = user.identities_document();
-    candidate->record = user;
     RESTITCH_CO_CHECK(co_await app->on_user_creation(candidate));
   }
+  const std::string provider = user.identities.front().provider_type;
+  std::vector<bson::Document> events = events_of(*app, AuthEvent::kCreate, provider, *candidate);
   if (login_id) {
-    RESTITCH_CO_CHECK(co_await store_.insert_user_of_login(user, *login_id));
+    RESTITCH_CO_CHECK(co_await store_.insert_user_of_login(user, *login_id, std::move(events)));
   } else {
-    RESTITCH_CO_CHECK(co_await store_.insert_user(user));
+    RESTITCH_CO_CHECK(co_await store_.insert_user(user, std::move(events)));
   }
   co_return users_.put(std::move(user));
 }
 
-Task<LoginResult> AuthService::open_session(AppPtr app, SignedIn signed_in, std::string device_id) {
+Task<LoginResult> AuthService::open_session(AppPtr app, SignedIn signed_in, std::string device_id,
+                                            bool is_login) {
   const bool lasting = signed_in.identity.provider_type == "anon-user";
   const std::int64_t lifetime = lasting ? kAnonymousRefreshSeconds : app->refresh_token_seconds;
   const std::int64_t now = now_millis();
@@ -192,7 +212,11 @@ Task<LoginResult> AuthService::open_session(AppPtr app, SignedIn signed_in, std:
   session.api_key_id = signed_in.api_key_id;
   session.created = bson::Date{now};
   session.expires = bson::Date{now + lifetime * 1000};
-  RESTITCH_CO_CHECK(co_await store_.insert_session(session));
+  std::vector<bson::Document> events;
+  if (is_login) {
+    events = events_of(*app, AuthEvent::kLogin, session.provider_type, *signed_in.user);
+  }
+  RESTITCH_CO_CHECK(co_await store_.insert_session(session, std::move(events)));
   RESTITCH_CO_CHECK(co_await store_.touch_user(session.user_id, bson::Date{now}));
 
   LoginResult result;
@@ -247,7 +271,9 @@ Task<LoginResult> AuthService::link_password(AppPtr app, const Provider& provide
   const Identity identity{login.id.to_hex(), provider.config.type, provider.id,
                           bson::make_document("email", login.email)};
   const bson::ObjectId user_id = user->record.id;
-  auto linked = co_await store_.link_login(login.id, user_id, identity);
+  std::vector<bson::Document> events = events_of(*app, AuthEvent::kCreate, provider.config.type,
+                                                 with_identity(*user, identity));
+  auto linked = co_await store_.link_login(login.id, user_id, identity, std::move(events));
   users_.forget(user_id);
   if (!linked && linked.error().code() == ErrorCode::kDuplicateKey)
     co_return unauthorized(ErrorCode::kAuthFailed);
@@ -262,8 +288,10 @@ Task<LoginResult> AuthService::link_external(AppPtr app, const Provider& provide
   RESTITCH_CO_TRY(const auto owner, co_await store_.find_user_by_identity(
                                         app->app_id, identity.provider_type, identity.id));
   if (owner && owner->id != user_id) co_return unauthorized(ErrorCode::kAuthFailed);
+  std::vector<bson::Document> events = events_of(*app, AuthEvent::kCreate, provider.config.type,
+                                                 with_identity(*user, identity));
   auto stored = owner ? co_await store_.set_identity_data(user_id, identity)
-                      : co_await store_.add_identity(user_id, identity);
+                      : co_await store_.add_identity(user_id, identity, std::move(events));
   users_.forget(user_id);
   if (!stored && stored.error().code() == ErrorCode::kDuplicateKey)
     co_return unauthorized(ErrorCode::kAuthFailed);
@@ -277,7 +305,7 @@ Task<LoginResult> AuthService::open_linked_session(AppPtr app, bson::ObjectId us
   if (!user) co_return invalid_session();
   const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
   SignedIn signed_in{user, token_identity, std::nullopt};
-  co_return co_await open_session(app, std::move(signed_in), std::move(device_id));
+  co_return co_await open_session(app, std::move(signed_in), std::move(device_id), false);
 }
 
 Task<CachedUserPtr> AuthService::load_user(bson::ObjectId app_id, bson::ObjectId user_id) {
@@ -328,15 +356,38 @@ Task<std::string> AuthService::refresh(AppPtr app, std::string refresh_token) {
 Task<void> AuthService::logout(AppPtr app, std::string refresh_token) {
   RESTITCH_CO_TRY(const RefreshClaims claims,
                   verify_refresh_token(app->realm, refresh_token, now_seconds()));
-  RESTITCH_CO_TRY(const bool existed,
-                  co_await store_.delete_session(app->app_id, claims.session_id));
+  std::vector<bson::Document> events;
+  if (app->event_records) {
+    RESTITCH_CO_TRY(const auto session,
+                    co_await store_.find_session(app->app_id, claims.session_id));
+    CachedUserPtr user;
+    if (session) {
+      RESTITCH_CO_TRY(user, co_await load_user(app->app_id, session->user_id));
+    }
+    if (user) events = events_of(*app, AuthEvent::kLogout, session->provider_type, *user);
+  }
+  RESTITCH_CO_TRY(const bool existed, co_await store_.delete_session(
+                                          app->app_id, claims.session_id, std::move(events)));
   if (!existed)
     co_return Error(ErrorCode::kInvalidSession, "invalid session: failed to find refresh token");
   co_return Status();
 }
 
 Task<void> AuthService::delete_user(AppPtr app, bson::ObjectId user_id) {
-  auto deleted = co_await store_.delete_user(app->app_id, user_id);
+  std::vector<bson::Document> events;
+  if (app->event_records) {
+    RESTITCH_CO_TRY(const CachedUserPtr user, co_await load_user(app->app_id, user_id));
+    if (user) {
+      std::vector<std::string> providers;
+      for (const Identity& identity : user->record.identities) {
+        const bool is_known = std::find(providers.begin(), providers.end(),
+                                        identity.provider_type) != providers.end();
+        if (!is_known) providers.push_back(identity.provider_type);
+      }
+      events = app->event_records(AuthEvent::kDelete, std::move(providers), *user);
+    }
+  }
+  auto deleted = co_await store_.delete_user(app->app_id, user_id, std::move(events));
   users_.forget(user_id);
   co_return deleted;
 }

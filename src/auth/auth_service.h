@@ -26,6 +26,9 @@ struct Provider {
   bson::Document secrets;  // secret_config with the values of the secrets that it names
 };
 
+// What authentication triggers are told of.
+enum class AuthEvent : std::uint8_t { kLogin, kCreate, kDelete, kLogout };
+
 // What of a deployed app concerns its users. Immutable; part of the app's snapshot.
 struct AppAuth {
   bson::ObjectId app_id;
@@ -39,6 +42,11 @@ struct AppAuth {
   std::function<Task<bson::Value>(std::string function, bson::Document arguments)> call_function;
   // Runs the app's user creation function; an error stops the creation. Null when there is none.
   std::function<Task<void>(CachedUserPtr user)> on_user_creation;
+  // What is to be stored for the app's triggers together with the change of the user, so that
+  // neither is without the other. Null when there are no such triggers.
+  std::function<std::vector<bson::Document>(AuthEvent event, std::vector<std::string> providers,
+                                            const CachedUser& user)>
+      event_records;
 };
 
 struct LoginResult {
@@ -105,6 +113,11 @@ class AuthService {
   Task<AuthenticatedUser> authenticate(std::shared_ptr<const AppAuth> app,
                                        std::string_view access_token);
   Task<void> delete_user(std::shared_ptr<const AppAuth> app, bson::ObjectId user_id);
+  // The user of a credential that comes with a single request; opens no session. A new user is made
+  // only when `may_create`. Whatever is wrong with the credential is kInvalidSession, with the
+  // reason as detail.
+  Task<CachedUserPtr> identify(std::shared_ptr<const AppAuth> app, std::string provider,
+                               bson::Document credential, bool may_create);
   // Any user of the app, for run_as_user_id.
   Task<CachedUserPtr> find_user(bson::ObjectId app_id, bson::ObjectId user_id);
 
@@ -166,7 +179,12 @@ class AuthService {
   Task<CachedUserPtr> create_user(AppPtr app, Identity identity,
                                   std::optional<bson::ObjectId> login_id);
 
-  Task<LoginResult> open_session(AppPtr app, SignedIn signed_in, std::string device_id);
+  // `is_login`: not only new tokens for somebody who is signed in.
+  Task<LoginResult> open_session(AppPtr app, SignedIn signed_in, std::string device_id,
+                                 bool is_login);
+  // The user of a right credential that exists already; null when there is none.
+  Task<CachedUserPtr> find_by_credential(AppPtr app, const Provider& provider,
+                                         const bson::Document& credential);
   Task<LoginResult> open_linked_session(AppPtr app, bson::ObjectId user_id, Identity identity,
                                         std::string device_id);
   Task<std::string> make_access_token(AppPtr app, bson::ObjectId session_id, std::string user_id,

@@ -101,6 +101,7 @@ Result<std::optional<T>> read_found(const std::optional<Document>& found, Result
 
 AuthStore::AuthStore(std::shared_ptr<datasource::DataSource> state)
     : state_(std::move(state)),
+      trigger_events_(collection(*state_, "trigger_events")),
       users_(collection(*state_, "users")),
       logins_(collection(*state_, "logins")),
       tokens_(collection(*state_, "userpass_tokens")),
@@ -129,7 +130,24 @@ Task<void> AuthStore::prepare() {
   RESTITCH_CO_CHECK(co_await api_keys_.ensure_index(hash_keys, unique));
   const Document name_keys = keys({"app", "user", "name"});
   RESTITCH_CO_CHECK(co_await api_keys_.ensure_index(name_keys, unique));
+  const Document event_keys = keys({"app", "trigger", "_id"});
+  RESTITCH_CO_CHECK(co_await trigger_events_.ensure_index(event_keys));
   co_return Status();
+}
+
+template <typename F>
+Task<void> AuthStore::write_with(std::vector<Document> events, F write) const {
+  if (events.empty()) {
+    const datasource::CallOptions alone;
+    co_return co_await write(alone);
+  }
+  const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
+    const datasource::CallOptions options{&transaction};
+    RESTITCH_CO_CHECK(co_await write(options));
+    RESTITCH_CO_CHECK(co_await trigger_events_.insert_many(events, options));
+    co_return Status();
+  };
+  co_return co_await datasource::with_transaction(*state_, body);
 }
 
 Task<std::optional<UserRecord>> AuthStore::find_user(ObjectId app_id, ObjectId user_id) const {
@@ -148,13 +166,17 @@ Task<std::optional<UserRecord>> AuthStore::find_user_by_identity(ObjectId app_id
   co_return read_found<UserRecord>(found, UserRecord::from_bson);
 }
 
-Task<void> AuthStore::insert_user(UserRecord user) const {
+Task<void> AuthStore::insert_user(UserRecord user, std::vector<Document> events) const {
   const Document document = user.to_bson();
-  RESTITCH_CO_CHECK(co_await users_.insert_one(document));
-  co_return Status();
+  const auto insert = [&](datasource::CallOptions options) -> Task<void> {
+    RESTITCH_CO_CHECK(co_await users_.insert_one(document, options));
+    co_return Status();
+  };
+  co_return co_await write_with(std::move(events), insert);
 }
 
-Task<void> AuthStore::insert_user_of_login(UserRecord user, ObjectId login_id) const {
+Task<void> AuthStore::insert_user_of_login(UserRecord user, ObjectId login_id,
+                                           std::vector<Document> events) const {
   const Document document = user.to_bson();
   const Document login = bson::make_document("_id", login_id);
   const Document attach = set_field("user", user.id);
@@ -162,16 +184,22 @@ Task<void> AuthStore::insert_user_of_login(UserRecord user, ObjectId login_id) c
         const datasource::CallOptions options{&transaction};
         RESTITCH_CO_CHECK(co_await users_.insert_one(document, options));
         RESTITCH_CO_CHECK(co_await logins_.update_one(login, attach.view(), no_options, options));
+        if (events.empty()) co_return Status();
+        RESTITCH_CO_CHECK(co_await trigger_events_.insert_many(events, options));
         co_return Status();
       };
   co_return co_await datasource::with_transaction(*state_, body);
 }
 
-Task<void> AuthStore::add_identity(ObjectId user_id, Identity identity) const {
+Task<void> AuthStore::add_identity(ObjectId user_id, Identity identity,
+                                   std::vector<Document> events) const {
   const Document filter = bson::make_document("_id", user_id);
   const Document update = push_identity(identity);
-  RESTITCH_CO_CHECK(co_await users_.update_one(filter, update.view()));
-  co_return Status();
+  const auto push = [&](datasource::CallOptions options) -> Task<void> {
+    RESTITCH_CO_CHECK(co_await users_.update_one(filter, update.view(), no_options, options));
+    co_return Status();
+  };
+  co_return co_await write_with(std::move(events), push);
 }
 
 Task<void> AuthStore::set_identity_data(ObjectId user_id, Identity identity) const {
@@ -193,7 +221,8 @@ Task<void> AuthStore::touch_user(ObjectId user_id, bson::Date now) const {
   co_return Status();
 }
 
-Task<void> AuthStore::delete_user(ObjectId app_id, ObjectId user_id) const {
+Task<void> AuthStore::delete_user(ObjectId app_id, ObjectId user_id,
+                                  std::vector<Document> events) const {
   const Document filter = by_app_and_id(app_id, user_id);
   const Document by_user = bson::make_document("user", user_id);
   const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
@@ -202,6 +231,8 @@ Task<void> AuthStore::delete_user(ObjectId app_id, ObjectId user_id) const {
         RESTITCH_CO_CHECK(co_await logins_.delete_many(by_user, options));
         RESTITCH_CO_CHECK(co_await api_keys_.delete_many(by_user, options));
         RESTITCH_CO_CHECK(co_await sessions_.delete_many(by_user, options));
+        if (events.empty()) co_return Status();
+        RESTITCH_CO_CHECK(co_await trigger_events_.insert_many(events, options));
         co_return Status();
       };
   co_return co_await datasource::with_transaction(*state_, body);
@@ -278,7 +309,8 @@ Task<std::optional<PasswordLogin>> AuthStore::take_token(UserpassToken token, bs
   co_return read_found<PasswordLogin>(found, login_from);
 }
 
-Task<void> AuthStore::link_login(ObjectId login_id, ObjectId user_id, Identity identity) const {
+Task<void> AuthStore::link_login(ObjectId login_id, ObjectId user_id, Identity identity,
+                                 std::vector<Document> events) const {
   const Document user = bson::make_document("_id", user_id);
   const Document push = push_identity(identity);
   const Document login = bson::make_document("_id", login_id);
@@ -287,20 +319,25 @@ Task<void> AuthStore::link_login(ObjectId login_id, ObjectId user_id, Identity i
         const datasource::CallOptions options{&transaction};
         RESTITCH_CO_CHECK(co_await users_.update_one(user, push.view(), no_options, options));
         RESTITCH_CO_CHECK(co_await logins_.update_one(login, attach.view(), no_options, options));
+        if (events.empty()) co_return Status();
+        RESTITCH_CO_CHECK(co_await trigger_events_.insert_many(events, options));
         co_return Status();
       };
   co_return co_await datasource::with_transaction(*state_, body);
 }
 
-Task<void> AuthStore::insert_session(Session session) const {
+Task<void> AuthStore::insert_session(Session session, std::vector<Document> events) const {
   Builder builder;
   builder.append("_id", session.id).append("app", session.app_id).append("user", session.user_id);
   builder.append("device", session.device_id).append("provider_type", session.provider_type);
   if (session.api_key_id) builder.append("api_key", *session.api_key_id);
   builder.append("created", session.created).append("expires", session.expires);
   const Document document = std::move(builder).finish();
-  RESTITCH_CO_CHECK(co_await sessions_.insert_one(document));
-  co_return Status();
+  const auto insert = [&](datasource::CallOptions options) -> Task<void> {
+    RESTITCH_CO_CHECK(co_await sessions_.insert_one(document, options));
+    co_return Status();
+  };
+  co_return co_await write_with(std::move(events), insert);
 }
 
 Task<std::optional<Session>> AuthStore::find_session(ObjectId app_id, ObjectId session_id) const {
@@ -309,9 +346,15 @@ Task<std::optional<Session>> AuthStore::find_session(ObjectId app_id, ObjectId s
   co_return read_found<Session>(found, session_from);
 }
 
-Task<bool> AuthStore::delete_session(ObjectId app_id, ObjectId session_id) const {
+Task<bool> AuthStore::delete_session(ObjectId app_id, ObjectId session_id,
+                                     std::vector<Document> events) const {
   const Document filter = by_app_and_id(app_id, session_id);
-  RESTITCH_CO_TRY(const std::int64_t deleted, co_await sessions_.delete_one(filter));
+  std::int64_t deleted = 0;
+  const auto remove = [&](datasource::CallOptions options) -> Task<void> {
+    RESTITCH_CO_TRY(deleted, co_await sessions_.delete_one(filter, options));
+    co_return Status();
+  };
+  RESTITCH_CO_CHECK(co_await write_with(std::move(events), remove));
   co_return deleted > 0;
 }
 

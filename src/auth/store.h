@@ -65,21 +65,26 @@ class AuthStore {
   Task<std::optional<UserRecord>> find_user(bson::ObjectId app_id, bson::ObjectId user_id) const;
   Task<std::optional<UserRecord>> find_user_by_identity(bson::ObjectId app_id, std::string provider_type,
                                                         std::string identity_id) const;
-  Task<void> insert_user(UserRecord user) const;
+  // `events` are stored in `trigger_events` with the change, both or neither; here and below.
+  Task<void> insert_user(UserRecord user, std::vector<bson::Document> events = {}) const;
   // The user and the login's reference to it, both or neither.
-  Task<void> insert_user_of_login(UserRecord user, bson::ObjectId login_id) const;
+  Task<void> insert_user_of_login(UserRecord user, bson::ObjectId login_id,
+                                  std::vector<bson::Document> events = {}) const;
   // Appends the identity; kDuplicateKey if another user has it.
-  Task<void> add_identity(bson::ObjectId user_id, Identity identity) const;
+  Task<void> add_identity(bson::ObjectId user_id, Identity identity,
+                          std::vector<bson::Document> events = {}) const;
   // Replaces the metadata of an identity that the user has.
   Task<void> set_identity_data(bson::ObjectId user_id, Identity identity) const;
   Task<void> touch_user(bson::ObjectId user_id, bson::Date now) const;
   // Removes the user with logins, keys and sessions, all or nothing.
-  Task<void> delete_user(bson::ObjectId app_id, bson::ObjectId user_id) const;
+  Task<void> delete_user(bson::ObjectId app_id, bson::ObjectId user_id,
+                         std::vector<bson::Document> events = {}) const;
 
   Task<std::optional<PasswordLogin>> find_login(bson::ObjectId app_id, std::string email) const;
   Task<void> insert_login(PasswordLogin login) const;
   // Gives the login to a user that exists already, with the identity: both or neither.
-  Task<void> link_login(bson::ObjectId login_id, bson::ObjectId user_id, Identity identity) const;
+  Task<void> link_login(bson::ObjectId login_id, bson::ObjectId user_id, Identity identity,
+                        std::vector<bson::Document> events = {}) const;
 
   Task<void> confirm_login(bson::ObjectId login_id) const;
   Task<void> delete_login(bson::ObjectId login_id) const;
@@ -90,10 +95,11 @@ class AuthStore {
   // Takes the token out, so that it is used once: nothing when there is none like it that has not expired.
   Task<std::optional<PasswordLogin>> take_token(UserpassToken token, bson::Date now) const;
 
-  Task<void> insert_session(Session session) const;
+  Task<void> insert_session(Session session, std::vector<bson::Document> events = {}) const;
   Task<std::optional<Session>> find_session(bson::ObjectId app_id, bson::ObjectId session_id) const;
   // Whether there was one.
-  Task<bool> delete_session(bson::ObjectId app_id, bson::ObjectId session_id) const;
+  Task<bool> delete_session(bson::ObjectId app_id, bson::ObjectId session_id,
+                            std::vector<bson::Document> events = {}) const;
 
   Task<void> insert_api_key(ApiKey key) const;
   Task<std::optional<ApiKey>> find_api_key_by_hash(bson::ObjectId app_id, std::string key_hash) const;
@@ -104,7 +110,12 @@ class AuthStore {
                                   bool disabled) const;
 
  private:
+  // Runs `write`, a callable taking CallOptions and giving a Task<void>, in one transaction with the events.
+  template <typename F>
+  Task<void> write_with(std::vector<bson::Document> events, F write) const;
+
   std::shared_ptr<datasource::DataSource> state_;
+  datasource::Collection trigger_events_;
   datasource::Collection users_, logins_, tokens_, sessions_, api_keys_;
 };
 

@@ -6,6 +6,7 @@
 #include "app/config.h"
 #include "auth/auth_service.h"
 #include "bson/document.h"
+#include "deployment/endpoint_table.h"
 #include "functions/function_service.h"
 #include "rules/data_access.h"
 
@@ -20,6 +21,7 @@ struct DeployedApp {
   std::shared_ptr<const auth::AppAuth> auth;
   std::shared_ptr<rules::DataAccess> data;
   std::shared_ptr<functions::FunctionService> functions;
+  std::shared_ptr<const EndpointTable> endpoints;
   bson::Document values;  // name to value, secrets resolved
   std::string environment_tag;
   bson::Document environment_values;

@@ -33,6 +33,11 @@ std::shared_ptr<const rules::RuleSet> compile_all(const app::Config& config,
                                function.manifest_file, function.manifest_pointer + "/can_evaluate",
                                findings);
   }
+  for (const app::WebhookConfig& webhook : config.webhooks) {
+    if (!webhook.function.can_evaluate) continue;
+    rules::Expression::compile(*webhook.function.can_evaluate, rules::Place::kFunction,
+                               webhook.function.manifest_file, "/can_evaluate", findings);
+  }
   return rules::RuleSet::compile(config, findings);
 }
 
@@ -58,6 +63,9 @@ functions::FunctionAppInfo function_info(const app::Config& config) {
   info.environment_tag = config.environment;
   info.environment_values = environment_values(config);
   info.functions = config.functions;
+  for (const app::WebhookConfig& webhook : config.webhooks) {
+    info.functions.push_back(webhook.function);
+  }
   for (const app::DataSourceConfig& source : config.data_sources) {
     info.services.emplace_back(
         source.name, source.type == app::SourceType::kDataLake ? "datalake" : "mongodb-atlas");
@@ -82,10 +90,13 @@ Task<rules::User> look_up_user(auth::AuthService& auth, std::shared_ptr<const au
 // findings.
 Task<void> check_sources(functions::FunctionService& service, const app::Config& config,
                          app::Findings& findings) {
-  if (config.functions.empty()) co_return Status();
+  if (config.functions.empty() && config.webhooks.empty()) co_return Status();
   RESTITCH_CO_TRY(const auto syntax_errors, co_await service.warm());
   for (const auto& [name, message] : syntax_errors) {
     const app::FunctionConfig* function = config.find_function(name);
+    for (const app::WebhookConfig& webhook : config.webhooks) {
+      if (webhook.function.name == name) function = &webhook.function;
+    }
     findings.error(function != nullptr ? function->file : "functions/" + name + ".js", "",
                    "FunctionSyntaxError", message);
   }
@@ -204,6 +215,7 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   app::check_secret_references(*config, secrets, findings);
   RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(*config, secrets, findings));
   app->values = resolve_values(*config, secrets);
+  app->endpoints = std::make_shared<const EndpointTable>(*config, secrets);
   app->environment_tag = config->environment;
   app->environment_values = environment_values(*config);
   if (findings.has_errors()) co_return refused(findings);

@@ -56,10 +56,11 @@ void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string
       std::chrono::duration_cast<std::chrono::milliseconds>(call.outcome.run_time).count();
   Builder entry;
   entry.append("_id", bson::ObjectId::generate()).append("co_id", call.request.request_id);
-  entry.append("type", "FUNCTION").append("app_id", app_id).append("group_id", group_id);
+  entry.append("type", call.request.log_type).append("app_id", app_id).append("group_id", group_id);
   entry.append("function_name", call.request.function).append("user_id", call.request.user.id);
   entry.append("remote_ip_address", call.request.request.remote_ip);
   entry.append("started", bson::Date{completed.millis - run_millis}).append("completed", completed);
+  entry.append_all(call.request.log_fields);
   append_lines(entry, "messages", call.outcome.logs);
   append_lines(entry, "error_messages", call.outcome.error_logs);
   if (call.error != nullptr) {

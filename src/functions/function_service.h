@@ -49,6 +49,8 @@ struct CallRequest {
   bool from_client = false;         // private functions are not found, can_evaluate applies
   bool apply_can_evaluate = false;  // endpoints: can_evaluate applies, private functions are found
   bool with_response = false;       // endpoints: a response object is passed behind the arguments
+  std::string log_type = "FUNCTION";  // of the log entry
+  bson::Document log_fields;          // further members of the log entry
 };
 
 struct CallOutcome {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "api/client/client_api.h"
+#include "api/endpoints/endpoints_api.h"
 #include "api/pages/userpass_pages.h"
 #include "api/http_error.h"
 #include "api/wire/wire_server.h"
@@ -100,7 +101,8 @@ class RunningServer final : public Server {
         logs_(cluster_, threads_),
         auth_(cluster_, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
-        client_api_(registry_, auth_, {options_.public_url}) {}
+        client_api_(registry_, auth_, {options_.public_url}),
+        endpoints_api_(registry_, auth_, options_.public_url) {}
 
   Status open() {
     threads_.start();
@@ -230,6 +232,7 @@ class RunningServer final : public Server {
 
   asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request) {
     const std::string_view path = request.path();
+    if (api::endpoints::EndpointsApi::serves(path)) co_return co_await endpoints_api_.handle(request);
     if (api::client::ClientApi::serves(path)) co_return co_await client_api_.handle(request);
     if (auto page = api::pages::userpass_page(request.method(), path)) co_return std::move(*page);
     if (path == "/healthz") co_return text_response(200, "application/json", R"({"status":"ok"})");
@@ -272,6 +275,7 @@ class RunningServer final : public Server {
   auth::AuthService auth_;
   deployment::Deployer deployer_;
   api::client::ClientApi client_api_;
+  api::endpoints::EndpointsApi endpoints_api_;
   std::unique_ptr<net::HttpServer> http_;
   std::unique_ptr<api::wire::WireServer> wire_;
   std::unique_ptr<backup::ControlSocket> control_;

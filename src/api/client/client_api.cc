@@ -5,6 +5,7 @@
 #include "api/client/handlers.h"
 #include "api/cors.h"
 #include "api/http_error.h"
+#include "api/request_values.h"
 #include "auth/tokens.h"
 #include "base/log.h"
 
@@ -16,10 +17,9 @@ std::string_view skip_slashes(std::string_view path) {
   return path;
 }
 
-std::string logs_link(const RequestContext& context) {
-  if (!context.app) return {};
-  return context.base_url + "/groups/" + context.app->group_id + "/apps/" +
-         context.app->id.to_hex() + "/logs?co_id=" + context.request_id;
+std::string link_of(const RequestContext& context) {
+  return context.app ? logs_link(context.base_url, *context.app, context.request_id)
+                     : std::string();
 }
 
 void log_failure(const RequestContext& context, const Error& error) {
@@ -142,7 +142,7 @@ net::HttpResponse ClientApi::finish(const RequestContext& context,
     }
   } else {
     log_failure(context, outcome.error());
-    response = error_response(outcome.error(), logs_link(context));
+    response = error_response(outcome.error(), link_of(context));
   }
   response.set("x-appservices-request-id", context.request_id);
   response.set("Cache-Control", "no-cache, no-store, must-revalidate");
@@ -153,8 +153,7 @@ net::HttpResponse ClientApi::finish(const RequestContext& context,
 }
 
 std::string ClientApi::base_url(const net::HttpRequest& request) const {
-  if (!options_.public_url.empty()) return options_.public_url;
-  return "http://" + std::string(request.header("Host"));
+  return base_url_of(request, options_.public_url);
 }
 
 }  // namespace restitch::api::client

@@ -16,7 +16,10 @@ bool needs_secret(std::string_view validation) {
 }
 
 void check_validation(const Node& node, bool is_disabled) {
-  const std::string validation = node["validation_method"].choice(kValidations, "");
+  // Prose of the hosted service's documentation calls the member verification_method.
+  const bool has_alias = !node["validation_method"].exists();
+  const std::string validation =
+      node[has_alias ? "verification_method" : "validation_method"].choice(kValidations, "");
   if (!needs_secret(validation) || is_disabled) return;
   if (node["secret_name"].text().empty() && node["secret_id"].text().empty()) {
     node["secret_name"].error("is required when validation_method is " + validation,
@@ -24,7 +27,34 @@ void check_validation(const Node& node, bool is_disabled) {
   }
 }
 
-void check_endpoint(Assembly& assembly, const Node& node) {
+RequestValidation validation_of(const Node& node) {
+  const std::string validation = node["validation_method"].exists()
+                                     ? node["validation_method"].text()
+                                     : node["verification_method"].text();
+  if (validation == "SECRET_AS_QUERY_PARAM") return RequestValidation::kSecretInQuery;
+  if (validation == "VERIFY_PAYLOAD") return RequestValidation::kSignature;
+  return RequestValidation::kNone;
+}
+
+EndpointConfig endpoint_of(const Node& node, std::string route, std::string method,
+                           std::string function) {
+  EndpointConfig endpoint;
+  endpoint.route = std::move(route);
+  endpoint.method = std::move(method);
+  endpoint.function = std::move(function);
+  endpoint.validation = validation_of(node);
+  endpoint.secret_name = node["secret_name"].text();
+  endpoint.respond_result = node["respond_result"].flag();
+  endpoint.returns_ejson = node["return_type"].text() == "EJSON";
+  endpoint.fetch_custom_user_data = node["fetch_custom_user_data"].flag();
+  endpoint.create_user_on_auth = node["create_user_on_auth"].flag();
+  endpoint.disabled = node["disabled"].flag();
+  endpoint.file = std::string(node.file());
+  endpoint.pointer = node.pointer();
+  return endpoint;
+}
+
+void read_endpoint(Assembly& assembly, const Node& node) {
   if (!node.exists()) node.error("must be an object");
   if (!node.is_object()) return;
   const bool is_disabled = node["disabled"].flag();
@@ -42,10 +72,7 @@ void check_endpoint(Assembly& assembly, const Node& node) {
   assembly.check_function(node["function_name"], function, is_disabled);
   check_validation(node, is_disabled);
   node["return_type"].choice(kReturnTypes, "");
-  for (const std::string_view key :
-       {"respond_result", "fetch_custom_user_data", "create_user_on_auth"}) {
-    node[key].flag();
-  }
+  assembly.config.endpoints.push_back(endpoint_of(node, route, method, function));
 }
 
 void check_data_api(const Node& node) {
@@ -85,7 +112,7 @@ void read_endpoints(Assembly& assembly) {
   const Node list =
       choose(assembly.file(first + "/config.json"), assembly.file(second + "/config.json"));
   if (list.exists()) {
-    list.each_element([&](const Node& endpoint) { check_endpoint(assembly, endpoint); });
+    list.each_element([&](const Node& endpoint) { read_endpoint(assembly, endpoint); });
     assembly.config.others.push_back({std::string(list.file()), bson::Value(list.value())});
   }
   for (const std::string& path : {first + "/data_api_config.json", second + "/data_api_config.json",

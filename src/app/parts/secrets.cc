@@ -217,6 +217,13 @@ std::vector<SecretReference> secret_references(const Config& config) {
     if (source.uri_secret.empty()) continue;
     out.push_back({source.uri_secret, source.directory + "/config.json", "/secret_config/uri"});
   }
+  for (const EndpointConfig& endpoint : config.endpoints) {
+    if (endpoint.disabled || endpoint.validation == RequestValidation::kNone ||
+        endpoint.secret_name.empty()) {
+      continue;
+    }
+    out.push_back({endpoint.secret_name, endpoint.file, endpoint.pointer + "/secret_name"});
+  }
   return out;
 }
 

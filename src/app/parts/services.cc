@@ -38,16 +38,64 @@ void check_service_rule(const Node& rule) {
   rule["when"].expression();
 }
 
-void check_webhook(Assembly& assembly, const Node& hook, const std::string& service) {
+// The function of a webhook. Its name holds a character that no function's name may have.
+FunctionConfig webhook_function(const Assembly& assembly, const Node& hook,
+                                const std::string& service, const std::string& name) {
+  FunctionConfig function;
+  function.name = "webhook:" + service + "/" + name;
+  function.file = std::string(parent(hook.file())) + "/source.js";
+  const auto source = assembly.tree.sources.find(function.file);
+  if (source != assembly.tree.sources.end()) function.source = source->second;
+  function.manifest_file = std::string(hook.file());
+  function.is_private = true;
+  function.can_evaluate = hook["can_evaluate"].expression();
+  function.disable_arg_logs = hook["disable_arg_logs"].flag();
+  function.run_as_user_id = hook["run_as_user_id"].text();
+  function.run_as_user_id_script_source = hook["run_as_user_id_script_source"].text();
+  function.run_as_system = function.run_as_user_id.empty() &&
+                           function.run_as_user_id_script_source.empty() &&
+                           !hook["run_as_authed_user"].flag();
+  return function;
+}
+
+WebhookConfig webhook_of(const Assembly& assembly, const Node& hook, const std::string& service,
+                         const std::string& name) {
+  WebhookConfig webhook;
+  webhook.service = service;
+  webhook.name = name;
+  const Node options = hook["options"];
+  const std::string method = options["httpMethod"].text();
+  webhook.method = method.empty() || method == "ANY" ? "*" : method;
+  const std::string validation = options["validationMethod"].text();
+  if (validation == "SECRET_AS_QUERY_PARAM") {
+    webhook.validation = RequestValidation::kSecretInQuery;
+  } else if (validation == "VERIFY_PAYLOAD") {
+    webhook.validation = RequestValidation::kSignature;
+  }
+  webhook.secret = options["secret"].text();
+  webhook.function = webhook_function(assembly, hook, service, name);
+  webhook.run_as_authed_user = hook["run_as_authed_user"].flag();
+  webhook.respond_result = hook["respond_result"].flag();
+  webhook.fetch_custom_user_data = hook["fetch_custom_user_data"].flag();
+  webhook.create_user_on_auth = hook["create_user_on_auth"].flag();
+  return webhook;
+}
+
+// `directory` is the one of the service.
+void read_webhook(Assembly& assembly, const Node& hook, const std::string& directory) {
   const std::string name = hook["name"].text(file_name(parent(hook.file())));
-  assembly.claim_name(hook["name"], "Incoming Webhooks of " + service, name,
+  assembly.claim_name(hook["name"], "Incoming Webhooks of " + directory, name,
                       "IncomingWebhookDuplicateName");
   hook["can_evaluate"].expression();
   if (!hook["run_as_user_id"].text().empty() &&
       !hook["run_as_user_id_script_source"].text().empty()) {
     hook["run_as_user_id_script_source"].error("cannot be given together with run_as_user_id");
   }
-  hook["options"].object();
+  if (hook["options"].exists() && !hook["options"].is_object()) return;
+  const std::string service = assembly.file(directory + "/config.json")["name"].text();
+  if (!service.empty()) {
+    assembly.config.webhooks.push_back(webhook_of(assembly, hook, service, name));
+  }
 }
 
 // Whether a directory of services/ is a data source, whose files are read elsewhere.
@@ -76,7 +124,7 @@ void read_below(Assembly& assembly, std::string_view root) {
     } else if (rest.starts_with("rules/")) {
       check_service_rule(file);
     } else if (rest.starts_with("incoming_webhooks/")) {
-      check_webhook(assembly, file, directory);
+      read_webhook(assembly, file, directory);
     }
   }
   for (auto it = assembly.tree.sources.lower_bound(std::string(root));

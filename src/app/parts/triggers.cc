@@ -8,7 +8,7 @@ namespace restitch::app {
 namespace {
 
 constexpr std::array<std::string_view, 3> kTypes = {"DATABASE", "AUTHENTICATION", "SCHEDULED"};
-constexpr std::array<std::string_view, 3> kAuthOperations = {"LOGIN", "CREATE", "DELETE"};
+constexpr std::array<std::string_view, 4> kAuthOperations = {"LOGIN", "CREATE", "DELETE", "LOGOUT"};
 constexpr std::array<std::string_view, 14> kDatabaseOperations = {"INSERT",
                                                                   "UPDATE",
                                                                   "REPLACE",
@@ -46,9 +46,77 @@ class TriggerReader {
       check_schedule(config);
     }
     check_processors();
+    if (type.empty()) return;
+    TriggerConfig trigger;
+    trigger.name = name;
+    trigger.type = type == "DATABASE"         ? TriggerType::kDatabase
+                   : type == "AUTHENTICATION" ? TriggerType::kAuthentication
+                                              : TriggerType::kScheduled;
+    fill(trigger, config);
+    assembly_.config.triggers.push_back(std::move(trigger));
   }
 
  private:
+  void fill(TriggerConfig& trigger, const Node& config) const {
+    trigger.disabled = is_disabled_;
+    trigger.file = std::string(file_.file());
+    const Node processors = file_["event_processors"];
+    trigger.function =
+        assembly_.function_name(processors["FUNCTION"]["config"], "function_name", "function_id");
+    if (trigger.function.empty()) {
+      trigger.function = assembly_.function_name(file_, "function_name", "function_id");
+    }
+    trigger.error_handler = error_handler(processors);
+    trigger.skip_catchup_events =
+        config["skip_catchup_events"].flag() || config["skip_catchup_event"].flag();
+    trigger.schedule = config["schedule"].text();
+    if (trigger.type == TriggerType::kAuthentication) {
+      const Node operation = config["operation_type"];
+      const bool is_list = operation.value().type() == bson::Type::kArray;
+      trigger.operations = is_list ? operation.texts() : std::vector{operation.text()};
+      trigger.providers = config["providers"].texts();
+    }
+    if (trigger.type == TriggerType::kDatabase) fill_database(trigger, config);
+  }
+
+  void fill_database(TriggerConfig& trigger, const Node& config) const {
+    trigger.source = source_of(config);
+    trigger.database = config["database"].text();
+    trigger.collection = config["collection"].text();
+    trigger.operation_types = config["operation_types"].texts();
+    trigger.full_document = config["full_document"].flag();
+    trigger.full_document_before_change = config["full_document_before_change"].flag();
+    trigger.tolerate_resume_errors = config["tolerate_resume_errors"].flag();
+    trigger.unordered = config["unordered"].flag();
+    trigger.maximum_throughput = config["maximum_throughput"].flag();
+    if (const auto match = config["match"].value().as_object()) {
+      trigger.match = bson::Document(*match);
+    }
+    if (const auto project = config["project"].value().as_object()) {
+      trigger.project = bson::Document(*project);
+    }
+  }
+
+  // It stands beside the processors, beside the processor's config, or in it.
+  std::string error_handler(const Node& processors) const {
+    for (const Node& place :
+         {file_, processors, processors["FUNCTION"], processors["FUNCTION"]["config"],
+          processors["AWS_EVENTBRIDGE"], processors["AWS_EVENTBRIDGE"]["config"]}) {
+      const Node config = place["error_handler"]["config"];
+      if (!config["enabled"].flag()) continue;
+      const std::string name = assembly_.function_name(config, "function_name", "function_id");
+      if (!name.empty()) return name;
+    }
+    return {};
+  }
+
+  std::string source_of(const Node& config) const {
+    const std::string name = config["service_name"].text();
+    if (!name.empty()) return name;
+    const auto known = assembly_.service_names_by_id.find(config["service_id"].text());
+    return known == assembly_.service_names_by_id.end() ? std::string() : known->second;
+  }
+
   void check_database(const Node& config) const {
     check_service(config);
     const bool has_database = !config["database"].text().empty();
@@ -78,11 +146,7 @@ class TriggerReader {
   }
 
   void check_service(const Node& config) const {
-    std::string name = config["service_name"].text();
-    if (name.empty()) {
-      const auto known = assembly_.service_names_by_id.find(config["service_id"].text());
-      if (known != assembly_.service_names_by_id.end()) name = known->second;
-    }
+    const std::string name = source_of(config);
     const auto known = assembly_.service_types.find(name);
     if (known == assembly_.service_types.end()) {
       config["service_name"].warning(
@@ -135,7 +199,8 @@ class TriggerReader {
   }
 
   void check_error_handler(const Node& event_bridge, const Node& beside) const {
-    const Node handler = beside.exists() ? beside : event_bridge["error_handler"];
+    const Node inside = beside.exists() ? beside : event_bridge["error_handler"];
+    const Node handler = inside.exists() ? inside : file_["error_handler"];
     if (!handler.exists() || !handler.is_object()) return;
     const Node config = handler["config"];
     const std::string name = assembly_.function_name(config, "function_name", "function_id");

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "bson/document.h"
+
+namespace restitch::api::endpoints {
+
+// Plain JSON without type wrappers, as endpoints answer it (spec: functions §9): ids and Decimal128
+// as strings, dates as ISO text, binary data as {Subtype, Data}. Loses types on purpose.
+std::string to_plain_json(bson::ValueView value);
+
+}  // namespace restitch::api::endpoints

@@ -1,0 +1,1 @@
+exports = function () { return { id: context.user.id, system: context.runningAsSystem() }; };

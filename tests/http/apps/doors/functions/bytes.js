@@ -1,0 +1,4 @@
+exports = function (request, response) {
+  response.setHeader("Content-Type", "application/octet-stream");
+  response.setBody(request.body);
+};

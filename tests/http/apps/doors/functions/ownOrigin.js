@@ -1,0 +1,4 @@
+exports = function (request, response) {
+  response.setHeader("Access-Control-Allow-Origin", "*");
+  response.setBody("open");
+};

@@ -1,0 +1,1 @@
+exports = (request) => request.body.text().length;

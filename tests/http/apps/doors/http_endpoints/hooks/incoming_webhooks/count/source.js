@@ -1,0 +1,3 @@
+exports = function (payload) {
+  return { Processed: payload.body.text().length, system: context.runningAsSystem(), query: payload.query };
+};

@@ -1,0 +1,1 @@
+exports = function () { return context.user.data.email; };

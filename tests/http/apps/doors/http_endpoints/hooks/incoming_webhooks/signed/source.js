@@ -1,0 +1,1 @@
+exports = function (payload, response) { response.setBody("seen " + context.request.httpMethod); };
