@@ -113,6 +113,7 @@ class ClusterStore final : public EngineStore {
   explicit ClusterStore(const std::string& directory) {
     datasource::embedded::ClusterOptions options;
     options.directory = directory;
+    options.slow_millis = -1;  // the standard output is the result's
     auto opened = datasource::embedded::Cluster::open(options, pool_);
     if (!opened) throw std::runtime_error(opened.error().message());
     cluster_ = std::move(*opened);
