@@ -141,6 +141,8 @@ def users_are_managed_by_commands(_context, binary):
         is_refused(2, db.command, "createUser", "u", pwd="x", roles=[], mechanisms=[])
         is_refused(2, db.command, "createUser", "u", pwd="x", roles=[], mechanisms=["BAD"])
         is_refused(31, db.command, "createUser", "u", pwd="x", roles=["nosuch"])
+        is_refused(2, db.command, "createUser", "u", pwd="x", roles=[],
+                   authenticationRestrictions=[{"clientSource": ["10.0.0.0/8"]}])
         is_refused(31, db.command, "createUser", "u", pwd="x", roles=["root"])
         is_refused(2, admin["$external"].command, "createUser", "CN=a", pwd="x", roles=[])
         db.command("createUser", "u", pwd="x", roles=["read", {"role": "readWrite", "db": "other"}],

@@ -177,8 +177,19 @@ Task<std::int64_t> delete_users(Operation& operation, Document filter) {
   co_return reply["n"].as_integer().value_or(0);
 }
 
+// Restrictions that are not kept would let in whom they are to keep out.
+Status check_restrictions(const Operation& operation) {
+  const ValueView restrictions = operation.command["authenticationRestrictions"];
+  if (restrictions.is_missing()) return {};
+  const auto list = restrictions.as_array();
+  if (!list) return operation.fields().wrong_type("authenticationRestrictions", "array");
+  if (list->empty()) return {};
+  return bad_value("authenticationRestrictions are not supported");
+}
+
 Reply create_user(Operation& operation) {
   RESTITCH_CO_TRY(const std::string name, user_name(operation));
+  RESTITCH_CO_CHECK(check_restrictions(operation));
   RESTITCH_CO_TRY(const Document roles, roles_from(operation));
   RESTITCH_CO_TRY(const View custom_data, operation.fields().object("customData"));
   if (operation.database == "local") {
@@ -229,9 +240,10 @@ Reply update_user(Operation& operation) {
   RESTITCH_CO_TRY(const std::string name, user_name(operation));
   const Fields fields = operation.fields();
   if (!fields.has("pwd") && !fields.has("roles") && !fields.has("customData") &&
-      !fields.has("mechanisms")) {
+      !fields.has("mechanisms") && !fields.has("authenticationRestrictions")) {
     co_return bad_value("Must specify at least one field to update in updateUser");
   }
+  RESTITCH_CO_CHECK(check_restrictions(operation));
   Builder set;
   set.open_object("$set");
   if (fields.has("roles")) {
