@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -18,7 +19,11 @@ struct CommandContext {
   std::int64_t memory_limit = 100LL * 1024 * 1024;  // bytes a blocking stage may hold
   // Steady-clock time after which long work gives up with 50 MaxTimeMSExpired; max() = none.
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
+  // Where somebody who wants the work to end puts the code to end with; null: nobody does.
+  const std::atomic<int>* interrupt = nullptr;
 
+  // Zero while the work may go on.
+  int interrupted() const { return interrupt == nullptr ? 0 : interrupt->load(std::memory_order_relaxed); }
   bool expired() const {
     return deadline != std::chrono::steady_clock::time_point::max() && std::chrono::steady_clock::now() > deadline;
   }

@@ -82,6 +82,21 @@ def a_killed_operation_ends_in_the_midst_of_its_work(context):
 
 
 @test
+def a_killed_operation_ends_in_the_midst_of_an_expression(context):
+    numbers = {"$range": [0, 100_000]}
+    inner = {"$reduce": {"input": numbers, "initialValue": 0, "in": {"$add": ["$$value", "$$this"]}}}
+    outer = {"$reduce": {"input": numbers, "initialValue": 0, "in": {"$add": ["$$value", inner]}}}
+    reader = InBackground(lambda: list(context.client[context.name].aggregate(
+        [{"$documents": [{"n": 1}]}, {"$project": {"sum": outer}}])))
+    entry = running(context, "aggregate")
+    started = time.monotonic()
+    context.client.admin.command({"killOp": 1, "op": entry["opid"]})
+    reader.join()
+    equal(getattr(reader.error, "code", None), 11601)
+    true(time.monotonic() - started < 5, "ends soon")
+
+
+@test
 def killing_all_sessions_ends_operations_cursors_and_transactions(context):
     things = context.client[context.name].c
     things.insert_many([{"_id": n} for n in range(5)])

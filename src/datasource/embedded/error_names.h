@@ -63,7 +63,6 @@ inline constexpr int kDuplicateKey = 11000;
 inline constexpr int kInterruptedAtShutdown = 11600;
 }  // namespace code
 
-inline constexpr const char* kInterruptedText = "operation was interrupted";
 
 // MongoDB's codeName; `Location<code>` for numbers without one.
 std::string error_name(int number);

@@ -6,6 +6,7 @@
 #include "bson/key_encoding.h"
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/index_keys.h"
+#include "query/interruption.h"
 
 namespace restitch::datasource::embedded {
 
@@ -52,7 +53,7 @@ Status PlanExecutor::spend() {
     return Error(ErrorCode::kWouldBlock, "work budget used up");
   }
   if (budget_ != nullptr && budget_->interrupted() != 0) {
-    return mongo_error(budget_->interrupted(), kInterruptedText);
+    return mongo_error(budget_->interrupted(), query::kInterruptedText);
   }
   if (works_++ % kDeadlineCheckInterval == 0 && options_.context != nullptr &&
       options_.context->expired()) {

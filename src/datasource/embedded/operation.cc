@@ -5,6 +5,7 @@
 #include "datasource/embedded/error_names.h"
 #include "datasource/embedded/services.h"
 #include "query/expression/command_let.h"
+#include "query/interruption.h"
 
 namespace restitch::datasource::embedded {
 
@@ -61,7 +62,7 @@ WriteUnit& Operation::unit() {
 
 Status Operation::check_interrupt() const {
   if (const int code = entry.interrupt().load(std::memory_order_relaxed); code != 0) {
-    return mongo_error(code, kInterruptedText);
+    return mongo_error(code, query::kInterruptedText);
   }
   return {};
 }
@@ -95,6 +96,7 @@ Status Operation::fill_context(query::CommandContext& context, const Collection*
   context.now = wall_clock();
   context.cluster_time = services.engine->last_committed();
   context.deadline = deadline;
+  context.interrupt = &entry.interrupt();
   if (const auto let = command["let"].as_object()) {
     RESTITCH_TRY(context.let, query::evaluate_let(*let, context));
   }

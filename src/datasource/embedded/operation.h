@@ -107,8 +107,8 @@ struct Operation {
   Status check_deadline() const;
   // What it has been told to end with, if it has.
   Status check_interrupt() const;
-  // Context for filters and the like: now, deadline, collation of the request or else of the
-  // collection, `let`.
+  // Context for filters and the like: now, deadline, interruption, collation of the request or else
+  // of the collection, `let`. One that outlives the operation has to forget its interruption.
   Status fill_context(query::CommandContext& context, const Collection* collection) const;
 
  private:

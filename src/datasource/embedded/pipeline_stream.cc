@@ -216,11 +216,13 @@ storage::CollectionId PipelineStream::collection() const {
 
 void PipelineStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
                             storage::ReadTier tier, WorkBudget* budget) {
+  context_->interrupt = budget == nullptr ? nullptr : budget->interrupt;
   environment_->set_access({&reader, snapshot, tier, budget});
   if (source_) source_->attach(reader, std::move(snapshot), tier, budget);
 }
 
 void PipelineStream::detach() {
+  context_->interrupt = nullptr;
   environment_->set_access({});
   if (source_) source_->detach();
 }
