@@ -1,6 +1,8 @@
 #include "bson/view.h"
 
+#include <bit>
 #include <cmath>
+#include <cstring>
 
 #include "bson/decimal.h"
 
@@ -17,6 +19,27 @@ std::uint32_t load_u32(const std::uint8_t* data) {
 
 std::uint32_t cstring_size(const std::uint8_t* data) {
   return static_cast<std::uint32_t>(std::strlen(reinterpret_cast<const char*>(data))) + 1;
+}
+
+// Length of the text that ends with a zero byte before `end`. Names are short: eight bytes at a
+// time without a call beat strlen.
+std::size_t name_size(const std::uint8_t* name, const std::uint8_t* end) {
+  if constexpr (std::endian::native == std::endian::little) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    const std::uint8_t* at = name;
+    for (; end - at >= 8; at += 8) {
+      std::uint64_t bytes;
+      std::memcpy(&bytes, at, 8);
+      const std::uint64_t zeros = (bytes - kOnes) & ~bytes & (kOnes << 7U);
+      if (zeros != 0) {
+        return static_cast<std::size_t>(at - name) +
+               static_cast<unsigned>(std::countr_zero(zeros)) / 8;
+      }
+    }
+    return static_cast<std::size_t>(at - name) + std::strlen(reinterpret_cast<const char*>(at));
+  } else {
+    return std::strlen(reinterpret_cast<const char*>(name));
+  }
 }
 
 }  // namespace
@@ -151,18 +174,27 @@ void View::Iterator::read() {
     return;
   }
   const auto type = static_cast<Type>(*at_);
-  const char* name = reinterpret_cast<const char*>(at_) + 1;
-  const std::size_t name_size = std::strlen(name);
-  const std::uint8_t* data = at_ + 1 + name_size + 1;
+  const std::uint8_t* name = at_ + 1;
+  const std::size_t length = name_size(name, end_);
+  const std::uint8_t* data = name + length + 1;
   const std::uint32_t size = value_size(type, data);
-  element_ = {{name, name_size}, {type, data, size}};
+  element_ = {{reinterpret_cast<const char*>(name), length}, {type, data, size}};
   next_ = data + size;
   RESTITCH_DASSERT(next_ <= end_);
 }
 
 ValueView View::find(std::string_view name) const {
-  for (const Element& element : *this) {
-    if (element.name == name) return element.value;
+  const std::uint8_t* at = data_ + 4;
+  const std::uint8_t* const end = data_ + size() - 1;
+  while (at != end) {
+    const auto type = static_cast<Type>(*at++);
+    const std::size_t length = name_size(at, end);
+    const std::uint8_t* data = at + length + 1;
+    const std::uint32_t size = value_size(type, data);
+    if (length == name.size() && std::memcmp(at, name.data(), length) == 0)
+      return {type, data, size};
+    at = data + size;
+    RESTITCH_DASSERT(at <= end);
   }
   return {};
 }
