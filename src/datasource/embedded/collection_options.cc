@@ -159,6 +159,11 @@ Result<Document> parse_create_options(const Namespace& ns, View command) {
   if (fields.has("timeseries") || fields.has("clusteredIndex") || fields.has("encryptedFields")) {
     return mongo_error(115, "time-series, clustered and encrypted collections are not available");
   }
+  if (fields.has("expireAfterSeconds")) {
+    return invalid(
+        "'expireAfterSeconds' is only supported on time-series collections or when the "
+        "'clusteredIndex' option is specified");
+  }
   RESTITCH_CHECK(append_capped(options, fields));
   // Of no effect here; kept for those who ask.
   for (const char* name : {"storageEngine", "indexOptionDefaults"}) {

@@ -151,6 +151,9 @@ void FindStream::detach() {
 }
 
 bson::Document FindStream::index_key_document() const {
+  if (choice_.plan.access == Access::kIdLookup) {
+    return bson::make_document("_id", executor_->document()["_id"]);
+  }
   if (choice_.plan.scans.empty()) return {};
   // The first key of the document: returnKey is a diagnostic for indexes without arrays.
   IndexKeys keys;

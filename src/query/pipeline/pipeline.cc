@@ -96,6 +96,9 @@ Status check_use(const StageDefinition& definition, PipelineUse use) {
   if (use == PipelineUse::kUpdate && (definition.traits & kInUpdate) == 0) {
     return mongo_error(72, name + " is not allowed to be used within an update");
   }
+  if (use == PipelineUse::kChangeStream && definition.name == "$changeStream") {
+    return mongo_error(40602, name + " is only valid as the first stage in a pipeline");
+  }
   if (use == PipelineUse::kChangeStream && (definition.traits & kInChangeStream) == 0) {
     return mongo_error(20, name + " is not permitted in a $changeStream pipeline");
   }

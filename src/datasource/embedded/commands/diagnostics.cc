@@ -264,6 +264,38 @@ Result<Document> kill_operation(Operation& operation) {
   return bson::make_document("info", "attempting to kill op");
 }
 
+// Of the profiler, which stays off, only the limit of the log of slow operations can be set.
+Result<Document> profile(Operation& operation) {
+  const Fields fields = operation.fields();
+  RESTITCH_TRY(const auto level, fields.integer("profile"));
+  RESTITCH_TRY(const auto slow_millis, fields.integer("slowms"));
+  if (!level) return fields.missing("profile");
+  if (*level < -1 || *level > 2) {
+    return mongo_error(code::kBadValue,
+                       "Expected 'profile' to be between -1 and 2, got " + std::to_string(*level));
+  }
+  if (*level > 0) {
+    return mongo_error(115, "the profiler is not available; slow operations are in the log");
+  }
+  Parameters& parameters = operation.services.parameters;
+  Builder reply;
+  reply.append("was", std::int32_t{0});
+  reply.append("slowms", static_cast<std::int32_t>(parameters.slow_millis.load()));
+  reply.append("sampleRate", 1.0);
+  if (*level == 0 && slow_millis) parameters.slow_millis = *slow_millis;
+  return std::move(reply).finish();
+}
+
+Result<Document> set_compatibility_version(Operation& operation) {
+  const auto version = operation.target().as_string();
+  if (!version) return operation.fields().wrong_type("setFeatureCompatibilityVersion", "string");
+  if (*version == "7.0") return Document();
+  return mongo_error(code::kBadValue,
+                     "Invalid feature compatibility version value, expected '7.0'"
+                     ", found '" +
+                         std::string(*version) + "'");
+}
+
 }  // namespace
 
 std::span<const CommandSpec> diagnostic_commands() {
@@ -281,6 +313,10 @@ std::span<const CommandSpec> diagnostic_commands() {
       {.name = "listCommands", .read = list_commands},
       {.name = "features", .read = nothing, .fields = "oidReset"},
       {.name = "getFreeMonitoringStatus", .flags = kAdminOnly, .read = free_monitoring},
+      {.name = "profile", .read = profile, .fields = "slowms sampleRate filter"},
+      {.name = "setFeatureCompatibilityVersion",
+       .flags = kAdminOnly | kIgnoresUnknownFields,
+       .read = set_compatibility_version},
       {.name = "currentOp",
        .flags = kAdminOnly | kIgnoresUnknownFields,
        .read = current_operations},

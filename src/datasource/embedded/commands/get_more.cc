@@ -253,7 +253,7 @@ Result<Document> run_kill_cursors(Operation& operation) {
   std::vector<std::int64_t> killed, missing;
   for (const bson::Element& element : ids) {
     if (element.value.type() != bson::Type::kInt64) {
-      return operation.fields().wrong_type("cursors", "long");
+      return Fields(ids, "killCursors.cursors").wrong_type(element.name, "long");
     }
     const std::int64_t id = element.value.get_int64();
     RESTITCH_CHECK(check_may_kill(operation, id));

@@ -1,5 +1,6 @@
 #include "datasource/embedded/statistics.h"
 
+#include <chrono>
 #include <filesystem>
 
 #include "datasource/embedded/command_table.h"
@@ -73,12 +74,37 @@ Result<Document> db_stats(Operation& operation) {
   return std::move(reply).finish();
 }
 
+// Of a whole collection: its documents are counted as they are written.
+Result<Document> data_size(Operation& operation) {
+  const auto started = std::chrono::steady_clock::now();
+  const Fields fields = operation.fields();
+  RESTITCH_TRY(const std::string_view name, fields.required_string("dataSize"));
+  RESTITCH_TRY(const Namespace ns, split_namespace(name));
+  for (const char* part : {"keyPattern", "min", "max"}) {
+    if (fields.has(part)) {
+      return mongo_error(115, "dataSize of a part of a collection is not available");
+    }
+  }
+  const CollectionPtr collection = operation.services.catalog->find(ns.database, ns.collection);
+  Builder reply;
+  reply.append("size", collection ? collection->counters->bytes.load() : std::int64_t{0});
+  reply.append("numObjects", collection ? collection->counters->count.load() : std::int64_t{0});
+  const auto taken = std::chrono::steady_clock::now() - started;
+  reply.append("millis", std::chrono::duration_cast<std::chrono::milliseconds>(taken).count());
+  reply.append("estimate", false);
+  return std::move(reply).finish();
+}
+
 }  // namespace
 
 std::span<const CommandSpec> statistics_commands() {
   static const CommandSpec kCommands[] = {
       {.name = "collStats", .alias = "collstats", .read = coll_stats, .fields = "scale"},
       {.name = "dbStats", .alias = "dbstats", .read = db_stats, .fields = "scale freeStorage"},
+      {.name = "dataSize",
+       .alias = "datasize",
+       .read = data_size,
+       .fields = "keyPattern min max estimate"},
       {.name = "validate",
        .flags = kOnPool,
        .read = validate_collection,

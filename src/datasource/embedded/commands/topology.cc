@@ -123,6 +123,8 @@ Result<Document> replica_config(Operation& operation) {
   return std::move(reply).finish();
 }
 
+Result<Document> initiate(Operation&) { return mongo_error(23, "already initialized"); }
+
 }  // namespace
 
 std::span<const CommandSpec> topology_commands() {
@@ -133,6 +135,7 @@ std::span<const CommandSpec> topology_commands() {
        .flags = kIgnoresUnknownFields | kNoSession,
        .async = is_master},
       {.name = "whatsmyuri", .flags = kNoSession, .read = whats_my_uri},
+      {.name = "replSetInitiate", .flags = kAdminOnly | kIgnoresUnknownFields, .read = initiate},
       {.name = "replSetGetStatus",
        .flags = kAdminOnly | kIgnoresUnknownFields,
        .read = replica_status},

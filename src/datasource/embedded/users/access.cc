@@ -307,6 +307,12 @@ bool may_view_users(const Rights& rights) {
   return true;
 }
 
+// dataSize names the collection with its database.
+bool may_size(const Rights& rights) {
+  const auto ns = split_namespace(rights.command().begin()->value.as_string().value_or(""));
+  return ns && rights.may(Action::kFind, Target{ns->database, ns->collection});
+}
+
 bool may_explain(const Rights& rights);
 
 using Rule = bool (*)(const Rights&);
@@ -333,7 +339,7 @@ const std::unordered_map<std::string_view, Rule>& rules() {
       {"compact", on_collection<Action::kCompact>},
       {"validate", on_collection<Action::kValidate>},
       {"collStats", on_collection<Action::kCollStats>},
-      {"dataSize", by_any_user},
+      {"dataSize", may_size},
       {"dbStats", on_database<Action::kDbStats>},
       {"dbHash", on_database<Action::kDbHash>},
       {"listCollections", on_database<Action::kListCollections>},
@@ -368,6 +374,8 @@ const std::unordered_map<std::string_view, Rule>& rules() {
       {"getClusterParameter", on_cluster<Action::kGetParameter>},
       {"setClusterParameter", on_cluster<Action::kSetParameter>},
       {"getFreeMonitoringStatus", on_cluster<Action::kServerStatus>},
+      {"setFeatureCompatibilityVersion", on_cluster<Action::kSetParameter>},
+      {"replSetInitiate", on_cluster<Action::kInternal>},
       {"replSetGetStatus", on_cluster<Action::kReplSetGetStatus>},
       {"replSetGetConfig", on_cluster<Action::kReplSetGetConfig>},
       {"currentOp", on_cluster<Action::kInprog>},
