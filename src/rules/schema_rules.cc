@@ -1,5 +1,6 @@
 #include "rules/schema_rules.h"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -46,6 +47,24 @@ bson::ValueView as_value(const std::optional<bson::View>& document) {
   return {bson::Type::kObject, document->data(), document->size()};
 }
 
+bool is_previous(const Reference& reference) {
+  return reference.source == Source::kPrev || reference.source == Source::kPrevRoot;
+}
+
+bool names_previous(const Operand& operand) {
+  if (operand.kind == Operand::Kind::kReference) return is_previous(operand.reference);
+  return std::any_of(operand.items.begin(), operand.items.end(),
+                     [](const Operand& item) { return names_previous(item); });
+}
+
+bool names_previous(const ExpressionNode& node) {
+  if (node.kind == ExpressionNode::Kind::kCompare) {
+    return is_previous(node.left) || names_previous(node.right);
+  }
+  return std::any_of(node.children.begin(), node.children.end(),
+                     [](const ExpressionNode& child) { return names_previous(child); });
+}
+
 schema::Violation violation_at(const std::vector<std::string>& path) {
   std::string name;
   for (const std::string& component : path) {
@@ -67,7 +86,8 @@ std::shared_ptr<const SchemaRules> SchemaRules::compile(const schema::Schema& sc
     auto compiled = compile_expression(validate.expression, Place::kSchemaValidate, file,
                                        pointer + validate.pointer, findings);
     has_failed |= compiled == nullptr;
-    rules->validators_.push_back({validate.path, std::move(compiled)});
+    const bool looks_back = compiled != nullptr && names_previous(compiled->program().root);
+    rules->validators_.push_back({validate.path, std::move(compiled), looks_back});
   }
   if (has_failed) return nullptr;
   return rules;
@@ -82,17 +102,29 @@ BoundSchemaRules::BoundSchemaRules(const SchemaRules& rules, const EvaluationCon
   }
 }
 
+bool BoundSchemaRules::holds(std::size_t index, bson::View after,
+                             std::optional<bson::View> before) {
+  ValidatorWalk walk{bound_[index], {}};
+  walk.documents.root = after;
+  walk.documents.prev_root = before;
+  return walk.holds(as_value(after), as_value(before), rules_.validators()[index].path);
+}
+
 std::vector<schema::Violation> BoundSchemaRules::check(bson::View after,
                                                        std::optional<bson::View> before) {
   std::vector<schema::Violation> violations;
   for (std::size_t i = 0; i < bound_.size(); ++i) {
-    const std::vector<std::string>& path = rules_.validators()[i].path;
-    ValidatorWalk walk{bound_[i], {}};
-    walk.documents.root = after;
-    walk.documents.prev_root = before;
-    if (!walk.holds(as_value(after), as_value(before), path)) {
-      violations.push_back(violation_at(path));
-    }
+    if (!holds(i, after, before)) violations.push_back(violation_at(rules_.validators()[i].path));
+  }
+  return violations;
+}
+
+std::vector<schema::Violation> BoundSchemaRules::check_deletion(bson::View document) {
+  std::vector<schema::Violation> violations;
+  for (std::size_t i = 0; i < bound_.size(); ++i) {
+    const SchemaRules::Validator& validator = rules_.validators()[i];
+    if (!validator.names_previous || holds(i, document, document)) continue;
+    violations.push_back(violation_at(validator.path));
   }
   return violations;
 }

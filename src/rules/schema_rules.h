@@ -18,6 +18,7 @@ class SchemaRules {
   struct Validator {
     std::vector<std::string> path;
     std::shared_ptr<const CompiledExpression> expression;
+    bool names_previous = false;  // refers to %%prev or %%prevRoot
   };
 
   // Problems go to `findings` under `file`, in which the schema stands at `pointer`; null if they
@@ -40,12 +41,16 @@ class BoundSchemaRules {
   BoundSchemaRules(const SchemaRules& rules, const EvaluationContext& context,
                    FunctionResults& functions);
 
-  // Paths of the validators that a write breaks. `before` is absent for inserts; for deletes it is
-  // `after`. When a function has to be called first, the results' has_pending() is true and the
-  // answer means nothing.
+  // Paths of the validators that a write breaks. `before` is absent for inserts. When a function
+  // has to be called first, the results' has_pending() is true and the answer means nothing.
   std::vector<schema::Violation> check(bson::View after, std::optional<bson::View> before);
+  // The same for a deletion, which only validators that look at the state before are asked about
+  // (spec: rules §10.1). The stored document stands on both sides.
+  std::vector<schema::Violation> check_deletion(bson::View document);
 
  private:
+  bool holds(std::size_t index, bson::View after, std::optional<bson::View> before);
+
   const SchemaRules& rules_;
   std::vector<BoundExpression> bound_;
 };

@@ -84,8 +84,11 @@ Task<void> check_schema(UserRequest& request, WriteKind kind, bson::View after,
 
 Task<void> check_deletion(UserRequest& request, bson::View document) {
   if (!request.validators) co_return Status();
-  RESTITCH_CO_TRY(const std::vector<schema::Violation> violations,
-                  co_await broken_validators(request, document, document));
+  std::vector<schema::Violation> violations = request.validators->check_deletion(document);
+  while (request.rules.has_pending()) {
+    RESTITCH_CO_CHECK(co_await request.rules.resolve());
+    violations = request.validators->check_deletion(document);
+  }
   if (!violations.empty()) co_return broken(WriteKind::kDelete, violations);
   co_return Status();
 }
