@@ -19,6 +19,7 @@ struct DeployedApp {
   std::string client_app_id, group_id, name;
   std::shared_ptr<const app::Config> config;
   std::shared_ptr<const auth::AppAuth> auth;
+  rules::SourceMap sources;  // of the data sources, by name
   std::shared_ptr<rules::DataAccess> data;
   std::shared_ptr<functions::FunctionService> functions;
   std::shared_ptr<const EndpointTable> endpoints;

@@ -185,6 +185,8 @@ Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& fi
   const auto config = std::make_shared<const app::Config>(std::move(loaded));
   RESTITCH_CO_TRY(const DeployedAppPtr app, co_await build(config, root, findings));
   DeployedAppPtr former = registry_.replace(app);
+  Status followed;
+  if (on_deployed_) followed = co_await on_deployed_(app);
   RESTITCH_LOG(kInfo, kApp, 2001, "App deployed", {"app", app->client_app_id}, {"name", app->name},
                {"functions", config->functions.size()},
                {"dataSources", config->data_sources.size()});
@@ -192,6 +194,7 @@ Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& fi
     boost::asio::co_spawn(co_await asio::this_coro::executor, retire(std::move(former)),
                           [](std::exception_ptr) {});
   }
+  if (!followed) co_return std::move(followed).error();
   co_return app->client_app_id;
 }
 
@@ -223,6 +226,7 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   const functions::NameLister list_names = make_name_lister(sources);
   rules::DataAccessSettings settings;
   settings.hubs = options_.hubs;
+  app->sources = sources;
   app->data = rules::DataAccess::create(rule_set, std::move(sources), settings);
   const auto app_auth = make_app_auth(*config, identity, secrets);
   app->auth = app_auth;

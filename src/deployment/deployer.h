@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -37,6 +38,12 @@ class Deployer {
   // line.
   Task<std::string> deploy_directory(std::string path, app::Findings& findings);
 
+  // Called for every app that has just taken the place of its former snapshot, before the deployment
+  // ends. Once, before the first deployment.
+  void set_on_deployed(std::function<Task<void>(DeployedAppPtr)> on_deployed) {
+    on_deployed_ = std::move(on_deployed);
+  }
+
   // Ends the functions of all apps.
   asio::awaitable<void> stop();
 
@@ -57,6 +64,7 @@ class Deployer {
   auth::AuthService& auth_;
   datasource::Clusters& clusters_;
   DeployerOptions options_;
+  std::function<Task<void>(DeployedAppPtr)> on_deployed_;
   mutable runtime::BlockingPool packages_pool_{1, 64};  // npm and archives
 };
 

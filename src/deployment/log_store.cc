@@ -70,6 +70,17 @@ void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string
   store(std::move(entry).finish());
 }
 
+void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_id,
+                         std::string_view type, const Document& fields) {
+  const bson::Date time = now();
+  const bson::ObjectId id = bson::ObjectId::generate();
+  Builder entry;
+  entry.append("_id", id).append("co_id", id.to_hex()).append("type", type);
+  entry.append("app_id", app_id).append("group_id", group_id);
+  entry.append("started", time).append("completed", time).append_all(fields);
+  store(std::move(entry).finish());
+}
+
 void LogStore::store(Document entry) {
   if (pending_.fetch_add(1) >= kMaxPending) {
     pending_.fetch_sub(1);

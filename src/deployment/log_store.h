@@ -20,6 +20,9 @@ class LogStore {
   Task<void> prepare();
   void add_function_call(const bson::ObjectId& app_id, const std::string& group_id,
                          const functions::CallLog& call);
+  // An entry of another kind, as of now; `fields` are its further members.
+  void add_entry(const bson::ObjectId& app_id, const std::string& group_id, std::string_view type,
+                 const bson::Document& fields);
   // Waits until what was added is stored.
   void drain();
 

@@ -1,5 +1,6 @@
 #include "deployment/user_hooks.h"
 
+#include "deployment/auth_events.h"
 #include "deployment/users.h"
 #include "deployment/values.h"
 
@@ -30,16 +31,6 @@ Task<std::optional<bson::Document>> load_custom_data(app::CustomUserData config,
       co_return std::optional(bson::Document(*document));
   }
   co_return std::optional<bson::Document>();
-}
-
-bson::Document user_object(const auth::CachedUser& user) {
-  bson::Builder out;
-  out.append("id", user.record.id.to_hex())
-      .append("type", user.record.type)
-      .append("data", user.data);
-  out.open_object("custom_data").close();
-  out.append_array("identities", user.identities);
-  return std::move(out).finish();
 }
 
 Task<bson::Value> call_as_system(std::shared_ptr<functions::FunctionService> functions,
@@ -86,6 +77,7 @@ void attach_user_hooks(auth::AppAuth& auth, const app::Config& config,
   auth.call_function = [functions](std::string name, bson::Document arguments) {
     return call_as_system(functions, std::move(name), std::move(arguments), {});
   };
+  attach_auth_events(auth, config);
   if (!config.custom_user_data || !config.custom_user_data->enabled) return;
   const app::CustomUserData custom = *config.custom_user_data;
   auth.custom_data = [custom, data](std::string user_id) {

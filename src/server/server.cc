@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
@@ -31,6 +32,7 @@
 #include "server/directory_watch.h"
 #include "server/wire_user.h"
 #include "server/worker_location.h"
+#include "triggers/trigger_service.h"
 
 namespace restitch::server {
 namespace {
@@ -38,6 +40,7 @@ namespace {
 using datasource::embedded::Cluster;
 
 constexpr std::chrono::seconds kDrainGrace{30};
+constexpr std::chrono::seconds kTriggerGrace{10};  // for trigger functions under way
 constexpr std::size_t kPoolQueue = 20000;
 
 // One for each processor that this process may use.
@@ -101,6 +104,7 @@ class RunningServer final : public Server {
         logs_(cluster_, threads_),
         auth_(cluster_, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
+        triggers_(triggers::TriggerService::create(cluster_, hubs_, logs_, threads_, trigger_options(options_))),
         client_api_(registry_, auth_, {options_.public_url}),
         endpoints_api_(registry_, auth_, options_.public_url) {}
 
@@ -147,8 +151,10 @@ class RunningServer final : public Server {
     const auto deadline = std::chrono::steady_clock::now() + kDrainGrace;
     if (http_) http_->finish(deadline);
     if (wire_) wire_->finish(deadline);
-    boost::asio::co_spawn(threads_.context(0), hubs_.stop(), boost::asio::use_future).get();
+    boost::asio::co_spawn(threads_.context(0), triggers_->drain(kTriggerGrace), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), deployer_.stop(), boost::asio::use_future).get();
+    boost::asio::co_spawn(threads_.context(0), triggers_->stop(), boost::asio::use_future).get();
+    boost::asio::co_spawn(threads_.context(0), hubs_.stop(), boost::asio::use_future).get();
     logs_.drain();
     clusters_.close();
     threads_.stop();
@@ -171,6 +177,17 @@ class RunningServer final : public Server {
     return settings;
   }
 
+  // The same over restarts, another one for each data directory.
+  static triggers::TriggerServiceOptions trigger_options(const ServeOptions& serve) {
+    char host[256] = {};
+    if (::gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
+    std::error_code ignored;
+    triggers::TriggerServiceOptions options;
+    options.node = std::string(host) + ":" +
+                   std::filesystem::weakly_canonical(serve.data_directory, ignored).string();
+    return options;
+  }
+
   static deployment::DeployerOptions deployer_options(const ServeOptions& serve, const AdminCredentials& admin,
                                                       const std::string& worker_script,
                                                       datasource::ChangeHubs& hubs) {
@@ -190,6 +207,9 @@ class RunningServer final : public Server {
     RESTITCH_CO_CHECK(co_await auth_.prepare());
     RESTITCH_CO_CHECK(co_await apps_store_.prepare());
     RESTITCH_CO_CHECK(co_await logs_.prepare());
+    RESTITCH_CO_CHECK(co_await triggers_->prepare());
+    deployer_.set_on_deployed(
+        [this](deployment::DeployedAppPtr app) { return triggers_->deploy(std::move(app)); });
     co_return Status();
   }
 
@@ -274,6 +294,7 @@ class RunningServer final : public Server {
   deployment::LogStore logs_;
   auth::AuthService auth_;
   deployment::Deployer deployer_;
+  std::unique_ptr<triggers::TriggerService> triggers_;
   api::client::ClientApi client_api_;
   api::endpoints::EndpointsApi endpoints_api_;
   std::unique_ptr<net::HttpServer> http_;
