@@ -318,7 +318,9 @@ Task<void> check_directory(std::string path, functions::FunctionService::Options
   app::check_secret_references(config, config.secrets, findings);
   functions::FunctionAppInfo info = function_info(config);
   runtime::BlockingPool pool(1, 1);
-  RESTITCH_CO_TRY(info.dependencies_path, co_await provide_packages(pool, {}, "", root, findings));
+  const functions::DependencySettings settings;
+  RESTITCH_CO_TRY(info.dependencies_path,
+                  co_await provide_packages(pool, settings, "", root, findings));
   RESTITCH_CO_TRY(const auto service, functions::FunctionService::create(
                                           std::move(info), nullptr, nullptr, nullptr, options));
   auto checked = co_await check_sources(*service, config, findings);
