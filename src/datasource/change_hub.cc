@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/concurrent_channel.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <vector>
 
@@ -22,6 +23,11 @@ constexpr std::size_t kMaxWaitingEvents = 1'000;
 constexpr std::size_t kMaxWaitingBytes = 16U << 20U;
 constexpr std::chrono::seconds kSignOfLife{15};
 constexpr std::size_t kMaxWatchers = 20'000;
+// A watcher whose queue is full is waited for in steps of a millisecond: while it takes events, and
+// not longer than half a second before it has caught up.
+constexpr std::chrono::milliseconds kStep{1};
+constexpr int kMaxStalledSteps = 100;
+constexpr int kMaxWaitedSteps = 500;
 
 metrics::Gauge& watchers() {
   static metrics::Gauge gauge("restitch_change_watchers", "Watchers of change streams");
@@ -29,11 +35,14 @@ metrics::Gauge& watchers() {
 }
 
 metrics::Counter& cut_off() {
-  static metrics::Counter counter("restitch_change_watchers_cut_off_total", "Watchers that were too slow");
+  static metrics::Counter counter("restitch_change_watchers_cut_off_total",
+                                  "Watchers that were too slow");
   return counter;
 }
 
-Error too_slow() { return Error(ErrorCode::kTooManyRequests, "the watcher did not keep up with the changes"); }
+Error too_slow() {
+  return Error(ErrorCode::kTooManyRequests, "the watcher did not keep up with the changes");
+}
 Error closing() { return Error(ErrorCode::kClosing, "the server is shutting down"); }
 
 bool is_before(bson::Timestamp a, bson::Timestamp b) {
@@ -43,17 +52,20 @@ bool is_before(bson::Timestamp a, bson::Timestamp b) {
 class Subscription final : public ChangeSubscription {
  public:
   Subscription(asio::any_io_executor executor, bson::Timestamp since)
-      : channel_(std::move(executor), kMaxWaitingEvents), since_(since) {
+      : channel_(std::move(executor), kMaxWaitingEvents + 1), since_(since) {  // and the end
     watchers().add(1);
   }
   ~Subscription() override { watchers().add(-1); }
 
   Task<ChangeEvent> next() override {
-    const auto [error, event] = co_await channel_.async_receive(asio::as_tuple(asio::use_awaitable));
-    if (!error) {
+    const auto [error, event] =
+        co_await channel_.async_receive(asio::as_tuple(asio::use_awaitable));
+    if (!error && event) {
       waiting_bytes_.fetch_sub(event->bytes().size());
+      taken_.fetch_add(1);
       co_return event;
     }
+    channel_.close();
     const std::lock_guard lock(mutex_);
     if (failure_) co_return Error(*failure_);
     co_return ChangeEvent();
@@ -68,14 +80,34 @@ class Subscription final : public ChangeSubscription {
 
   bool is_closed() const { return is_closed_.load(); }
 
+  // Whether there is no room for an event of that size, and waiting may help. Called once a step;
+  // cuts off who is waited for in vain.
+  bool is_behind(std::size_t size) {
+    if (is_closed()) return false;
+    const std::uint64_t taken = taken_.load();
+    const std::uint64_t waiting = given_ - taken;
+    if (waiting < kMaxWaitingEvents &&
+        (waiting == 0 || waiting_bytes_.load() + size <= kMaxWaitingBytes)) {
+      stalled_steps_ = 0;
+      if (waiting <= kMaxWaitingEvents / 2) waited_steps_ = 0;
+      return false;
+    }
+    stalled_steps_ = taken == last_taken_ ? stalled_steps_ + 1 : 0;
+    last_taken_ = taken;
+    ++waited_steps_;
+    if (stalled_steps_ <= kMaxStalledSteps && waited_steps_ <= kMaxWaitedSteps) return true;
+    cut_off().add();
+    end_with(too_slow());
+    return false;
+  }
+
+  // There is room for it.
   void give(const ChangeEvent& event) {
     const bson::ValueView time = event->view()["clusterTime"];
     if (time.type() == bson::Type::kTimestamp && !is_before(since_, time.get_timestamp())) return;
-    const std::size_t size = event->bytes().size();
-    const bool fits = waiting_bytes_.fetch_add(size) + size <= kMaxWaitingBytes;
-    if (fits && channel_.try_send(error_code(), event)) return;
-    cut_off().add();
-    end_with(too_slow());
+    waiting_bytes_.fetch_add(event->bytes().size());
+    ++given_;
+    static_cast<void>(channel_.try_send(error_code(), event));  // fails when it is closed
   }
 
   // Drops what waits: the watcher has lost the thread anyway.
@@ -88,16 +120,21 @@ class Subscription final : public ChangeSubscription {
     channel_.cancel();
     channel_.close();
   }
-  // What waits is still given.
+  // What waits is still given: a channel that is closed would forget it.
   void end() {
     is_closed_.store(true);
-    channel_.close();
+    static_cast<void>(channel_.try_send(error_code(), ChangeEvent()));
   }
 
  private:
   asio::experimental::concurrent_channel<void(error_code, ChangeEvent)> channel_;
   const bson::Timestamp since_;
   std::atomic<std::size_t> waiting_bytes_{0};
+  std::atomic<std::uint64_t> taken_{0};  // events
+  std::uint64_t given_ = 0;              // the stream's, as what follows
+  std::uint64_t last_taken_ = 0;
+  int stalled_steps_ = 0;
+  int waited_steps_ = 0;
   std::atomic<bool> is_closed_{false};
   std::mutex mutex_;
   std::optional<Error> failure_;
@@ -115,7 +152,8 @@ WatchOptions with_look_up() {
 class Stream {
  public:
   Stream(std::shared_ptr<DataSource> source, std::string database, std::string collection)
-      : source_(std::move(source)), watch_(*source_, std::move(database), std::move(collection), with_look_up()) {}
+      : source_(std::move(source)),
+        watch_(*source_, std::move(database), std::move(collection), with_look_up()) {}
 
   Task<void> open() { return watch_.open(); }
   std::size_t size() const { return subscriptions_.size(); }
@@ -131,13 +169,18 @@ class Stream {
     while (drop_closed()) {
       auto batch = co_await watch_.next_batch();
       if (!batch) {
-        for (const SubscriptionPtr& subscription : subscriptions_) subscription->end_with(batch.error());
+        for (const SubscriptionPtr& subscription : subscriptions_)
+          subscription->end_with(batch.error());
         break;
       }
-      for (bson::Document& event : *batch) hand_out(std::make_shared<const bson::Document>(std::move(event)));
+      for (bson::Document& event : *batch) {
+        co_await make_room(event.bytes().size());
+        hand_out(std::make_shared<const bson::Document>(std::move(event)));
+      }
       const auto now = std::chrono::steady_clock::now();
       if (now - last_sign >= kSignOfLife) {
         last_sign = now;
+        co_await make_room(0);
         hand_out(std::make_shared<const bson::Document>());
       }
       if (!watch_.has_ended()) continue;
@@ -148,6 +191,20 @@ class Stream {
   }
 
  private:
+  // A burst may be larger than a queue: readers that are at it are given the time.
+  asio::awaitable<void> make_room(std::size_t size) {
+    while (is_one_behind(size)) {
+      asio::steady_timer pause(co_await asio::this_coro::executor, kStep);
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+  }
+  bool is_one_behind(std::size_t size) {
+    bool found = false;
+    for (const SubscriptionPtr& subscription : subscriptions_)
+      found = subscription->is_behind(size) || found;
+    return found;
+  }
+
   void hand_out(const ChangeEvent& event) {
     for (const SubscriptionPtr& subscription : subscriptions_) {
       if (!subscription->is_closed()) subscription->give(event);
@@ -156,7 +213,8 @@ class Stream {
 
   // Whether somebody is left.
   bool drop_closed() {
-    std::erase_if(subscriptions_, [](const SubscriptionPtr& subscription) { return subscription->is_closed(); });
+    std::erase_if(subscriptions_,
+                  [](const SubscriptionPtr& subscription) { return subscription->is_closed(); });
     return !subscriptions_.empty();
   }
 
@@ -178,10 +236,12 @@ class Hub final : public ChangeHub, public std::enable_shared_from_this<Hub> {
   Hub(std::shared_ptr<DataSource> source, asio::any_io_executor executor)
       : source_(std::move(source)), executor_(executor), gate_(std::move(executor)) {}
 
-  Task<std::shared_ptr<ChangeSubscription>> subscribe(std::string database, std::string collection) override {
+  Task<std::shared_ptr<ChangeSubscription>> subscribe(std::string database,
+                                                      std::string collection) override {
     RESTITCH_CO_TRY(const bson::Timestamp since, co_await newest_time(*source_));
     auto subscription = std::make_shared<Subscription>(executor_, since);
-    auto joining = join(shared_from_this(), std::move(database), std::move(collection), subscription);
+    auto joining =
+        join(shared_from_this(), std::move(database), std::move(collection), subscription);
     Status joined = co_await asio::co_spawn(executor_, std::move(joining), asio::use_awaitable);
     if (!joined) co_return std::move(joined).error();
     co_return std::shared_ptr<ChangeSubscription>(std::move(subscription));
@@ -209,7 +269,8 @@ class Hub final : public ChangeHub, public std::enable_shared_from_this<Hub> {
       found->second->add(std::move(subscription));
       co_return Status();
     }
-    auto stream = std::make_shared<Stream>(self->source_, std::move(database), std::move(collection));
+    auto stream =
+        std::make_shared<Stream>(self->source_, std::move(database), std::move(collection));
     RESTITCH_CO_CHECK(co_await stream->open());
     stream->add(std::move(subscription));
     // While it opened, another watcher may have opened one too: then each has its own for once.
@@ -218,8 +279,8 @@ class Hub final : public ChangeHub, public std::enable_shared_from_this<Hub> {
     co_return Status();
   }
 
-  static asio::awaitable<void> serve(std::shared_ptr<Hub> self, std::string name, std::shared_ptr<Stream> stream,
-                                     bool is_listed) {
+  static asio::awaitable<void> serve(std::shared_ptr<Hub> self, std::string name,
+                                     std::shared_ptr<Stream> stream, bool is_listed) {
     self->running_.push_back(stream);
     co_await stream->run();
     std::erase(self->running_, stream);
@@ -242,7 +303,8 @@ class Hub final : public ChangeHub, public std::enable_shared_from_this<Hub> {
 
 }  // namespace
 
-std::shared_ptr<ChangeHub> ChangeHub::create(std::shared_ptr<DataSource> source, runtime::IoThreads& threads) {
+std::shared_ptr<ChangeHub> ChangeHub::create(std::shared_ptr<DataSource> source,
+                                             runtime::IoThreads& threads) {
   return std::make_shared<Hub>(std::move(source), threads.next().get_executor());
 }
 

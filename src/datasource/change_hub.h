@@ -20,23 +20,28 @@ class ChangeSubscription {
  public:
   virtual ~ChangeSubscription() = default;
 
-  // The next event. An empty document is a sign of life, given when nothing happened for a while. Null at the end: the
-  // collection was dropped or renamed (behind the event that says so), or close() was called. kTooManyRequests when the
-  // watcher fell too far behind, kClosing when the hub ends, else the source's error.
+  // The next event. An empty document is a sign of life, given when nothing happened for a while.
+  // Null at the end: the collection was dropped or renamed (behind the event that says so), or
+  // close() was called. kTooManyRequests when the watcher fell too far behind, kClosing when the
+  // hub ends, else the source's error.
   virtual Task<ChangeEvent> next() = 0;
   virtual void close() = 0;
 };
 
-// The change streams of one data source, shared: however many watch a collection, the source has one stream of it, with
-// the documents of updates looked up. What a watcher has not taken is bounded (1,000 events, 16 MiB); who is slower is cut
-// off and does not slow the others. Thread-safe.
+// The change streams of one data source, shared: however many watch a collection, the source has
+// one stream of it, with the documents of updates looked up. What a watcher has not taken is
+// bounded (1,000 events, 16 MiB). In a burst the stream waits for a watcher that keeps taking
+// events, half a second at most; one that stops taking them is cut off and holds the others up for
+// a tenth of a second. Thread-safe.
 class ChangeHub {
  public:
-  static std::shared_ptr<ChangeHub> create(std::shared_ptr<DataSource> source, runtime::IoThreads& threads);
+  static std::shared_ptr<ChangeHub> create(std::shared_ptr<DataSource> source,
+                                           runtime::IoThreads& threads);
   virtual ~ChangeHub() = default;
 
   // Events of changes made after this has returned are given, those of earlier ones are not.
-  virtual Task<std::shared_ptr<ChangeSubscription>> subscribe(std::string database, std::string collection) = 0;
+  virtual Task<std::shared_ptr<ChangeSubscription>> subscribe(std::string database,
+                                                              std::string collection) = 0;
   // Ends all streams; watchers get kClosing.
   virtual asio::awaitable<void> stop() = 0;
 };
