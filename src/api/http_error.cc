@@ -1,5 +1,7 @@
 #include "api/http_error.h"
 
+#include <algorithm>
+
 #include "bson/extended_json.h"
 
 namespace restitch::api {
@@ -9,6 +11,7 @@ HttpError http_error_of(ErrorCode code) {
     case ErrorCode::kInvalidArgument: return {400, "InvalidParameter"};
     case ErrorCode::kMissingParameter: return {400, "MissingParameter"};
     case ErrorCode::kBadRequest: return {400, "BadRequest"};
+    case ErrorCode::kRefused: return {400, ""};
     case ErrorCode::kRequestTooLarge: return {413, "ReadSizeLimitExceeded"};
     case ErrorCode::kUnsupported: return {501, "NotCallable"};
     case ErrorCode::kUnauthenticated: return {401, ""};
@@ -68,7 +71,7 @@ net::HttpResponse error_response(const HttpError& mapped, std::string_view messa
   net::HttpResponse response;
   response.status = mapped.status;
   response.set("Content-Type", "application/json");
-  if (mapped.status == 429) response.set("Retry-After", "1");
+  if (mapped.status == 429) response.set("Retry-After", std::to_string(std::max(1, error.retry_after_seconds())));
   response.body = bson::to_json(std::move(body).finish().view(), bson::JsonMode::kRelaxed);
   return response;
 }

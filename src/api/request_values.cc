@@ -53,11 +53,6 @@ std::string public_query(std::string_view query) {
   return out;
 }
 
-std::string base_url_of(const net::HttpRequest& request, const std::string& public_url) {
-  if (!public_url.empty()) return public_url;
-  return "http://" + std::string(request.header("Host"));
-}
-
 std::string logs_link(const std::string& base_url, const deployment::DeployedApp& app,
                       const std::string& request_id) {
   return base_url + "/groups/" + app.group_id + "/apps/" + app.id.to_hex() +

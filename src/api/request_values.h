@@ -19,9 +19,6 @@ bson::Document header_document(const net::HttpRequest& request, Authorization au
 // Without the pairs whose key is `secret` or a credential of the client API.
 std::string public_query(std::string_view query);
 
-// How the client reaches the server: scheme, host and port. `public_url` ("" = unknown) decides.
-std::string base_url_of(const net::HttpRequest& request, const std::string& public_url);
-
 // Where the log entry of a request is shown; the `link` of errors.
 std::string logs_link(const std::string& base_url, const deployment::DeployedApp& app,
                       const std::string& request_id);

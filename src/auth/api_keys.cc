@@ -16,7 +16,7 @@ bool is_name_character(char c) {
 }
 
 Status check_name(std::string_view name) {
-  if (name.empty()) return Error(ErrorCode::kBadRequest, "'name' is a required string");
+  if (name.empty()) return Error(ErrorCode::kRefused, "'name' is a required string");
   if (!std::all_of(name.begin(), name.end(), is_name_character)) {
     return Error(ErrorCode::kInvalidArgument,
                  "API key name can only contain ASCII letters, numbers, underscores, and hyphens");

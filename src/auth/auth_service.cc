@@ -52,6 +52,18 @@ CachedUser with_identity(const CachedUser& user, const Identity& identity) {
   return out;
 }
 
+Attempt attempt_of(const AppAuth& app, const bson::Document& credential, std::string address) {
+  return {app.app_id, std::string(credential["username"].as_string().value_or("")), std::move(address)};
+}
+
+// Whether the credential was found wrong. What else goes wrong is no guess at it.
+bool is_refusal(const Result<LoginResult>& outcome) {
+  if (outcome) return false;
+  const ErrorCode code = outcome.error().code();
+  return code == ErrorCode::kInvalidPassword || code == ErrorCode::kAuthFailed ||
+         code == ErrorCode::kInvalidSession;
+}
+
 Result<const Provider*> enabled_provider(const AppAuth& app, std::string_view type) {
   const auto found = app.providers.find(type);
   if (found == app.providers.end() || found->second.config.disabled) {
@@ -70,6 +82,7 @@ AuthService::AuthService(std::shared_ptr<datasource::DataSource> state,
       settings_(std::move(settings)),
       external_(outbound, settings_.identity_endpoints),
       mailer_(outbound, settings_.mail),
+      limits_(settings_.attempt_rates),
       users_(settings_.cached_users),
       verified_tokens_(kVerifiedTokens) {
   decoy_hash_ = hash_password(random_bytes(16), settings_.password_cost);
@@ -78,9 +91,21 @@ AuthService::AuthService(std::shared_ptr<datasource::DataSource> state,
 Task<void> AuthService::prepare() { return store_.prepare(); }
 
 Task<LoginResult> AuthService::login(AppPtr app, std::string provider_type,
-                                     bson::Document credential) {
+                                     bson::Document credential, std::string address) {
   RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, provider_type));
-  RESTITCH_CO_TRY(SignedIn signed_in, co_await sign_in(app, *provider, credential));
+  const Attempt attempt = attempt_of(*app, credential, std::move(address));
+  if (provider_type == "anon-user") {
+    RESTITCH_CO_CHECK(limits_.register_account(attempt));
+  }
+  RESTITCH_CO_CHECK(limits_.begin_sign_in(attempt));
+  auto outcome = co_await login_unlimited(app, *provider, std::move(credential));
+  if (!is_refusal(outcome)) limits_.sign_in_not_refused(attempt);
+  co_return outcome;
+}
+
+Task<LoginResult> AuthService::login_unlimited(AppPtr app, const Provider& provider,
+                                               bson::Document credential) {
+  RESTITCH_CO_TRY(SignedIn signed_in, co_await sign_in(app, provider, credential));
   if (signed_in.user->record.disabled) co_return unauthorized(ErrorCode::kUserDisabled);
   co_return co_await open_session(app, std::move(signed_in), device_of(credential), true);
 }
@@ -91,7 +116,8 @@ Task<AuthService::SignedIn> AuthService::sign_in(AppPtr app, const Provider& pro
   if (type == "anon-user") co_return co_await sign_in_anonymous(app, provider);
   if (type == "local-userpass") co_return co_await sign_in_with_password(app, provider, credential);
   if (type == "api-key") co_return co_await sign_in_with_api_key(app, provider, credential);
-  co_return co_await sign_in_external(app, provider, credential);
+  RESTITCH_CO_TRY(Identity identity, co_await external_identity(app, provider, credential));
+  co_return co_await sign_in_as(app, std::move(identity));
 }
 
 Task<AuthService::SignedIn> AuthService::sign_in_anonymous(AppPtr app, const Provider& provider) {
@@ -246,17 +272,26 @@ Task<std::string> AuthService::make_access_token(AppPtr app, bson::ObjectId sess
 }
 
 Task<LoginResult> AuthService::link(AppPtr app, std::string provider_type,
-                                    bson::Document credential, std::string access_token) {
+                                    bson::Document credential, std::string access_token,
+                                    std::string address) {
   RESTITCH_CO_TRY(const AuthenticatedUser bearer, co_await authenticate(app, access_token));
   RESTITCH_CO_TRY(const Provider* provider, enabled_provider(*app, provider_type));
-  if (provider_type == "local-userpass") {
-    co_return co_await link_password(app, *provider, std::move(credential), bearer.user);
-  }
-  if (provider_type == "anon-user" || provider_type == "api-key") {
-    co_return Error(ErrorCode::kBadRequest,
-                    "cannot link credentials of the provider " + provider_type);
-  }
-  co_return co_await link_external(app, *provider, std::move(credential), bearer.user);
+  const Attempt attempt = attempt_of(*app, credential, std::move(address));
+  RESTITCH_CO_CHECK(limits_.begin_sign_in(attempt));
+  auto outcome = co_await link_unlimited(app, *provider, std::move(credential), bearer.user);
+  if (!is_refusal(outcome)) limits_.sign_in_not_refused(attempt);
+  co_return outcome;
+}
+
+Task<LoginResult> AuthService::link_unlimited(AppPtr app, const Provider& provider,
+                                              bson::Document credential, CachedUserPtr user) {
+  const std::string& type = provider.config.type;
+  if (type == "local-userpass")
+    co_return co_await link_password(app, provider, std::move(credential), std::move(user));
+  if (type == "anon-user" || type == "api-key")
+    co_return Error(ErrorCode::kBadRequest, "cannot link credentials of the provider " + type);
+  RESTITCH_CO_TRY(Identity identity, co_await external_identity(app, provider, credential));
+  co_return co_await link_identity(app, std::move(identity), std::move(user), device_of(credential));
 }
 
 Task<LoginResult> AuthService::link_password(AppPtr app, const Provider& provider,
@@ -281,9 +316,8 @@ Task<LoginResult> AuthService::link_password(AppPtr app, const Provider& provide
   co_return co_await open_linked_session(app, user_id, identity, device_of(credential));
 }
 
-Task<LoginResult> AuthService::link_external(AppPtr app, const Provider& provider,
-                                             bson::Document credential, CachedUserPtr user) {
-  RESTITCH_CO_TRY(const Identity identity, co_await external_identity(app, provider, credential));
+Task<LoginResult> AuthService::link_identity(AppPtr app, Identity identity, CachedUserPtr user,
+                                             std::string device_id) {
   const bson::ObjectId user_id = user->record.id;
   RESTITCH_CO_TRY(const auto owner, co_await store_.find_user_by_identity(
                                         app->app_id, identity.provider_type, identity.id));
@@ -296,7 +330,7 @@ Task<LoginResult> AuthService::link_external(AppPtr app, const Provider& provide
   if (!stored && stored.error().code() == ErrorCode::kDuplicateKey)
     co_return unauthorized(ErrorCode::kAuthFailed);
   if (!stored) co_return std::move(stored).error();
-  co_return co_await open_linked_session(app, user_id, identity, device_of(credential));
+  co_return co_await open_linked_session(app, user_id, identity, std::move(device_id));
 }
 
 Task<LoginResult> AuthService::open_linked_session(AppPtr app, bson::ObjectId user_id,

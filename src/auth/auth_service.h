@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "auth/attempt_limits.h"
 #include "auth/external_login.h"
 #include "auth/mailer.h"
 #include "auth/password.h"
@@ -65,16 +66,37 @@ struct CreatedApiKey {
   std::string secret;  // shown once
 };
 
+// A browser that asks to sign in (or link) on a provider's page (spec: client-api §6.4).
+struct RedirectRequest {
+  std::string provider;
+  std::string client_state;  // of the app, handed back to it
+  std::string return_to;     // page of the app
+  std::string device_id;     // "" = unknown
+  std::string access_token;  // of the user to link; "" = sign in
+  std::string callback_url;  // of this server
+};
+// Where to send the browser, with a cookie that ties the way back to it.
+struct RedirectAway {
+  std::string url;
+  std::string cookie_name, cookie_value;
+};
+// A browser that came back from the provider.
+struct RedirectReturn {
+  std::string state, code, error;
+  std::string cookie_value;
+};
+
 struct AuthSettings {
   PasswordCost password_cost;
   std::size_t cached_users = 100000;
   IdentityEndpoints identity_endpoints;
   MailSettings mail;
   std::string public_url;  // of the built-in confirmation and reset pages in messages
+  AttemptRates attempt_rates;
 };
 
 // Sign-in, sessions and users of all apps (spec: client-api §4–10). Thread-safe. Errors carry the
-// documented texts.
+// documented texts. `address` is the client's, for the limits on attempts; "" comes from within.
 class AuthService {
  public:
   // `hash_pool` is for password hashes alone, so that a storm of logins does not slow anything
@@ -87,25 +109,36 @@ class AuthService {
   Task<void> prepare();
 
   Task<LoginResult> login(std::shared_ptr<const AppAuth> app, std::string provider,
-                          bson::Document credential);
+                          bson::Document credential, std::string address = {});
   // Adds the credential to the user of the access token.
   Task<LoginResult> link(std::shared_ptr<const AppAuth> app, std::string provider,
-                         bson::Document credential, std::string access_token);
+                         bson::Document credential, std::string access_token,
+                         std::string address = {});
+  // The redirect flow. kInvalidArgument when the provider knows no such page of the app.
+  Task<RedirectAway> begin_redirect(std::shared_ptr<const AppAuth> app, RedirectRequest request);
+  // The URL of the app's page, with tokens or an error in its fragment. An error (kBadRequest) only
+  // when the state is none of this server's, so that there is no page to go to.
+  Task<std::string> finish_redirect(std::shared_ptr<const AppAuth> app, RedirectReturn back,
+                                    std::string address = {});
+  // Of the cookie that goes with a state.
+  static std::string redirect_cookie_name(std::string_view state);
   Task<void> register_login(std::shared_ptr<const AppAuth> app, std::string email,
-                            std::string password);
+                            std::string password, std::string address = {});
 
   // Confirming e-mail logins and resetting passwords (spec: client-api §9), in password_recovery.cc. Tokens are for one
   // use and 30 minutes.
   Task<void> use_confirmation_token(std::shared_ptr<const AppAuth> app, std::string token,
                                     std::string token_id);
-  Task<void> send_confirmation(std::shared_ptr<const AppAuth> app, std::string email);
-  Task<void> call_confirmation(std::shared_ptr<const AppAuth> app, std::string email);
+  Task<void> send_confirmation(std::shared_ptr<const AppAuth> app, std::string email,
+                               std::string address = {});
+  Task<void> call_confirmation(std::shared_ptr<const AppAuth> app, std::string email,
+                               std::string address = {});
   Task<void> use_reset_token(std::shared_ptr<const AppAuth> app, std::string token,
                              std::string token_id, std::string password);
-  Task<void> send_reset(std::shared_ptr<const AppAuth> app, std::string email);
+  Task<void> send_reset(std::shared_ptr<const AppAuth> app, std::string email, std::string address = {});
   // `arguments` (an array) are handed to the reset function behind its first parameter.
   Task<void> call_reset(std::shared_ptr<const AppAuth> app, std::string email, std::string password,
-                        bson::Document arguments);
+                        bson::Document arguments, std::string address = {});
 
   // A new access token.
   Task<std::string> refresh(std::shared_ptr<const AppAuth> app, std::string refresh_token);
@@ -117,7 +150,8 @@ class AuthService {
   // only when `may_create`. Whatever is wrong with the credential is kInvalidSession, with the
   // reason as detail.
   Task<CachedUserPtr> identify(std::shared_ptr<const AppAuth> app, std::string provider,
-                               bson::Document credential, bool may_create);
+                               bson::Document credential, bool may_create,
+                               std::string address = {});
   // Any user of the app, for run_as_user_id.
   Task<CachedUserPtr> find_user(bson::ObjectId app_id, bson::ObjectId user_id);
 
@@ -162,6 +196,9 @@ class AuthService {
   Task<void> run_confirmation_function(AppPtr app, PasswordLogin login);
   Task<void> change_password(PasswordLogin login, std::string password_hash);
 
+  Task<LoginResult> login_unlimited(AppPtr app, const Provider& provider, bson::Document credential);
+  Task<LoginResult> link_unlimited(AppPtr app, const Provider& provider, bson::Document credential,
+                                   CachedUserPtr user);
   Task<SignedIn> sign_in(AppPtr app, const Provider& provider, const bson::Document& credential);
   Task<SignedIn> sign_in_anonymous(AppPtr app, const Provider& provider);
   Task<SignedIn> sign_in_with_password(AppPtr app, const Provider& provider,
@@ -170,9 +207,11 @@ class AuthService {
                                       const bson::Document& credential);
   // The person of a credential that somebody else vouches for: a provider or a function of the app.
   Task<Identity> external_identity(AppPtr app, const Provider& provider, const bson::Document& credential);
-  Task<SignedIn> sign_in_external(AppPtr app, const Provider& provider, const bson::Document& credential);
-  Task<LoginResult> link_external(AppPtr app, const Provider& provider, bson::Document credential,
-                                  CachedUserPtr user);
+  Task<SignedIn> sign_in_as(AppPtr app, Identity identity);
+  Task<LoginResult> link_identity(AppPtr app, Identity identity, CachedUserPtr user,
+                                  std::string device_id);
+  Task<LoginResult> come_back(AppPtr app, bson::Document state, RedirectReturn back,
+                              std::string address);
   Task<LoginResult> link_password(AppPtr app, const Provider& provider, bson::Document credential,
                                   CachedUserPtr user);
   Task<PasswordLogin> check_password(AppPtr app, const bson::Document& credential);
@@ -182,6 +221,8 @@ class AuthService {
   // `is_login`: not only new tokens for somebody who is signed in.
   Task<LoginResult> open_session(AppPtr app, SignedIn signed_in, std::string device_id,
                                  bool is_login);
+  Task<CachedUserPtr> identify_unlimited(AppPtr app, const Provider& provider,
+                                         bson::Document credential, bool may_create);
   // The user of a right credential that exists already; null when there is none.
   Task<CachedUserPtr> find_by_credential(AppPtr app, const Provider& provider,
                                          const bson::Document& credential);
@@ -198,6 +239,7 @@ class AuthService {
   AuthSettings settings_;
   ExternalLogin external_;
   Mailer mailer_;
+  AttemptLimits limits_;
   UserCache users_;
   VerifiedTokens verified_tokens_;
   std::string decoy_hash_;  // verified for unknown e-mails, so that they take as long

@@ -43,20 +43,31 @@ Task<CachedUserPtr> AuthService::find_by_credential(AppPtr app, const Provider& 
 }
 
 Task<CachedUserPtr> AuthService::identify(AppPtr app, std::string provider_type,
-                                          bson::Document credential, bool may_create) {
+                                          bson::Document credential, bool may_create,
+                                          std::string address) {
   const auto provider = app->providers.find(provider_type);
   if (provider == app->providers.end() || provider->second.config.disabled) {
     co_return no_user("the provider " + provider_type + " is not enabled");
   }
+  const Attempt attempt{app->app_id, std::string(credential["username"].as_string().value_or("")),
+                        std::move(address)};
+  RESTITCH_CO_CHECK(limits_.begin_sign_in(attempt));
+  auto user = co_await identify_unlimited(app, provider->second, std::move(credential), may_create);
+  if (user || user.error().code() != ErrorCode::kInvalidSession) limits_.sign_in_not_refused(attempt);
+  co_return user;
+}
+
+Task<CachedUserPtr> AuthService::identify_unlimited(AppPtr app, const Provider& provider,
+                                                    bson::Document credential, bool may_create) {
   CachedUserPtr user;
   if (may_create) {
-    auto signed_in = co_await sign_in(app, provider->second, credential);
+    auto signed_in = co_await sign_in(app, provider, credential);
     if (!signed_in && is_failure_of_server(signed_in.error().code()))
       co_return std::move(signed_in).error();
     if (!signed_in) co_return no_user(signed_in.error().message());
     user = signed_in->user;
   } else {
-    auto found = co_await find_by_credential(app, provider->second, credential);
+    auto found = co_await find_by_credential(app, provider, credential);
     if (!found && is_failure_of_server(found.error().code())) co_return std::move(found).error();
     if (!found) co_return no_user(found.error().message());
     user = *found;

@@ -112,6 +112,29 @@ std::string facebook_fields(const std::vector<Document>& metadata_fields) {
   return fields;
 }
 
+bool has_field(const std::vector<Document>& metadata_fields, std::string_view name) {
+  return std::any_of(metadata_fields.begin(), metadata_fields.end(),
+                     [&](const Document& field) { return field["name"].as_string() == name; });
+}
+
+std::string google_scope(const std::vector<Document>& metadata_fields) {
+  std::string scope = "openid";
+  if (has_field(metadata_fields, "email")) scope.append(" email");
+  const bool has_other = std::any_of(
+      metadata_fields.begin(), metadata_fields.end(),
+      [](const Document& field) { return field["name"].as_string() != "email"; });
+  if (has_other) scope.append(" profile");
+  return scope;
+}
+
+std::string facebook_scope(const std::vector<Document>& metadata_fields) {
+  std::string scope = "public_profile";
+  if (has_field(metadata_fields, "email")) scope.append(",email");
+  if (has_field(metadata_fields, "gender")) scope.append(",user_gender");
+  if (has_field(metadata_fields, "birthday")) scope.append(",user_birthday");
+  return scope;
+}
+
 Result<ExternalIdentity> identity_from(const ExternalAttempt& attempt, std::string id,
                                        View claims) {
   if (id.empty()) return unauthorized("the provider names no person");
@@ -141,7 +164,8 @@ Task<ExternalIdentity> ExternalLogin::verify(const ExternalAttempt& attempt) {
     co_return identity;
   }
   if (type == "oauth2-facebook") {
-    auto identity = co_await verify_facebook(attempt);
+    RESTITCH_CO_TRY(std::string token, text_member(attempt.credential, "accessToken"));
+    auto identity = co_await verify_facebook(attempt, std::move(token));
     co_return identity;
   }
   const View credential = attempt.credential;
@@ -153,6 +177,13 @@ Task<ExternalIdentity> ExternalLogin::verify(const ExternalAttempt& attempt) {
     co_return identity;
   }
   RESTITCH_CO_TRY(std::string token, text_member(credential, "id_token"));
+  auto identity = co_await id_token_person(attempt, std::move(token));
+  co_return identity;
+}
+
+Task<ExternalIdentity> ExternalLogin::id_token_person(const ExternalAttempt& attempt,
+                                                      std::string token) {
+  const bool is_google = attempt.provider.type == "oauth2-google";
   const std::string keys_url = is_google ? endpoints_.google_keys : endpoints_.apple_keys;
   std::vector<std::string> issuers{"https://appleid.apple.com"};
   if (is_google) issuers = {"https://accounts.google.com", "accounts.google.com"};
@@ -231,38 +262,86 @@ Task<Document> ExternalLogin::fetch_json(net::OutboundRequest request) {
   co_return Document(*object);
 }
 
+Task<Document> ExternalLogin::exchange(const ExternalAttempt& attempt, const std::string& url,
+                                       RedirectCode code) {
+  net::OutboundRequest request;
+  request.url = url;
+  request.form = form_of({{"grant_type", "authorization_code"},
+                          {"code", code.code},
+                          {"client_id", text_of(attempt.provider.config, "clientId")},
+                          {"client_secret", text_of(attempt.secrets, "clientSecret")},
+                          {"redirect_uri", code.redirect_uri}});
+  auto answer = co_await fetch_json(std::move(request));
+  co_return answer;
+}
+
 // Codes of native SDKs are redeemed without a redirect URI, those of the browser's pop-up flow with
 // "postmessage".
 Task<ExternalIdentity> ExternalLogin::verify_google_code(const ExternalAttempt& attempt,
                                                          std::string code) {
-  const View config = attempt.provider.config;
-  Document tokens;
-  constexpr std::array<std::string_view, 2> kRedirects{"", "postmessage"};
-  for (const std::string_view redirect : kRedirects) {
-    net::OutboundRequest exchange;
-    exchange.url = endpoints_.google_token;
-    exchange.form = form_of({{"grant_type", "authorization_code"},
-                             {"code", code},
-                             {"client_id", text_of(config, "clientId")},
-                             {"client_secret", text_of(attempt.secrets, "clientSecret")},
-                             {"redirect_uri", std::string(redirect)}});
-    auto answer = co_await fetch_json(std::move(exchange));
-    if (answer) {
-      tokens = std::move(*answer);
-      break;
-    }
-    if (!redirect.empty()) co_return std::move(answer).error();
+  RedirectCode native{code, ""};
+  auto tokens = co_await exchange(attempt, endpoints_.google_token, std::move(native));
+  if (!tokens) {
+    RedirectCode popup{code, "postmessage"};
+    tokens = co_await exchange(attempt, endpoints_.google_token, std::move(popup));
   }
+  if (!tokens) co_return std::move(tokens).error();
+  auto person = co_await google_person(attempt, text_of(*tokens, "access_token"));
+  co_return person;
+}
+
+Task<ExternalIdentity> ExternalLogin::google_person(const ExternalAttempt& attempt,
+                                                    std::string access_token) {
   net::OutboundRequest ask;
   ask.url = endpoints_.google_userinfo;
-  ask.headers.push_back("Authorization: Bearer " + text_of(tokens, "access_token"));
+  ask.headers.push_back("Authorization: Bearer " + access_token);
   RESTITCH_CO_TRY(const Document info, co_await fetch_json(std::move(ask)));
   co_return identity_from(attempt, text_of(info, "sub"), google_claims(info));
 }
 
+std::string ExternalLogin::authorization_url(const app::AuthProviderConfig& provider,
+                                             const std::string& redirect_uri,
+                                             const std::string& state) const {
+  const std::string client_id = text_of(provider.config, "clientId");
+  const std::string common = form_of({{"client_id", client_id},
+                                      {"redirect_uri", redirect_uri},
+                                      {"response_type", "code"},
+                                      {"state", state}});
+  if (provider.type == "oauth2-google") {
+    return endpoints_.google_authorize + "?" + common + "&" +
+           form_of({{"scope", google_scope(provider.metadata_fields)}});
+  }
+  if (provider.type == "oauth2-facebook") {
+    return endpoints_.facebook_dialog + "?" + common + "&" +
+           form_of({{"scope", facebook_scope(provider.metadata_fields)}});
+  }
+  // Apple gives the e-mail only to pages that take the answer by POST.
+  const bool wants_email = has_field(provider.metadata_fields, "email");
+  return endpoints_.apple_authorize + "?" + common +
+         (wants_email ? "&response_mode=form_post&scope=email" : "&response_mode=query");
+}
+
+Task<ExternalIdentity> ExternalLogin::redeem(const ExternalAttempt& attempt, RedirectCode code) {
+  const std::string& type = attempt.provider.type;
+  std::string url = type == "oauth2-google" ? endpoints_.google_token : endpoints_.apple_token;
+  if (type == "oauth2-facebook") url = endpoints_.facebook_graph + "/oauth/access_token";
+  RESTITCH_CO_TRY(const Document tokens, co_await exchange(attempt, url, std::move(code)));
+  std::string access_token = text_of(tokens, "access_token");
+  if (type == "oauth2-facebook") {
+    auto person = co_await verify_facebook(attempt, std::move(access_token));
+    co_return person;
+  }
+  if (type == "oauth2-google" && !attempt.provider.config["openId"].truthy()) {
+    auto person = co_await google_person(attempt, std::move(access_token));
+    co_return person;
+  }
+  auto person = co_await id_token_person(attempt, text_of(tokens, "id_token"));
+  co_return person;
+}
+
 // A token of any other app must not sign in here: Facebook says first whose it is.
-Task<ExternalIdentity> ExternalLogin::verify_facebook(const ExternalAttempt& attempt) {
-  RESTITCH_CO_TRY(const std::string token, text_member(attempt.credential, "accessToken"));
+Task<ExternalIdentity> ExternalLogin::verify_facebook(const ExternalAttempt& attempt,
+                                                      std::string token) {
   const std::string client_id = text_of(attempt.provider.config, "clientId");
   net::OutboundRequest inspect;
   inspect.url =

@@ -15,10 +15,14 @@ namespace restitch::auth {
 
 // Where the identity providers are. Tests put their own in place.
 struct IdentityEndpoints {
+  std::string google_authorize = "https://accounts.google.com/o/oauth2/v2/auth";
   std::string google_token = "https://oauth2.googleapis.com/token";
   std::string google_userinfo = "https://www.googleapis.com/oauth2/v3/userinfo";
   std::string google_keys = "https://www.googleapis.com/oauth2/v3/certs";
+  std::string facebook_dialog = "https://www.facebook.com/dialog/oauth";
   std::string facebook_graph = "https://graph.facebook.com";
+  std::string apple_authorize = "https://appleid.apple.com/auth/authorize";
+  std::string apple_token = "https://appleid.apple.com/auth/token";
   std::string apple_keys = "https://appleid.apple.com/auth/keys";
 };
 
@@ -36,6 +40,12 @@ struct ExternalAttempt {
   std::string client_app_id;         // the audience when none is configured
 };
 
+// What a provider hands to the page that it sends the person back to.
+struct RedirectCode {
+  std::string code;
+  std::string redirect_uri;  // of that page, as it was named when the person was sent away
+};
+
 // Verifies credentials of custom-token, oauth2-google, oauth2-facebook and oauth2-apple (spec:
 // client-api §7.1, §7.3). Thread-safe. Whatever is wrong with a credential is kInvalidSession,
 // `unauthorized`, with the reason as detail; a member that is missing or of a wrong type is
@@ -49,10 +59,20 @@ class ExternalLogin {
   // `attempt` and what it refers to are kept by the caller until the end.
   Task<ExternalIdentity> verify(const ExternalAttempt& attempt);
 
+  // The redirect flow of oauth2-google, oauth2-facebook and oauth2-apple: where to send the person…
+  std::string authorization_url(const app::AuthProviderConfig& provider,
+                                const std::string& redirect_uri, const std::string& state) const;
+  // …and who came back.
+  Task<ExternalIdentity> redeem(const ExternalAttempt& attempt, RedirectCode code);
+
  private:
   Task<ExternalIdentity> verify_custom_token(const ExternalAttempt& attempt);
   Task<ExternalIdentity> verify_google_code(const ExternalAttempt& attempt, std::string code);
-  Task<ExternalIdentity> verify_facebook(const ExternalAttempt& attempt);
+  Task<ExternalIdentity> google_person(const ExternalAttempt& attempt, std::string access_token);
+  Task<ExternalIdentity> verify_facebook(const ExternalAttempt& attempt, std::string access_token);
+  Task<ExternalIdentity> id_token_person(const ExternalAttempt& attempt, std::string token);
+  // What the provider gives for a code.
+  Task<bson::Document> exchange(const ExternalAttempt& attempt, const std::string& url, RedirectCode code);
   // An OpenID Connect token of Google or Apple: RS256 under the issuer's key set.
   Task<bson::Document> verify_id_token(std::string token, std::string keys_url,
                                        std::vector<std::string> issuers, std::string audience);

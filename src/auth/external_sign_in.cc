@@ -55,9 +55,7 @@ Task<Identity> AuthService::external_identity(AppPtr app, const Provider& provid
 }
 
 // Metadata is as of the newest sign-in.
-Task<AuthService::SignedIn> AuthService::sign_in_external(AppPtr app, const Provider& provider,
-                                                          const bson::Document& credential) {
-  RESTITCH_CO_TRY(Identity identity, co_await external_identity(app, provider, credential));
+Task<AuthService::SignedIn> AuthService::sign_in_as(AppPtr app, Identity identity) {
   const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
   RESTITCH_CO_TRY(auto known, co_await store_.find_user_by_identity(
                                   app->app_id, identity.provider_type, identity.id));

@@ -66,6 +66,7 @@ std::string setting_of(const AppAuth& app, std::string_view setting) {
 }
 
 Error bad_request(std::string text) { return Error(ErrorCode::kBadRequest, std::move(text)); }
+Error refused(std::string text) { return Error(ErrorCode::kRefused, std::move(text)); }
 Error already_confirmed() { return Error(ErrorCode::kUserAlreadyConfirmed, "already confirmed"); }
 
 // The status that an app's function answered; a function that threw answers nothing.
@@ -96,8 +97,11 @@ Task<std::string> AuthService::hash_of(std::string password) {
   co_return hash;
 }
 
-Task<void> AuthService::register_login(AppPtr app, std::string email, std::string password) {
+Task<void> AuthService::register_login(AppPtr app, std::string email, std::string password,
+                                       std::string address) {
   RESTITCH_CO_TRY(const Provider* provider, provider_of(*app));
+  const Attempt attempt{app->app_id, email, std::move(address)};
+  RESTITCH_CO_CHECK(limits_.register_account(attempt));
   RESTITCH_CO_CHECK(check_new_password(password));
   const bool is_confirmed = provider->config.config["autoConfirm"].truthy();
   const bool by_mail =
@@ -204,24 +208,28 @@ Task<void> AuthService::use_confirmation_token(AppPtr app, std::string token,
   co_return co_await store_.confirm_login(login.id);
 }
 
-Task<void> AuthService::send_confirmation(AppPtr app, std::string email) {
+Task<void> AuthService::send_confirmation(AppPtr app, std::string email, std::string address) {
+  const Attempt attempt{app->app_id, email, std::move(address)};
+  RESTITCH_CO_CHECK(limits_.ask_for_message(attempt));
   RESTITCH_CO_TRY(PasswordLogin login, co_await known_login(app, std::move(email)));
   if (login.confirmed) co_return already_confirmed();
   if (is_on(*app, "runConfirmationFunction") && !is_on(*app, "autoConfirm")) {
-    co_return bad_request("please use confirmation via function");
+    co_return refused("please use confirmation via function");
   }
   co_return co_await mail_link(app, std::move(login), Purpose::kConfirm);
 }
 
-Task<void> AuthService::call_confirmation(AppPtr app, std::string email) {
+Task<void> AuthService::call_confirmation(AppPtr app, std::string email, std::string address) {
+  const Attempt attempt{app->app_id, email, std::move(address)};
+  RESTITCH_CO_CHECK(limits_.ask_for_message(attempt));
   RESTITCH_CO_CHECK(provider_of(*app));
   const std::string refusal = "cannot run confirmation for " + email + ": ";
   if (is_on(*app, "autoConfirm"))
-    co_return bad_request(refusal + "automatic confirmation is enabled");
+    co_return refused(refusal + "automatic confirmation is enabled");
   RESTITCH_CO_TRY(PasswordLogin login, co_await known_login(app, std::move(email)));
   if (login.confirmed) co_return already_confirmed();
   if (!is_on(*app, "runConfirmationFunction"))
-    co_return bad_request(refusal + "confirmation by function is disabled");
+    co_return refused(refusal + "confirmation by function is disabled");
   co_return co_await run_confirmation_function(app, std::move(login));
 }
 
@@ -236,19 +244,23 @@ Task<void> AuthService::use_reset_token(AppPtr app, std::string token, std::stri
   co_return co_await change_password(std::move(login), std::move(hash));
 }
 
-Task<void> AuthService::send_reset(AppPtr app, std::string email) {
+Task<void> AuthService::send_reset(AppPtr app, std::string email, std::string address) {
+  const Attempt attempt{app->app_id, email, std::move(address)};
+  RESTITCH_CO_CHECK(limits_.ask_for_message(attempt));
   RESTITCH_CO_TRY(PasswordLogin login, co_await known_login(app, std::move(email)));
   if (is_on(*app, "runResetFunction"))
-    co_return bad_request("please use reset password via function");
+    co_return refused("please use reset password via function");
   if (!is_email_address(login.email)) co_return bad_request("email invalid");
   co_return co_await mail_link(app, std::move(login), Purpose::kReset);
 }
 
 Task<void> AuthService::call_reset(AppPtr app, std::string email, std::string password,
-                                   bson::Document arguments) {
+                                   bson::Document arguments, std::string address) {
+  const Attempt attempt{app->app_id, email, std::move(address)};
+  RESTITCH_CO_CHECK(limits_.ask_for_message(attempt));
   RESTITCH_CO_TRY(PasswordLogin login, co_await known_login(app, std::move(email)));
   if (!is_on(*app, "runResetFunction"))
-    co_return bad_request("please use reset password via email");
+    co_return refused("please use reset password via email");
   RESTITCH_CO_CHECK(check_new_password(password));
   const auto verify = [password, hash = login.password_hash]() -> Result<bool> {
     return verify_password(password, hash);
@@ -268,7 +280,7 @@ Task<void> AuthService::call_reset(AppPtr app, std::string email, std::string pa
                                      bson::Document(*built["all"].as_array())));
   if (status == "pending") co_return Status();
   if (status != "success")
-    co_return bad_request("failed to reset password for user \"" + login.email + "\"");
+    co_return refused("failed to reset password for user \"" + login.email + "\"");
   RESTITCH_CO_TRY(std::string hash, co_await hash_of(std::move(password)));
   co_return co_await change_password(std::move(login), std::move(hash));
 }

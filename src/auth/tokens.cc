@@ -1,5 +1,7 @@
 #include "auth/tokens.h"
 
+#include <algorithm>
+
 #include "auth/crypto.h"
 #include "base/encoding.h"
 #include "bson/extended_json.h"
@@ -79,10 +81,13 @@ Result<bson::Document> verified_payload(const TokenRealm& realm, std::string_vie
   const auto domain = payload["baas_domain_id"].as_string();
   if (domain && *domain != realm.domain_id.to_hex())
     return Error(ErrorCode::kAppMismatch, "invalid session");
-  // The header decides nothing: only HS256 under this app's key is ever accepted.
+  // The header decides nothing: only HS256 under this app's keys is ever accepted.
   const auto signature = from_base64(parts.signature);
-  if (!signature ||
-      !equal_in_constant_time(*signature, hmac_sha256(realm.signing_key, parts.signed_part))) {
+  const auto is_signed_with = [&](const std::string& key) {
+    return equal_in_constant_time(*signature, hmac_sha256(key, parts.signed_part));
+  };
+  if (!signature || !(is_signed_with(realm.signing_key) ||
+                      std::any_of(realm.former_keys.begin(), realm.former_keys.end(), is_signed_with))) {
     return Error(ErrorCode::kInvalidToken, "signature is invalid");
   }
   if (!domain) return Error(ErrorCode::kInvalidToken, "the token lacks a claim");
@@ -103,6 +108,24 @@ Result<bson::ObjectId> id_claim(const bson::Document& payload, std::string_view 
 }
 
 }  // namespace
+
+std::string sign_claims(const TokenRealm& realm, std::string_view kind, bson::View claims,
+                        std::int64_t expires_at) {
+  bson::Builder payload;
+  payload.append_all(claims);
+  payload.append("baas_domain_id", realm.domain_id.to_hex()).append("typ", kind);
+  payload.append("exp", expires_at);
+  const bson::Document document = std::move(payload).finish();
+  return sign(realm, bson::to_json(document.view()));
+}
+
+Result<bson::Document> verify_claims(const TokenRealm& realm, std::string_view kind,
+                                     std::string_view token, std::int64_t now) {
+  RESTITCH_TRY(bson::Document payload, verified_payload(realm, token));
+  if (payload["typ"].as_string() != kind || payload["exp"].as_integer().value_or(0) <= now)
+    return Error(ErrorCode::kInvalidToken, "the token is of another kind or expired");
+  return payload;
+}
 
 std::string issue_access_token(const TokenRealm& realm, const AccessClaims& claims,
                                const bson::Document* user_data) {

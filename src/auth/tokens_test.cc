@@ -81,6 +81,19 @@ TEST(Tokens, changed_signature_or_payload_is_refused) {
   EXPECT_EQ(foreign.error().message(), "signature is invalid");
 }
 
+TEST(Tokens, a_former_key_still_verifies_and_signs_no_more) {
+  TokenRealm realm = make_realm();
+  const std::string before = issue_access_token(realm, make_claims(), nullptr);
+  realm.former_keys = {realm.signing_key};
+  realm.signing_key = random_bytes(64);
+  EXPECT_TRUE(verify_access_token(realm, before, kNow));
+  const std::string after = issue_access_token(realm, make_claims(), nullptr);
+  EXPECT_TRUE(verify_access_token(realm, after, kNow));
+  realm.former_keys.clear();
+  EXPECT_FALSE(verify_access_token(realm, before, kNow));
+  EXPECT_TRUE(verify_access_token(realm, after, kNow));
+}
+
 TEST(Tokens, unsigned_algorithm_is_refused) {
   const TokenRealm realm = make_realm();
   const std::string token = issue_access_token(realm, make_claims(), nullptr);

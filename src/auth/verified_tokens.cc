@@ -8,10 +8,6 @@ namespace {
 
 constexpr std::size_t kLongestToken = 8U << 10U;
 
-bool is_same(const TokenRealm& a, const TokenRealm& b) {
-  return a.domain_id == b.domain_id && a.signing_key == b.signing_key;
-}
-
 }  // namespace
 
 Result<AccessClaims> VerifiedTokens::verify(const TokenRealm& realm, std::string_view token,
@@ -19,7 +15,7 @@ Result<AccessClaims> VerifiedTokens::verify(const TokenRealm& realm, std::string
   {
     const std::lock_guard lock(mutex_);
     const Entry* known = find(token);
-    if (known != nullptr && is_same(known->realm, realm) && known->claims.expires_at > now)
+    if (known != nullptr && known->realm == realm && known->claims.expires_at > now)
       return known->claims;
   }
   RESTITCH_TRY(AccessClaims claims, verify_access_token(realm, token, now));

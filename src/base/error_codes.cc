@@ -7,6 +7,7 @@ std::string_view name_of(ErrorCode code) {
     case ErrorCode::kInvalidArgument: return "InvalidArgument";
     case ErrorCode::kMissingParameter: return "MissingParameter";
     case ErrorCode::kBadRequest: return "BadRequest";
+    case ErrorCode::kRefused: return "Refused";
     case ErrorCode::kRequestTooLarge: return "RequestTooLarge";
     case ErrorCode::kUnsupported: return "Unsupported";
     case ErrorCode::kUnauthenticated: return "Unauthenticated";

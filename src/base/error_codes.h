@@ -12,6 +12,7 @@ enum class ErrorCode : std::uint16_t {
   kInvalidArgument = 1,   // a value is of the wrong form, type or range
   kMissingParameter,      // a required member is absent
   kBadRequest,            // the request as a whole makes no sense
+  kRefused,               // as kBadRequest, where clients expect no code beside the text
   kRequestTooLarge,       // over the documented request size
   kUnsupported,           // known to the protocol, not offered by this server
   // Identity and permission.

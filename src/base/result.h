@@ -30,6 +30,12 @@ class [[nodiscard]] Error {
     detail_ = std::move(detail);
     return std::move(*this);
   }
+  // Of kTooManyRequests: when to try again; 0 = not known.
+  int retry_after_seconds() const noexcept { return retry_after_seconds_; }
+  Error&& with_retry_after(int seconds) && {
+    retry_after_seconds_ = seconds;
+    return std::move(*this);
+  }
   Error&& with_context(std::string_view where) && {
     message_.insert(0, std::string(where) + ": ");
     return std::move(*this);
@@ -39,6 +45,7 @@ class [[nodiscard]] Error {
   std::string message_;
   std::string detail_;
   int mongo_code_ = 0;
+  int retry_after_seconds_ = 0;
   ErrorCode code_;
 };
 

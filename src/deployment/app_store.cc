@@ -1,5 +1,7 @@
 #include "deployment/app_store.h"
 
+#include <algorithm>
+
 #include "auth/store.h"
 
 namespace restitch::deployment {
@@ -9,6 +11,8 @@ using bson::Builder;
 using bson::Document;
 
 constexpr std::string_view kSigningKeyPurpose = "app signing key";
+constexpr std::size_t kSigningKeyBytes = 64;
+constexpr std::size_t kMaxFormerKeys = 16;
 constexpr std::string_view kSecretPurpose = "app secret";
 
 datasource::Collection collection(datasource::DataSource& state, std::string name) {
@@ -39,13 +43,29 @@ Task<void> AppStore::prepare() {
   co_return Status();
 }
 
+Result<SigningKeys> AppStore::signing_keys_from(bson::View document) const {
+  const auto open = [this](bson::ValueView sealed) -> Result<std::string> {
+    if (sealed.type() != bson::Type::kBinary)
+      return Error(ErrorCode::kCorrupt, "a stored signing key is missing");
+    return box_.open_sealed(sealed.get_binary().bytes, kSigningKeyPurpose);
+  };
+  SigningKeys keys;
+  RESTITCH_TRY(keys.current, open(document["signing_key"]));
+  if (const auto former = document["former_signing_keys"].as_array()) {
+    for (const bson::Element& element : *former) {
+      RESTITCH_TRY(std::string key, open(element.value));
+      keys.former.push_back(std::move(key));
+    }
+  }
+  return keys;
+}
+
 Result<AppIdentity> AppStore::identity_from(bson::View document) const {
   const auto id = document["_id"].as_object_id();
   const auto client_id = document["client_app_id"].as_string();
   const auto name = document["name"].as_string();
   const auto domain = document["domain_id"].as_object_id();
-  const bson::ValueView key = document["signing_key"];
-  if (!id || !client_id || !name || !domain || key.type() != bson::Type::kBinary) {
+  if (!id || !client_id || !name || !domain) {
     return Error(ErrorCode::kCorrupt, "a stored app is incomplete");
   }
   AppIdentity identity;
@@ -53,7 +73,18 @@ Result<AppIdentity> AppStore::identity_from(bson::View document) const {
   identity.client_app_id = std::string(*client_id);
   identity.name = std::string(*name);
   identity.domain_id = *domain;
-  RESTITCH_TRY(identity.signing_key, box_.open_sealed(key.get_binary().bytes, kSigningKeyPurpose));
+  RESTITCH_TRY(identity.signing_keys, signing_keys_from(document));
+  if (const auto entries = document["access_list"].as_array()) {
+    identity.access_list.clear();
+    for (const bson::Element& element : *entries) {
+      const auto entry = element.value.as_object();
+      const auto entry_id = entry ? (*entry)["_id"].as_object_id() : std::nullopt;
+      const auto address = entry ? (*entry)["address"].as_string() : std::nullopt;
+      if (!entry_id || !address) return Error(ErrorCode::kCorrupt, "a stored IP access list is broken");
+      identity.access_list.push_back({*entry_id, std::string(*address),
+                                      std::string((*entry)["comment"].as_string().value_or(""))});
+    }
+  }
   if (const auto providers = document["providers"].as_object()) {
     for (const bson::Element& element : *providers) {
       if (const auto provider = element.value.as_object_id()) {
@@ -78,13 +109,13 @@ Task<AppIdentity> AppStore::find_or_create(std::string client_app_id, std::strin
                                : client_app_id;
   identity.name = name;
   identity.domain_id = bson::ObjectId::generate();
-  identity.signing_key = auth::random_bytes(64);
+  identity.signing_keys.current = auth::random_bytes(kSigningKeyBytes);
   Builder builder;
   builder.append("_id", identity.id)
       .append("client_app_id", identity.client_app_id)
       .append("name", identity.name);
   builder.append("domain_id", identity.domain_id);
-  builder.append_binary("signing_key", 0, box_.seal(identity.signing_key, kSigningKeyPurpose));
+  builder.append_binary("signing_key", 0, box_.seal(identity.signing_keys.current, kSigningKeyPurpose));
   builder.open_object("providers").close();
   const Document document = std::move(builder).finish();
   RESTITCH_CO_CHECK(co_await apps_.insert_one(document));
@@ -105,6 +136,38 @@ Task<void> AppStore::ensure_provider_ids(AppIdentity& identity, std::vector<std:
   if (!changed) co_return Status();
   const Document filter = bson::make_document("_id", identity.id);
   const Document document = std::move(update).finish();
+  RESTITCH_CO_CHECK(co_await apps_.update_one(filter, document.view()));
+  co_return Status();
+}
+
+Task<SigningKeys> AppStore::rotate_signing_key(bson::ObjectId app_id, bool keep_former) {
+  const Document filter = bson::make_document("_id", app_id);
+  RESTITCH_CO_TRY(const auto found, co_await apps_.find_one(filter));
+  if (!found) co_return Error(ErrorCode::kAppNotFound, "the app is not in the store");
+  RESTITCH_CO_TRY(SigningKeys keys, signing_keys_from(found->view()));
+  keys.former.insert(keys.former.begin(), std::move(keys.current));
+  keys.former.resize(std::min(keys.former.size(), keep_former ? kMaxFormerKeys : 0));
+  keys.current = auth::random_bytes(kSigningKeyBytes);
+  Builder update;
+  update.open_object("$set");
+  update.append_binary("signing_key", 0, box_.seal(keys.current, kSigningKeyPurpose));
+  update.open_array("former_signing_keys");
+  for (std::size_t i = 0; i < keys.former.size(); ++i)
+    update.append_binary(std::to_string(i), 0, box_.seal(keys.former[i], kSigningKeyPurpose));
+  const Document document = std::move(update).finish();
+  RESTITCH_CO_CHECK(co_await apps_.update_one(filter, document.view()));
+  co_return keys;
+}
+
+Task<void> AppStore::put_access_list(bson::ObjectId app_id, std::vector<AllowedAddress> entries) {
+  Builder update;
+  update.open_object("$set").open_array("access_list");
+  for (const AllowedAddress& entry : entries) {
+    update.push_object().append("_id", entry.id).append("address", entry.address);
+    update.append("comment", entry.comment).close();
+  }
+  const Document document = std::move(update).finish();
+  const Document filter = bson::make_document("_id", app_id);
   RESTITCH_CO_CHECK(co_await apps_.update_one(filter, document.view()));
   co_return Status();
 }

@@ -8,6 +8,7 @@
 #include "bson/document.h"
 #include "deployment/endpoint_table.h"
 #include "functions/function_service.h"
+#include "net/address_set.h"
 #include "rules/data_access.h"
 
 namespace restitch::deployment {
@@ -26,6 +27,9 @@ struct DeployedApp {
   bson::Document values;  // name to value, secrets resolved
   std::string environment_tag;
   bson::Document environment_values;
+  net::AddressSet access_list;  // of the IP addresses that may reach the client API
+
+  bool admits(const std::string& address) const { return access_list.contains(address); }
 };
 using DeployedAppPtr = std::shared_ptr<const DeployedApp>;
 

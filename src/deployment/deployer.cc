@@ -142,11 +142,26 @@ std::string now_iso() {
   return {text, size};
 }
 
+Error app_not_found(const std::string& client_app_id) {
+  return Error(ErrorCode::kAppNotFound, "cannot find app using Client App ID '" + client_app_id + "'");
+}
+
 std::vector<std::string> provider_types(const app::Config& config) {
   std::vector<std::string> types;
   for (const app::AuthProviderConfig& provider : config.auth_providers)
     types.push_back(provider.type);
   return types;
+}
+
+// The addresses of an IP access list. The entry of a new app stands for IPv6 as well.
+Result<net::AddressSet> address_set(const std::vector<AllowedAddress>& entries) {
+  net::AddressSet set;
+  for (const AllowedAddress& entry : entries) {
+    RESTITCH_CHECK(set.add(entry.address));
+    if (entry.address != kAnyAddress) continue;
+    RESTITCH_CHECK(set.add("::/0"));
+  }
+  return set;
 }
 
 }  // namespace
@@ -198,6 +213,33 @@ Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& fi
   co_return app->client_app_id;
 }
 
+Task<void> Deployer::set_access_list(std::string client_app_id,
+                                     std::vector<AllowedAddress> entries) {
+  const DeployedAppPtr app = registry_.find(client_app_id);
+  if (!app) co_return app_not_found(client_app_id);
+  RESTITCH_CO_TRY(net::AddressSet addresses, address_set(entries));
+  RESTITCH_CO_CHECK(co_await store_.put_access_list(app->id, std::move(entries)));
+  auto changed = std::make_shared<DeployedApp>(*app);
+  changed->access_list = std::move(addresses);
+  registry_.replace(std::move(changed));
+  co_return Status();
+}
+
+Task<void> Deployer::rotate_signing_key(std::string client_app_id, bool keep_former) {
+  const DeployedAppPtr app = registry_.find(client_app_id);
+  if (!app) co_return app_not_found(client_app_id);
+  RESTITCH_CO_TRY(const SigningKeys keys, co_await store_.rotate_signing_key(app->id, keep_former));
+  auto users = std::make_shared<auth::AppAuth>(*app->auth);
+  users->realm.signing_key = keys.current;
+  users->realm.former_keys = keys.former;
+  auto changed = std::make_shared<DeployedApp>(*app);
+  changed->auth = std::move(users);
+  registry_.replace(std::move(changed));
+  RESTITCH_LOG(kInfo, kApp, 2010, "Signing key rotated", {"app", client_app_id},
+               {"former", keys.former.size()});
+  co_return Status();
+}
+
 Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, std::string root,
                                      app::Findings& findings) {
   const auto rule_set = compile_all(*config, findings);
@@ -215,6 +257,7 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   app->group_id = options_.group_id;
   app->name = identity.name;
   app->config = config;
+  RESTITCH_CO_TRY(app->access_list, address_set(identity.access_list));
   app::check_secret_references(*config, secrets, findings);
   RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(*config, secrets, findings));
   app->values = resolve_values(*config, secrets);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/config.h"
 #include "auth/auth_service.h"
@@ -43,6 +44,12 @@ class Deployer {
   void set_on_deployed(std::function<Task<void>(DeployedAppPtr)> on_deployed) {
     on_deployed_ = std::move(on_deployed);
   }
+  // Puts the entries in place of the app's IP access list, for requests from now on. kInvalidArgument
+  // when one is no address or network, kAppNotFound when no such app runs.
+  Task<void> set_access_list(std::string client_app_id, std::vector<AllowedAddress> entries);
+  // Signs tokens with a new key from now on. Tokens under the former keys stay good, so that nobody is
+  // logged out, unless these are given up because they are known to others.
+  Task<void> rotate_signing_key(std::string client_app_id, bool keep_former);
 
   // Ends the functions of all apps.
   asio::awaitable<void> stop();

@@ -62,7 +62,7 @@ std::shared_ptr<auth::AppAuth> make_app_auth(const app::Config& config, const Ap
   auto result = std::make_shared<auth::AppAuth>();
   result->app_id = identity.id;
   result->client_app_id = identity.client_app_id;
-  result->realm = {identity.domain_id, identity.signing_key};
+  result->realm = {identity.domain_id, identity.signing_keys.current, identity.signing_keys.former};
   for (const app::AuthProviderConfig& provider : config.auth_providers) {
     auth::Provider ready{identity.provider_ids.at(provider.type), provider,
                          resolve_secret_config(provider.secret_config, secrets)};

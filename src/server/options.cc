@@ -71,7 +71,7 @@ class YamlConfig : public CLI::Config {
 struct RawServe {
   std::string listen = "127.0.0.1:9090";
   std::string wire, state;
-  std::vector<std::string> clusters, cluster_kinds, identity_providers;
+  std::vector<std::string> clusters, cluster_kinds, identity_providers, trusted_proxies, attempt_limits;
 };
 
 void add_worker_options(CLI::App& command, std::string& node, std::string& worker_script) {
@@ -96,6 +96,13 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
   serve.add_option("--public-url", options.public_url,
                    "URL under which clients reach this server (default: taken from each request)")
       ->envname("RESTITCH_PUBLIC_URL");
+  serve.add_option("--trusted-proxy", raw.trusted_proxies,
+                   "Address or network of a reverse proxy whose X-Forwarded-For, -Proto and -Host count (repeatable)")
+      ->envname("RESTITCH_TRUSTED_PROXY");
+  serve.add_option("--attempt-limit", raw.attempt_limits,
+                   "NAME=COUNT/SECONDS, or NAME=0 for no limit: how often strangers may try (repeatable); names: "
+                   "sign-in-account, sign-in-address, register-address, message-account, message-address")
+      ->envname("RESTITCH_ATTEMPT_LIMIT");
   serve.add_option("--smtp", options.smtp_url,
                    "Mail server: smtp://user:password@host:587 or smtps://… (default: messages become files in DIR/mailbox)")
       ->envname("RESTITCH_SMTP");
@@ -236,16 +243,58 @@ std::vector<datasource::ClusterBinding> cluster_bindings(const RawServe& raw) {
   return bindings;
 }
 
+net::AddressSet address_set(const std::string& option, const std::vector<std::string>& texts) {
+  net::AddressSet set;
+  for (const std::string& text : texts) {
+    if (const Status added = set.add(text); !added) throw CLI::ValidationError(option, added.error().message());
+  }
+  return set;
+}
+
+// "20/600", or "0".
+auth::AttemptRate attempt_rate(const std::string& text) {
+  auth::AttemptRate rate;
+  const char* const end = text.data() + text.size();
+  const auto count = std::from_chars(text.data(), end, rate.count);
+  if (count.ec == std::errc() && count.ptr == end && rate.count == 0) return rate;
+  const bool has_time = count.ec == std::errc() && count.ptr != end && *count.ptr == '/';
+  const auto seconds = has_time ? std::from_chars(count.ptr + 1, end, rate.seconds) : count;
+  const bool is_rate = has_time && seconds.ec == std::errc() && seconds.ptr == end;
+  if (!is_rate || rate.count < 1 || rate.count > 1'000'000 || rate.seconds < 1 || rate.seconds > 86'400) {
+    throw CLI::ValidationError("--attempt-limit", "'" + text + "' is neither COUNT/SECONDS nor 0");
+  }
+  return rate;
+}
+
+auth::AttemptRates attempt_rates(const std::vector<std::string>& texts) {
+  auth::AttemptRates rates;
+  const std::map<std::string, auth::AttemptRate*> by_name{
+      {"sign-in-account", &rates.sign_in_account},   {"sign-in-address", &rates.sign_in_address},
+      {"register-address", &rates.register_address}, {"message-account", &rates.message_account},
+      {"message-address", &rates.message_address}};
+  for (const std::string& text : texts) {
+    const auto [name, value] = split_setting("--attempt-limit", text);
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) throw CLI::ValidationError("--attempt-limit", "'" + name + "' is no limit's name");
+    *found->second = attempt_rate(value);
+  }
+  return rates;
+}
+
 void replace_identity_providers(const RawServe& raw, auth::IdentityEndpoints& endpoints) {
   for (const std::string& text : raw.identity_providers) {
     const auto [name, url] = split_setting("--identity-provider", text);
     if (name == "google") {
+      endpoints.google_authorize = url + "/o/oauth2/v2/auth";
       endpoints.google_token = url + "/token";
       endpoints.google_userinfo = url + "/oauth2/v3/userinfo";
       endpoints.google_keys = url + "/oauth2/v3/certs";
     } else if (name == "facebook") {
+      endpoints.facebook_dialog = url + "/dialog/oauth";
       endpoints.facebook_graph = url;
     } else if (name == "apple") {
+      endpoints.apple_authorize = url + "/auth/authorize";
+      endpoints.apple_token = url + "/auth/token";
       endpoints.apple_keys = url + "/auth/keys";
     } else {
       throw CLI::ValidationError("--identity-provider", "'" + name + "' is none of google, facebook, apple");
@@ -307,6 +356,8 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       if (!listen) throw CLI::ValidationError("--listen", listen.error().message());
       serve_options.listen = *listen;
       serve_options.clusters = cluster_bindings(raw);
+      serve_options.trusted_proxies = address_set("--trusted-proxy", raw.trusted_proxies);
+      serve_options.attempt_rates = attempt_rates(raw.attempt_limits);
       replace_identity_providers(raw, serve_options.identity_endpoints);
       if (!raw.wire.empty()) {
         auto wire = parse_host_port(raw.wire);

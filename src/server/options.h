@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "auth/attempt_limits.h"
 #include "auth/external_login.h"
 #include "base/result.h"
 #include "datasource/clusters.h"
+#include "net/address_set.h"
 #include "server/backup/backup.h"
 #include "server/backup/restore.h"
 
@@ -31,6 +33,8 @@ struct ServeOptions {
   std::vector<std::string> apps;
   bool watch = false;
   std::string public_url;
+  net::AddressSet trusted_proxies;
+  auth::AttemptRates attempt_rates;
   std::string smtp_url;  // "": messages are written to DIR/mailbox
   std::string mail_from = "no-reply@localhost";
   auth::IdentityEndpoints identity_endpoints;

@@ -42,6 +42,7 @@ using datasource::embedded::Cluster;
 constexpr std::chrono::seconds kDrainGrace{30};
 constexpr std::chrono::seconds kTriggerGrace{10};  // for trigger functions under way
 constexpr std::size_t kPoolQueue = 20000;
+constexpr std::size_t kHashQueue = 500;  // some ten seconds of work: whoever waits longer has given up
 
 // One for each processor that this process may use.
 std::size_t thread_count(std::size_t configured) {
@@ -96,7 +97,7 @@ class RunningServer final : public Server {
         threads_(thread_count(options_.threads)),
         pool_(std::move(pool)),
         hash_pool_(runtime::make_background_pool(std::max<std::size_t>(1, thread_count(options_.threads) / 2),
-                                                 kPoolQueue, runtime::kNiceOfHashes)),
+                                                 kHashQueue, runtime::kNiceOfHashes)),
         cluster_(std::move(cluster)),
         clusters_(cluster_),
         hubs_(threads_),
@@ -105,8 +106,8 @@ class RunningServer final : public Server {
         auth_(cluster_, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
         triggers_(triggers::TriggerService::create(cluster_, hubs_, logs_, threads_, trigger_options(options_))),
-        client_api_(registry_, auth_, {options_.public_url}),
-        endpoints_api_(registry_, auth_, options_.public_url) {}
+        client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies}),
+        endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies) {}
 
   Status open() {
     threads_.start();
@@ -169,6 +170,7 @@ class RunningServer final : public Server {
  private:
   static auth::AuthSettings auth_settings(const ServeOptions& serve) {
     auth::AuthSettings settings;
+    settings.attempt_rates = serve.attempt_rates;
     settings.identity_endpoints = serve.identity_endpoints;
     settings.mail = {serve.smtp_url, serve.mail_from, serve.data_directory + "/mailbox"};
     settings.public_url = serve.public_url.empty()

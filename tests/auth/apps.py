@@ -101,6 +101,16 @@ def write_all(root, provider_url):
                           "metadata_fields": [{"name": "email", "required": True}, {"name": "first_name", "required": False}],
                           "domain_restrictions": ["example.org"]},
     }
+    page = "http://app.example.org/redirect"
+    pages = {
+        "anon-user": {},
+        "oauth2-google": {**codes["oauth2-google"], "redirect_uris": [page, page + "?a=1"], "domain_restrictions": []},
+        "oauth2-facebook": {**keys["oauth2-facebook"], "redirect_uris": [page]},
+        "oauth2-apple": {"config": {"clientId": "apple-client"}, "secret_config": {"clientSecret": "a_secret"},
+                         "metadata_fields": [{"name": "email", "required": False}], "redirect_uris": [page]},
+    }
+    open_id = {"oauth2-google": {**keys["oauth2-google"], "secret_config": {"clientSecret": "g_secret"},
+                                 "redirect_uris": [page]}}
     every_key = {"all": {"custom-token": {"config": {"signingAlgorithm": "HS256", "useJWKURI": False,
                                                      "audience": ["one", "two"], "issuer": "https://issuer.example.org"},
                                           "secret_config": {"signingKeys": ["all_key"]}}}}
@@ -109,5 +119,10 @@ def write_all(root, provider_url):
         write(root, "mail", mail),
         write(root, "keys", keys, {"oauth2-facebook": {"clientSecret": "facebook-secret"}}),
         write(root, "codes", codes, {"oauth2-google": {"clientSecret": "google-secret"}}),
+        write(root, "pages", pages, {"oauth2-google": {"clientSecret": "google-secret"},
+                                     "oauth2-facebook": {"clientSecret": "facebook-secret"},
+                                     "oauth2-apple": {"clientSecret": "apple-secret"}}),
+        write(root, "openid", open_id, {"oauth2-google": {"clientSecret": "google-secret"}}),
+        write(root, "linking", {**open_id, "anon-user": {}}, {"oauth2-google": {"clientSecret": "google-secret"}}),
         write(root, "all", every_key["all"], {"custom-token": {"signingKeys": [HS256_KEY]}}),
     ]

@@ -18,6 +18,8 @@ class IdentityProvider:
         self.keys = {"k1": rsa.generate_private_key(public_exponent=65537, key_size=2048),
                      "e1": ec.generate_private_key(ec.SECP256R1())}
         self.requests = []
+        self.asked = {}
+        self.denies = False
         provider = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -30,6 +32,12 @@ class IdentityProvider:
 
             def answer(self, outcome):
                 status, body = outcome
+                if status == 302:
+                    self.send_response(302)
+                    self.send_header("Location", body)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 content = json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -64,6 +72,8 @@ class IdentityProvider:
     def get(self, url, headers):
         self.requests.append(url.path)
         query = dict(urllib.parse.parse_qsl(url.query))
+        if url.path in ("/o/oauth2/v2/auth", "/dialog/oauth", "/auth/authorize"):
+            return self.consent(url.path, query)
         if url.path in ("/jwks", "/oauth2/v3/certs", "/auth/keys"):
             return 200, self.key_set()
         if url.path == "/oauth2/v3/userinfo":
@@ -79,8 +89,30 @@ class IdentityProvider:
                          "age_range": {"min": 21}, "asked": query["fields"]}
         return 404, {}
 
+    def consent(self, path, query):
+        """A person who agrees at once, or the other thing when the test says so."""
+        self.asked = query
+        answer = {"state": query["state"], **({"error": "access_denied"} if self.denies else {"code": f"code-{path[1]}"})}
+        return 302, query["redirect_uri"] + "?" + urllib.parse.urlencode(answer)
+
+    def redeem(self, path, form):
+        """The three providers' token endpoints for codes of their pages."""
+        client, secret, code, answer = {
+            "/token": ("google-client", "google-secret", "code-o",
+                       {"access_token": "google-access-ada", "id_token": self.token(
+                           {"sub": "g-openid", "aud": "google-client", "iss": "https://accounts.google.com"})}),
+            "/oauth/access_token": ("fb-client", "facebook-secret", "code-d", {"access_token": "fine"}),
+            "/auth/token": ("apple-client", "apple-secret", "code-a", {"id_token": self.token(
+                {"sub": "a-page", "aud": "apple-client", "iss": "https://appleid.apple.com", "email": "a@example.org"})}),
+        }[path]
+        wanted = {"grant_type": "authorization_code", "client_id": client, "client_secret": secret, "code": code,
+                  "redirect_uri": self.asked["redirect_uri"]}
+        return (200, answer) if form == wanted else (400, {"error": "invalid_grant"})
+
     def post(self, path, form):
         self.requests.append(path)
+        if form.get("redirect_uri", "").endswith("/auth/callback"):
+            return self.redeem(path, form)
         expected = {"grant_type": "authorization_code", "client_id": "google-client", "client_secret": "google-secret"}
         if path != "/token" or any(form.get(name) != value for name, value in expected.items()):
             return 400, {"error": "invalid_request"}

@@ -23,14 +23,16 @@ Task<Reply> login(ClientApi& api, RequestContext& context) {
   const std::string provider = context.parameters.at(0);
   if (!wants_link(context.http)) {
     RESTITCH_CO_TRY(const auth::LoginResult result,
-                    co_await api.auth().login(context.app->auth, provider, std::move(credential)));
+                    co_await api.auth().login(context.app->auth, provider, std::move(credential),
+                                              context.client_address));
     co_return login_reply(result);
   }
   const std::string token(bearer_token(context.http));
   if (token.empty()) co_return Error(ErrorCode::kUnauthenticated, "unauthorized");
   RESTITCH_CO_TRY(
       const auth::LoginResult result,
-      co_await api.auth().link(context.app->auth, provider, std::move(credential), token));
+      co_await api.auth().link(context.app->auth, provider, std::move(credential), token,
+                               context.client_address));
   co_return login_reply(result);
 }
 
@@ -48,7 +50,8 @@ Task<Reply> register_login(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(std::string email, text_member(body, "email"));
   RESTITCH_CO_TRY(std::string password, text_member(body, "password"));
   RESTITCH_CO_CHECK(
-      co_await api.auth().register_login(context.app->auth, std::move(email), std::move(password)));
+      co_await api.auth().register_login(context.app->auth, std::move(email), std::move(password),
+                                         context.client_address));
   co_return Reply{201, "{}"};
 }
 
@@ -129,18 +132,20 @@ Task<Reply> call_reset(ClientApi& api, RequestContext& context) {
   bson::Document arguments;
   if (const auto list = body["arguments"].as_array()) arguments = bson::Document(*list);
   RESTITCH_CO_CHECK(co_await api.auth().call_reset(context.app->auth, std::move(email),
-                                                   std::move(password), std::move(arguments)));
+                                                   std::move(password), std::move(arguments),
+                                                   context.client_address));
   co_return Reply{200, "{}"};
 }
 
 using EmailAction = Task<void> (auth::AuthService::*)(std::shared_ptr<const auth::AppAuth>,
-                                                      std::string);
+                                                      std::string, std::string);
 
 // An action that takes nothing but the e-mail.
 template <EmailAction action>
 Task<Reply> for_email(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(std::string email, email_of(context));
-  RESTITCH_CO_CHECK(co_await (api.auth().*action)(context.app->auth, std::move(email)));
+  RESTITCH_CO_CHECK(co_await (api.auth().*action)(context.app->auth, std::move(email),
+                                                     context.client_address));
   co_return Reply{200, "{}"};
 }
 

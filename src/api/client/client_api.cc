@@ -3,6 +3,7 @@
 #include <iterator>
 
 #include "api/client/handlers.h"
+#include "api/client_view.h"
 #include "api/cors.h"
 #include "api/http_error.h"
 #include "api/request_values.h"
@@ -43,7 +44,7 @@ ClientApi::ClientApi(deployment::AppRegistry& apps, auth::AuthService& auth,
   while (!options_.public_url.empty() && options_.public_url.back() == '/')
     options_.public_url.pop_back();
   for (auto* family :
-       {&location_routes, &auth_routes, &api_key_routes, &function_routes, &watch_routes, &push_routes}) {
+       {&location_routes, &auth_routes, &oauth_routes, &api_key_routes, &function_routes, &watch_routes, &push_routes}) {
     std::vector<Route> rows = family();
     std::move(rows.begin(), rows.end(), std::back_inserter(routes_));
   }
@@ -52,15 +53,13 @@ ClientApi::ClientApi(deployment::AppRegistry& apps, auth::AuthService& auth,
 bool ClientApi::serves(std::string_view path) { return skip_slashes(path).starts_with(kPrefix); }
 
 asio::awaitable<net::HttpResponse> ClientApi::handle(const net::HttpRequest& request) {
-  RequestContext context{
-      request, bson::ObjectId::generate().to_hex(), base_url(request), {}, nullptr};
+  RequestContext context = context_of(request);
   const Result<Reply> outcome = co_await dispatch(request, context);
   co_return finish(context, outcome);
 }
 
 asio::awaitable<net::HttpResponse> ClientApi::handle_oversized(const net::HttpRequest& request) {
-  const RequestContext context{
-      request, bson::ObjectId::generate().to_hex(), base_url(request), {}, nullptr};
+  const RequestContext context = context_of(request);
   co_return finish(context,
                    Error(ErrorCode::kRequestTooLarge, "request is larger than the limit of 18 MB"));
 }
@@ -77,6 +76,9 @@ Task<Reply> ClientApi::dispatch(const net::HttpRequest& request, RequestContext&
   // a preflight's.
   if (preflight && !resolved) co_return Reply::empty();
   RESTITCH_CO_CHECK(resolved);
+  if (!context.app->admits(context.client_address)) {
+    co_return Error(ErrorCode::kOriginNotAllowed, "ip address is not allowed");
+  }
   if (!is_origin_allowed(request.header("Origin"), context.app->config->allowed_request_origins)) {
     co_return Error(ErrorCode::kOriginNotAllowed, "request origin is not allowed");
   }
@@ -110,7 +112,16 @@ Status ClientApi::resolve_app(const Route& route, RequestContext& context) {
     }
     return {};
   }
-  // Routes under /auth carry no app id: the token names the app's domain.
+  if (route.app_from == AppFrom::kToken) return resolve_app_of_token(context);
+  const Error unknown(ErrorCode::kBadRequest, "the sign-in was not begun here");
+  const auto domain = auth::claimed_domain(oauth_state(context.http));
+  if (!domain) return unknown;
+  context.app = apps_.find_by_domain(*domain);
+  return context.app ? Status() : unknown;
+}
+
+// Routes under /auth carry no app id: the token names the app's domain.
+Status ClientApi::resolve_app_of_token(RequestContext& context) {
   if (context.http.header("Authorization").empty()) {
     const bool keys = context.http.path().find("/auth/api_keys") != std::string_view::npos;
     return Error(ErrorCode::kUnauthenticated, keys ? "must authenticate first" : "unauthorized");
@@ -134,6 +145,7 @@ net::HttpResponse ClientApi::finish(const RequestContext& context,
     response.status = outcome->status;
     response.body = outcome->json;
     if (context.http.method() == "OPTIONS") response = preflight_response(context.http);
+    for (const auto& [name, value] : outcome->headers) response.set(name, value);
     response.producer = outcome->events;
     if (response.producer) {
       response.set("Content-Type", "text/event-stream");
@@ -152,8 +164,10 @@ net::HttpResponse ClientApi::finish(const RequestContext& context,
   return response;
 }
 
-std::string ClientApi::base_url(const net::HttpRequest& request) const {
-  return base_url_of(request, options_.public_url);
+RequestContext ClientApi::context_of(const net::HttpRequest& request) const {
+  ClientView view = client_view(request, options_.trusted_proxies, options_.public_url);
+  return {request, bson::ObjectId::generate().to_hex(), std::move(view.base_url),
+          std::move(view.address), {}, nullptr};
 }
 
 }  // namespace restitch::api::client

@@ -8,12 +8,13 @@
 #include "api/route_table.h"
 #include "auth/auth_service.h"
 #include "deployment/app_registry.h"
+#include "net/address_set.h"
 #include "runtime/task.h"
 
 namespace restitch::api::client {
 
 // How a route knows its app.
-enum class AppFrom : std::uint8_t { kPath, kToken };
+enum class AppFrom : std::uint8_t { kPath, kToken, kOauthState };
 
 class ClientApi;
 using RouteHandler = Task<Reply> (*)(ClientApi& api, RequestContext& context);
@@ -28,6 +29,7 @@ struct Route {
 
 struct ClientApiOptions {
   std::string public_url;  // "" = derived from each request
+  net::AddressSet trusted_proxies;
 };
 
 // The front door of end users' apps (spec: client-api). Decodes, calls a service, encodes; errors
@@ -54,8 +56,9 @@ class ClientApi {
   Routed find_route(const net::HttpRequest& request, std::vector<std::string>* parameters) const;
   Task<Reply> dispatch(const net::HttpRequest& request, RequestContext& context);
   Status resolve_app(const Route& route, RequestContext& context);
+  Status resolve_app_of_token(RequestContext& context);
   net::HttpResponse finish(const RequestContext& context, const Result<Reply>& outcome) const;
-  std::string base_url(const net::HttpRequest& request) const;
+  RequestContext context_of(const net::HttpRequest& request) const;
 
   deployment::AppRegistry& apps_;
   auth::AuthService& auth_;

@@ -20,7 +20,7 @@ Result<FunctionCall> parse_call(bson::View body) {
 
 rules::RequestInfo request_info(const RequestContext& context, const FunctionCall& call) {
   rules::RequestInfo info;
-  info.remote_ip = context.http.remote_ip();
+  info.remote_ip = context.client_address;
   info.raw_query_string = public_query(context.http.query());
   info.referrer = std::string(context.http.header("Referer"));
   info.user_agent = std::string(context.http.header("User-Agent"));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bson/document.h"
@@ -14,6 +15,7 @@ struct RequestContext {
   const net::HttpRequest& http;
   std::string request_id;               // 24 hex digits; the log entry's co_id
   std::string base_url;                 // how this client reaches the server: scheme, host, port
+  std::string client_address;           // behind the proxies that are trusted
   std::vector<std::string> parameters;  // of the route, in order; the app id is not among them
   deployment::DeployedAppPtr app;       // the snapshot this request keeps
 };
@@ -24,8 +26,9 @@ struct Reply {
   int status = 200;
   std::string json;
   net::BodyProducer events{};  // server-sent events in place of the body
+  std::vector<std::pair<std::string, std::string>> headers{};
 
-  static Reply empty(int status = 204) { return {status, {}, {}}; }
+  static Reply empty(int status = 204) { return {status, {}, {}, {}}; }
   static Reply of(bson::View document, int status = 200);
 };
 

@@ -94,7 +94,8 @@ std::optional<std::string> bearer_of(const net::HttpRequest& request) {
 
 Task<auth::CachedUserPtr> calling_user(auth::AuthService& auth, const deployment::DeployedApp& app,
                                        const deployment::Endpoint& endpoint,
-                                       const net::HttpRequest& request) {
+                                       const net::HttpRequest& request,
+                                  std::string client_address) {
   if (const auto token = bearer_of(request)) {
     auto bearer = co_await auth.authenticate(app.auth, *token);
     if (bearer) co_return bearer->user;
@@ -107,21 +108,23 @@ Task<auth::CachedUserPtr> calling_user(auth::AuthService& auth, const deployment
   }
   RESTITCH_CO_TRY(Credential credential, credential_of(request));
   co_return co_await auth.identify(app.auth, std::move(credential.provider),
-                                   std::move(credential.document), endpoint.create_user_on_auth);
+                                   std::move(credential.document), endpoint.create_user_on_auth,
+                                   std::move(client_address));
 }
 
 }  // namespace
 
 Task<rules::User> identify_caller(auth::AuthService& auth, const deployment::DeployedApp& app,
                                   const deployment::Endpoint& endpoint,
-                                  const net::HttpRequest& request) {
+                                  const net::HttpRequest& request,
+                                  std::string client_address) {
   if (!endpoint.needs_user) {
     rules::User system;
     system.type = "system";
     co_return system;
   }
   RESTITCH_CO_TRY(const auth::CachedUserPtr user,
-                  co_await calling_user(auth, app, endpoint, request));
+                  co_await calling_user(auth, app, endpoint, request, std::move(client_address)));
   bson::Document custom_data;
   if (endpoint.fetch_custom_user_data && app.auth->custom_data) {
     RESTITCH_CO_TRY(auto found, co_await app.auth->custom_data(user->record.id.to_hex()));

@@ -15,6 +15,7 @@ namespace restitch::api::endpoints {
 // credential, kInvalidSession for one that fits no user.
 Task<rules::User> identify_caller(auth::AuthService& auth, const deployment::DeployedApp& app,
                                   const deployment::Endpoint& endpoint,
-                                  const net::HttpRequest& request);
+                                  const net::HttpRequest& request,
+                                  std::string client_address);
 
 }  // namespace restitch::api::endpoints

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "api/client_view.h"
 #include "api/cors.h"
 #include "api/endpoints/caller.h"
 #include "api/endpoints/reply.h"
@@ -147,7 +148,7 @@ bson::Document log_fields(const deployment::Endpoint& endpoint, const net::HttpR
 // One request on its way.
 struct EndpointsApi::Exchange {
   const net::HttpRequest& http;
-  std::string request_id, base_url;
+  std::string request_id, base_url, client_address;
   deployment::DeployedAppPtr app;
   const deployment::Endpoint* endpoint = nullptr;
   bool is_preflight = false;
@@ -156,17 +157,22 @@ struct EndpointsApi::Exchange {
 };
 
 EndpointsApi::EndpointsApi(deployment::AppRegistry& apps, auth::AuthService& auth,
-                           std::string public_url)
-    : apps_(apps), auth_(auth), public_url_(std::move(public_url)) {
+                           std::string public_url, net::AddressSet trusted_proxies)
+    : apps_(apps),
+      auth_(auth),
+      public_url_(std::move(public_url)),
+      trusted_proxies_(std::move(trusted_proxies)) {
   while (!public_url_.empty() && public_url_.back() == '/') public_url_.pop_back();
 }
 
 bool EndpointsApi::serves(std::string_view path) { return parse_target(path).has_value(); }
 
 asio::awaitable<net::HttpResponse> EndpointsApi::handle(const net::HttpRequest& request) {
+  ClientView view = client_view(request, trusted_proxies_, public_url_);
   Exchange exchange{request,
                     bson::ObjectId::generate().to_hex(),
-                    base_url_of(request, public_url_),
+                    std::move(view.base_url),
+                    std::move(view.address),
                     nullptr,
                     nullptr,
                     false};
@@ -243,7 +249,8 @@ Task<net::HttpResponse> EndpointsApi::run(Exchange& exchange) {
   const net::HttpRequest& http = exchange.http;
   const deployment::Endpoint& endpoint = *exchange.endpoint;
   functions::CallRequest call;
-  RESTITCH_CO_TRY(call.user, co_await identify_caller(auth_, *exchange.app, endpoint, http));
+  RESTITCH_CO_TRY(call.user, co_await identify_caller(auth_, *exchange.app, endpoint, http,
+                                                       exchange.client_address));
   call.function = endpoint.function;
   call.request_id = exchange.request_id;
   call.system_caller = !endpoint.needs_user;
@@ -253,7 +260,7 @@ Task<net::HttpResponse> EndpointsApi::run(Exchange& exchange) {
   call.arguments = arguments_of(endpoint, http, headers);
   call.log_type = endpoint.is_webhook ? "WEBHOOK" : "ENDPOINT";
   call.log_fields = log_fields(endpoint, http, headers);
-  call.request.remote_ip = http.remote_ip();
+  call.request.remote_ip = exchange.client_address;
   call.request.http_method = std::string(http.method());
   call.request.webhook_url = endpoint.route;
   call.request.raw_query_string = public_query(http.query());

@@ -4,6 +4,7 @@
 
 #include "auth/auth_service.h"
 #include "deployment/app_registry.h"
+#include "net/address_set.h"
 #include "net/http.h"
 #include "runtime/task.h"
 
@@ -14,7 +15,8 @@ namespace restitch::api::endpoints {
 class EndpointsApi {
  public:
   // `public_url` "" = derived from each request.
-  EndpointsApi(deployment::AppRegistry& apps, auth::AuthService& auth, std::string public_url);
+  EndpointsApi(deployment::AppRegistry& apps, auth::AuthService& auth, std::string public_url,
+               net::AddressSet trusted_proxies);
 
   // /app/<app>/endpoint/<route> and […]/app/<app>/service/<service>/incoming_webhook/<name>
   static bool serves(std::string_view path);
@@ -30,6 +32,7 @@ class EndpointsApi {
   deployment::AppRegistry& apps_;
   auth::AuthService& auth_;
   std::string public_url_;
+  net::AddressSet trusted_proxies_;
 };
 
 }  // namespace restitch::api::endpoints
