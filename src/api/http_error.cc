@@ -59,7 +59,11 @@ HttpError http_error_of(ErrorCode code) {
 }
 
 net::HttpResponse error_response(const Error& error, const std::string& link) {
-  return error_response(http_error_of(error.code()), error.message(), link);
+  net::HttpResponse response =
+      error_response(http_error_of(error.code()), error.message(), link);
+  if (response.status == 429)
+    response.set("Retry-After", std::to_string(std::max(1, error.retry_after_seconds())));
+  return response;
 }
 
 net::HttpResponse error_response(const HttpError& mapped, std::string_view message,
@@ -71,7 +75,6 @@ net::HttpResponse error_response(const HttpError& mapped, std::string_view messa
   net::HttpResponse response;
   response.status = mapped.status;
   response.set("Content-Type", "application/json");
-  if (mapped.status == 429) response.set("Retry-After", std::to_string(std::max(1, error.retry_after_seconds())));
   response.body = bson::to_json(std::move(body).finish().view(), bson::JsonMode::kRelaxed);
   return response;
 }

@@ -11,7 +11,9 @@ namespace {
 
 constexpr std::size_t kVerifiedTokens = 10'000;
 
-constexpr std::string_view kNoDevice = "000000000000000000000000";
+constexpr std::int64_t kDayMillis = 24 * 3600 * 1000;
+constexpr std::int64_t kIdleDays = 90;
+constexpr std::int64_t kIdleBatch = 1000;
 constexpr std::int64_t kAnonymousRefreshSeconds =
     1576800000;  // 50 years, as the hosted service issued
 
@@ -27,13 +29,8 @@ Error unauthorized(ErrorCode code) { return Error(code, "unauthorized"); }
 
 Error invalid_session() { return Error(ErrorCode::kInvalidSession, "invalid session"); }
 
-// A device id the client sent back: an ObjectId, or its hex digits.
-std::string device_of(const bson::Document& credential) {
-  const bson::ValueView device = credential.view().find_path("options.device.deviceId");
-  if (const auto id = device.as_object_id()) return id->to_hex();
-  const auto text = device.as_string();
-  if (text && bson::ObjectId::from_hex(*text)) return std::string(*text);
-  return std::string(kNoDevice);
+Device device_of(const bson::Document& credential) {
+  return device_from(credential.view().find_path("options.device"));
 }
 
 std::vector<bson::Document> events_of(const AppAuth& app, AuthEvent event, std::string provider,
@@ -135,10 +132,16 @@ Task<PasswordLogin> AuthService::check_password(AppPtr app, const bson::Document
   RESTITCH_CO_TRY(const std::string email, text_member(credential, "username"));
   RESTITCH_CO_TRY(const std::string password, text_member(credential, "password"));
   RESTITCH_CO_TRY(auto login, co_await store_.find_login(app->app_id, email));
-  const std::string hash = login ? login->password_hash : decoy_hash_;
+  const bool has_password = login && login->password_hash != kNoPassword;
+  const std::string hash = has_password ? login->password_hash : decoy_hash_;
   const auto verify = [password, hash]() -> Result<bool> { return verify_password(password, hash); };
   RESTITCH_CO_TRY(const bool right, co_await hash_pool_.run(verify));
-  if (!login || !right) co_return unauthorized(ErrorCode::kInvalidPassword);
+  if (!has_password || !right) co_return unauthorized(ErrorCode::kInvalidPassword);
+  if (is_outdated(hash, settings_.password_cost)) {
+    RESTITCH_CO_TRY(std::string fresh, co_await hash_of(password));
+    RESTITCH_CO_CHECK(co_await store_.replace_password_hash(login->id, hash, fresh));
+    login->password_hash = std::move(fresh);
+  }
   if (!login->confirmed) co_return unauthorized(ErrorCode::kAuthFailed);
   co_return std::move(*login);
 }
@@ -224,8 +227,10 @@ Task<CachedUserPtr> AuthService::create_user(AppPtr app, Identity identity,
   co_return users_.put(std::move(user));
 }
 
-Task<LoginResult> AuthService::open_session(AppPtr app, SignedIn signed_in, std::string device_id,
+Task<LoginResult> AuthService::open_session(AppPtr app, SignedIn signed_in, Device device,
                                             bool is_login) {
+  RESTITCH_CO_TRY(const std::string device_id,
+                  co_await note_device(app, signed_in.user->record.id, std::move(device)));
   const bool lasting = signed_in.identity.provider_type == "anon-user";
   const std::int64_t lifetime = lasting ? kAnonymousRefreshSeconds : app->refresh_token_seconds;
   const std::int64_t now = now_millis();
@@ -252,17 +257,19 @@ Task<LoginResult> AuthService::open_session(AppPtr app, SignedIn signed_in, std:
                              now / 1000 + lifetime};
   result.refresh_token = issue_refresh_token(app->realm, claims, now / 1000);
   RESTITCH_CO_TRY(result.access_token,
-                  co_await make_access_token(app, session.id, result.user_id, device_id));
+                  co_await make_access_token(app, session.id, signed_in.user, device_id));
   co_return result;
 }
 
 Task<std::string> AuthService::make_access_token(AppPtr app, bson::ObjectId session_id,
-                                                 std::string user_id, std::string device_id) {
+                                                 CachedUserPtr user, std::string device_id) {
+  const std::string user_id = user->record.id.to_hex();
   AccessClaims claims;
   claims.user_id = user_id;
   claims.session_id = session_id;
   claims.device_id = std::move(device_id);
-  claims.issued_at = now_seconds();
+  // Tokens count whole seconds: one from the second of a revocation must be told from those before it.
+  claims.issued_at = std::max(now_seconds(), (user->record.not_before.millis + 999) / 1000);
   claims.expires_at = claims.issued_at + kAccessTokenSeconds;
   std::optional<bson::Document> custom_data;
   if (app->custom_data) {
@@ -317,12 +324,12 @@ Task<LoginResult> AuthService::link_password(AppPtr app, const Provider& provide
 }
 
 Task<LoginResult> AuthService::link_identity(AppPtr app, Identity identity, CachedUserPtr user,
-                                             std::string device_id) {
+                                             Device device) {
   const bson::ObjectId user_id = user->record.id;
   RESTITCH_CO_TRY(const auto owner, co_await store_.find_user_by_identity(
                                         app->app_id, identity.provider_type, identity.id));
   if (owner && owner->id != user_id) co_return unauthorized(ErrorCode::kAuthFailed);
-  std::vector<bson::Document> events = events_of(*app, AuthEvent::kCreate, provider.config.type,
+  std::vector<bson::Document> events = events_of(*app, AuthEvent::kCreate, identity.provider_type,
                                                  with_identity(*user, identity));
   auto stored = owner ? co_await store_.set_identity_data(user_id, identity)
                       : co_await store_.add_identity(user_id, identity, std::move(events));
@@ -330,16 +337,16 @@ Task<LoginResult> AuthService::link_identity(AppPtr app, Identity identity, Cach
   if (!stored && stored.error().code() == ErrorCode::kDuplicateKey)
     co_return unauthorized(ErrorCode::kAuthFailed);
   if (!stored) co_return std::move(stored).error();
-  co_return co_await open_linked_session(app, user_id, identity, std::move(device_id));
+  co_return co_await open_linked_session(app, user_id, identity, std::move(device));
 }
 
 Task<LoginResult> AuthService::open_linked_session(AppPtr app, bson::ObjectId user_id,
-                                                   Identity identity, std::string device_id) {
+                                                   Identity identity, Device device) {
   RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, user_id));
   if (!user) co_return invalid_session();
   const TokenIdentity token_identity{identity.id, identity.provider_type, identity.provider_id};
   SignedIn signed_in{user, token_identity, std::nullopt};
-  co_return co_await open_session(app, std::move(signed_in), std::move(device_id), false);
+  co_return co_await open_session(app, std::move(signed_in), std::move(device), false);
 }
 
 Task<CachedUserPtr> AuthService::load_user(bson::ObjectId app_id, bson::ObjectId user_id) {
@@ -383,8 +390,28 @@ Task<AuthService::LiveSession> AuthService::live_session(AppPtr app, std::string
 
 Task<std::string> AuthService::refresh(AppPtr app, std::string refresh_token) {
   RESTITCH_CO_TRY(const LiveSession live, co_await live_session(app, std::move(refresh_token)));
-  co_return co_await make_access_token(app, live.session.id, live.claims.user_id,
-                                       live.claims.device_id);
+  const UserRecord& user = live.user->record;
+  const std::int64_t now = now_millis();
+  const std::int64_t seen = std::max(user.last_authenticated.millis, user.last_active.millis);
+  if (user.is_anonymous_only() && now - seen > kDayMillis) {
+    RESTITCH_CO_CHECK(co_await store_.note_activity(user.id, bson::Date{now}));
+    users_.forget(user.id);
+  }
+  co_return co_await make_access_token(app, live.session.id, live.user, live.claims.device_id);
+}
+
+Task<void> AuthService::import_user(UserRecord user, std::vector<PasswordLogin> logins) {
+  co_return co_await store_.import_user(std::move(user), std::move(logins));
+}
+
+Task<std::int64_t> AuthService::delete_idle_anonymous(AppPtr app) {
+  const bson::Date before{now_millis() - kIdleDays * kDayMillis};
+  RESTITCH_CO_TRY(const auto idle,
+                  co_await store_.find_idle_anonymous(app->app_id, before, kIdleBatch));
+  for (const bson::ObjectId& user_id : idle) {
+    RESTITCH_CO_CHECK(co_await delete_user(app, user_id));
+  }
+  co_return static_cast<std::int64_t>(idle.size());
 }
 
 Task<void> AuthService::logout(AppPtr app, std::string refresh_token) {

@@ -9,6 +9,7 @@
 
 #include "app/config.h"
 #include "auth/attempt_limits.h"
+#include "auth/device.h"
 #include "auth/external_login.h"
 #include "auth/mailer.h"
 #include "auth/password.h"
@@ -71,7 +72,7 @@ struct RedirectRequest {
   std::string provider;
   std::string client_state;  // of the app, handed back to it
   std::string return_to;     // page of the app
-  std::string device_id;     // "" = unknown
+  Device device;
   std::string access_token;  // of the user to link; "" = sign in
   std::string callback_url;  // of this server
 };
@@ -152,6 +153,11 @@ class AuthService {
   Task<CachedUserPtr> identify(std::shared_ptr<const AppAuth> app, std::string provider,
                                bson::Document credential, bool may_create,
                                std::string address = {});
+  // A user from elsewhere, with e-mail logins. kDuplicateKey when the id, an identity or an e-mail is
+  // taken; then nothing is stored.
+  Task<void> import_user(UserRecord user, std::vector<PasswordLogin> logins);
+  // Deletes anonymous users who gave no sign of life for 90 days: at most 1000, and how many it was.
+  Task<std::int64_t> delete_idle_anonymous(std::shared_ptr<const AppAuth> app);
   // Any user of the app, for run_as_user_id.
   Task<CachedUserPtr> find_user(bson::ObjectId app_id, bson::ObjectId user_id);
 
@@ -208,8 +214,7 @@ class AuthService {
   // The person of a credential that somebody else vouches for: a provider or a function of the app.
   Task<Identity> external_identity(AppPtr app, const Provider& provider, const bson::Document& credential);
   Task<SignedIn> sign_in_as(AppPtr app, Identity identity);
-  Task<LoginResult> link_identity(AppPtr app, Identity identity, CachedUserPtr user,
-                                  std::string device_id);
+  Task<LoginResult> link_identity(AppPtr app, Identity identity, CachedUserPtr user, Device device);
   Task<LoginResult> come_back(AppPtr app, bson::Document state, RedirectReturn back,
                               std::string address);
   Task<LoginResult> link_password(AppPtr app, const Provider& provider, bson::Document credential,
@@ -219,16 +224,16 @@ class AuthService {
                                   std::optional<bson::ObjectId> login_id);
 
   // `is_login`: not only new tokens for somebody who is signed in.
-  Task<LoginResult> open_session(AppPtr app, SignedIn signed_in, std::string device_id,
-                                 bool is_login);
+  Task<LoginResult> open_session(AppPtr app, SignedIn signed_in, Device device, bool is_login);
+  Task<std::string> note_device(AppPtr app, bson::ObjectId user_id, Device device);
   Task<CachedUserPtr> identify_unlimited(AppPtr app, const Provider& provider,
                                          bson::Document credential, bool may_create);
   // The user of a right credential that exists already; null when there is none.
   Task<CachedUserPtr> find_by_credential(AppPtr app, const Provider& provider,
                                          const bson::Document& credential);
   Task<LoginResult> open_linked_session(AppPtr app, bson::ObjectId user_id, Identity identity,
-                                        std::string device_id);
-  Task<std::string> make_access_token(AppPtr app, bson::ObjectId session_id, std::string user_id,
+                                        Device device);
+  Task<std::string> make_access_token(AppPtr app, bson::ObjectId session_id, CachedUserPtr user,
                                       std::string device_id);
   // Verifies a refresh token and that its session and user still stand.
   Task<LiveSession> live_session(AppPtr app, std::string refresh_token);

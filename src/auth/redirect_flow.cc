@@ -35,6 +35,12 @@ Result<const Provider*> provider_of(const AppAuth& app, std::string_view type) {
   return &found->second;
 }
 
+Device device_in(const bson::Document& state) {
+  Device device = device_from(state["device"]);
+  device.id = state["device_id"].as_object_id();
+  return device;
+}
+
 // Appends name and value under today's prefix and that of the Stitch SDKs.
 void append_field(std::string& fragment, std::string_view name, std::string_view value) {
   const std::string encoded = percent_encode(value);
@@ -68,7 +74,8 @@ Task<RedirectAway> AuthService::begin_redirect(AppPtr app, RedirectRequest reque
     co_return Error(ErrorCode::kInvalidArgument, "'state' is too long");
   bson::Builder claims;
   claims.append("provider", request.provider).append("return_to", request.return_to);
-  claims.append("client_state", request.client_state).append("device", request.device_id);
+  claims.append("client_state", request.client_state).append("device", request.device.fields);
+  if (request.device.id) claims.append("device_id", *request.device.id);
   claims.append("callback", request.callback_url);
   if (!request.access_token.empty()) {
     RESTITCH_CO_TRY(const AuthenticatedUser bearer,
@@ -134,12 +141,11 @@ Task<LoginResult> AuthService::come_back(AppPtr app, bson::Document state, Redir
     RESTITCH_CO_TRY(CachedUserPtr user, co_await load_user(app->app_id, *link_to));
     if (!user || user->record.disabled)
       co_return Error(ErrorCode::kInvalidSession, "invalid session");
-    co_return co_await link_identity(app, std::move(identity), std::move(user),
-                                     text_of(state, "device"));
+    co_return co_await link_identity(app, std::move(identity), std::move(user), device_in(state));
   }
   RESTITCH_CO_TRY(SignedIn signed_in, co_await sign_in_as(app, std::move(identity)));
   if (signed_in.user->record.disabled) co_return Error(ErrorCode::kUserDisabled, "unauthorized");
-  co_return co_await open_session(app, std::move(signed_in), text_of(state, "device"), true);
+  co_return co_await open_session(app, std::move(signed_in), device_in(state), true);
 }
 
 }  // namespace restitch::auth

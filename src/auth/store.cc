@@ -1,5 +1,7 @@
 #include "auth/store.h"
 
+#include <chrono>
+
 namespace restitch::auth {
 namespace {
 
@@ -8,6 +10,13 @@ using bson::Document;
 using bson::ObjectId;
 
 const datasource::UpdateOptions no_options;
+constexpr std::int64_t kMaxDevices = 50;
+
+std::int64_t now_millis() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 datasource::Collection collection(datasource::DataSource& state, std::string name) {
   return {state, std::string(kStateDatabase), std::move(name)};
@@ -54,6 +63,14 @@ Result<PasswordLogin> login_from(bson::View document) {
   if (!id || !app || !email || !hash) return Error(ErrorCode::kCorrupt, "a stored login is incomplete");
   return PasswordLogin{*id, *app, std::string(*email), std::string(*hash),
                        document["confirmed"].as_bool().value_or(false), document["user"].as_object_id()};
+}
+
+Document document_of(const PasswordLogin& login) {
+  Builder builder;
+  builder.append("_id", login.id).append("app", login.app_id).append("email", login.email);
+  builder.append("password_hash", login.password_hash).append("confirmed", login.confirmed);
+  if (login.user_id) builder.append("user", *login.user_id);
+  return std::move(builder).finish();
 }
 
 Result<Session> session_from(bson::View document) {
@@ -106,7 +123,8 @@ AuthStore::AuthStore(std::shared_ptr<datasource::DataSource> state)
       logins_(collection(*state_, "logins")),
       tokens_(collection(*state_, "userpass_tokens")),
       sessions_(collection(*state_, "sessions")),
-      api_keys_(collection(*state_, "api_keys")) {}
+      api_keys_(collection(*state_, "api_keys")),
+      devices_(collection(*state_, "devices")) {}
 
 Task<void> AuthStore::prepare() {
   datasource::IndexOptions unique;
@@ -117,6 +135,10 @@ Task<void> AuthStore::prepare() {
   RESTITCH_CO_CHECK(co_await logins_.ensure_index(email_keys, unique));
   const Document login_user = keys({"user"});
   RESTITCH_CO_CHECK(co_await logins_.ensure_index(login_user));
+  const Document idle = keys({"app", "identities.provider_type", "last_authenticated"});
+  RESTITCH_CO_CHECK(co_await users_.ensure_index(idle));
+  const Document device_keys = keys({"app", "user", "device"});
+  RESTITCH_CO_CHECK(co_await devices_.ensure_index(device_keys, unique));
   const Document session_user = keys({"user"});
   RESTITCH_CO_CHECK(co_await sessions_.ensure_index(session_user));
   datasource::IndexOptions expiring;
@@ -231,6 +253,7 @@ Task<void> AuthStore::delete_user(ObjectId app_id, ObjectId user_id,
         RESTITCH_CO_CHECK(co_await logins_.delete_many(by_user, options));
         RESTITCH_CO_CHECK(co_await api_keys_.delete_many(by_user, options));
         RESTITCH_CO_CHECK(co_await sessions_.delete_many(by_user, options));
+        RESTITCH_CO_CHECK(co_await devices_.delete_many(by_user, options));
         if (events.empty()) co_return Status();
         RESTITCH_CO_CHECK(co_await trigger_events_.insert_many(events, options));
         co_return Status();
@@ -247,12 +270,24 @@ Task<std::optional<PasswordLogin>> AuthStore::find_login(ObjectId app_id, std::s
 }
 
 Task<void> AuthStore::insert_login(PasswordLogin login) const {
-  Builder builder;
-  builder.append("_id", login.id).append("app", login.app_id).append("email", login.email);
-  builder.append("password_hash", login.password_hash).append("confirmed", login.confirmed);
-  const Document document = std::move(builder).finish();
+  const Document document = document_of(login);
   RESTITCH_CO_CHECK(co_await logins_.insert_one(document));
   co_return Status();
+}
+
+Task<void> AuthStore::import_user(UserRecord user, std::vector<PasswordLogin> logins) const {
+  const Document document = user.to_bson();
+  std::vector<Document> login_documents;
+  for (const PasswordLogin& login : logins) login_documents.push_back(document_of(login));
+  const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
+    const datasource::CallOptions options{&transaction};
+    RESTITCH_CO_CHECK(co_await users_.insert_one(document, options));
+    for (const Document& login : login_documents) {
+      RESTITCH_CO_CHECK(co_await logins_.insert_one(login, options));
+    }
+    co_return Status();
+  };
+  co_return co_await datasource::with_transaction(*state_, body);
 }
 
 Task<void> AuthStore::confirm_login(ObjectId login_id) const {
@@ -283,6 +318,15 @@ Task<void> AuthStore::set_password(PasswordLogin login, std::string password_has
     co_return Status();
   };
   co_return co_await datasource::with_transaction(*state_, body);
+}
+
+Task<void> AuthStore::replace_password_hash(ObjectId login_id, std::string former, std::string fresh) const {
+  Builder builder;
+  builder.append("_id", login_id).append("password_hash", former);
+  const Document filter = std::move(builder).finish();
+  const Document update = set_field("password_hash", fresh);
+  RESTITCH_CO_CHECK(co_await logins_.update_one(filter, update.view()));
+  co_return Status();
 }
 
 Task<void> AuthStore::insert_token(UserpassToken token) const {
@@ -324,6 +368,73 @@ Task<void> AuthStore::link_login(ObjectId login_id, ObjectId user_id, Identity i
         co_return Status();
       };
   co_return co_await datasource::with_transaction(*state_, body);
+}
+
+Task<std::optional<ObjectId>> AuthStore::find_device(ObjectId app_id, ObjectId user_id, std::string likeness) const {
+  Builder builder;
+  builder.append("app", app_id).append("user", user_id).append("likeness", likeness);
+  const Document filter = std::move(builder).finish();
+  RESTITCH_CO_TRY(const auto found, co_await devices_.find_one(filter));
+  co_return found ? (*found)["device"].as_object_id() : std::optional<ObjectId>();
+}
+
+Task<void> AuthStore::put_device(ObjectId app_id, ObjectId user_id, Device device) const {
+  Builder builder;
+  builder.append("app", app_id).append("user", user_id).append("device", *device.id);
+  const Document filter = std::move(builder).finish();
+  Builder set;
+  set.open_object("$set").append("likeness", device.likeness).append("fields", device.fields);
+  set.append("last_seen", bson::Date{now_millis()}).close();
+  const Document update = std::move(set).finish();
+  datasource::UpdateOptions upsert;
+  upsert.upsert = true;
+  datasource::CallOptions relaxed;
+  relaxed.relaxed_durability = true;
+  auto stored = co_await devices_.update_one(filter, update.view(), upsert, relaxed);
+  // Another sign-in from the device was faster.
+  if (!stored && stored.error().code() != ErrorCode::kDuplicateKey) co_return std::move(stored).error();
+  co_return Status();
+}
+
+Task<void> AuthStore::trim_devices(ObjectId app_id, ObjectId user_id) const {
+  Builder builder;
+  builder.append("app", app_id).append("user", user_id);
+  const Document filter = std::move(builder).finish();
+  datasource::FindOptions newest_first;
+  newest_first.sort = bson::make_document("last_seen", std::int32_t{-1});
+  newest_first.skip = kMaxDevices;
+  RESTITCH_CO_TRY(const auto surplus, co_await devices_.find(filter, newest_first));
+  for (const Document& device : surplus) {
+    const Document by_id = bson::make_document("_id", device["_id"]);
+    RESTITCH_CO_CHECK(co_await devices_.delete_one(by_id));
+  }
+  co_return Status();
+}
+
+Task<std::vector<ObjectId>> AuthStore::find_idle_anonymous(ObjectId app_id, bson::Date before, std::int64_t limit) const {
+  Builder builder;
+  builder.append("app", app_id).append("identities.provider_type", "anon-user");
+  builder.open_object("last_authenticated").append("$lt", before).close();
+  builder.open_object("last_active").open_object("$not").append("$gte", before).close().close();
+  builder.open_object("identities").append("$size", std::int32_t{1}).close();
+  const Document filter = std::move(builder).finish();
+  datasource::FindOptions some;
+  some.limit = limit;
+  RESTITCH_CO_TRY(const auto found, co_await users_.find(filter, some));
+  std::vector<ObjectId> ids;
+  for (const Document& user : found) {
+    if (const auto id = user["_id"].as_object_id()) ids.push_back(*id);
+  }
+  co_return ids;
+}
+
+Task<void> AuthStore::note_activity(ObjectId user_id, bson::Date now) const {
+  const Document filter = bson::make_document("_id", user_id);
+  const Document update = set_field("last_active", now);
+  datasource::CallOptions relaxed;
+  relaxed.relaxed_durability = true;
+  RESTITCH_CO_CHECK(co_await users_.update_one(filter, update.view(), no_options, relaxed));
+  co_return Status();
 }
 
 Task<void> AuthStore::insert_session(Session session, std::vector<Document> events) const {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/device.h"
 #include "auth/user.h"
 #include "datasource/client.h"
 #include "runtime/task.h"
@@ -70,6 +71,8 @@ class AuthStore {
   // The user and the login's reference to it, both or neither.
   Task<void> insert_user_of_login(UserRecord user, bson::ObjectId login_id,
                                   std::vector<bson::Document> events = {}) const;
+  // The user with logins that refer to it, all or nothing.
+  Task<void> import_user(UserRecord user, std::vector<PasswordLogin> logins) const;
   // Appends the identity; kDuplicateKey if another user has it.
   Task<void> add_identity(bson::ObjectId user_id, Identity identity,
                           std::vector<bson::Document> events = {}) const;
@@ -91,9 +94,26 @@ class AuthStore {
   // Replaces the password and, when the login has a user, voids the tokens issued to it before `now`: both or neither.
   Task<void> set_password(PasswordLogin login, std::string password_hash, bson::Date now) const;
 
+  // Unless the hash is another one by now.
+  Task<void> replace_password_hash(bson::ObjectId login_id, std::string former, std::string fresh) const;
+
   Task<void> insert_token(UserpassToken token) const;
   // Takes the token out, so that it is used once: nothing when there is none like it that has not expired.
   Task<std::optional<PasswordLogin>> take_token(UserpassToken token, bson::Date now) const;
+
+  // The user's devices (collection `devices`), by likeness; at most 50 of each user stay, the ones
+  // seen last.
+  Task<std::optional<bson::ObjectId>> find_device(bson::ObjectId app_id, bson::ObjectId user_id,
+                                                  std::string likeness) const;
+  Task<void> put_device(bson::ObjectId app_id, bson::ObjectId user_id, Device device) const;
+  Task<void> trim_devices(bson::ObjectId app_id, bson::ObjectId user_id) const;
+
+  // Users with no identity but one anonymous who have not signed in or refreshed a token since
+  // `before`: at most `limit`.
+  Task<std::vector<bson::ObjectId>> find_idle_anonymous(bson::ObjectId app_id, bson::Date before,
+                                                        std::int64_t limit) const;
+  // Notes a sign of life between sign-ins.
+  Task<void> note_activity(bson::ObjectId user_id, bson::Date now) const;
 
   Task<void> insert_session(Session session, std::vector<bson::Document> events = {}) const;
   Task<std::optional<Session>> find_session(bson::ObjectId app_id, bson::ObjectId session_id) const;
@@ -116,7 +136,7 @@ class AuthStore {
 
   std::shared_ptr<datasource::DataSource> state_;
   datasource::Collection trigger_events_;
-  datasource::Collection users_, logins_, tokens_, sessions_, api_keys_;
+  datasource::Collection users_, logins_, tokens_, sessions_, api_keys_, devices_;
 };
 
 }  // namespace restitch::auth

@@ -40,6 +40,7 @@ bson::Document UserRecord::to_bson() const {
   }
   out.close();
   out.append("disabled", disabled).append("created", created).append("last_authenticated", last_authenticated);
+  if (last_active.millis != 0) out.append("last_active", last_active);
   if (not_before.millis != 0) out.append("not_before", not_before);
   return std::move(out).finish();
 }
@@ -63,6 +64,7 @@ Result<UserRecord> UserRecord::from_bson(bson::View document) {
   user.disabled = document["disabled"].as_bool().value_or(false);
   user.created = date_or_zero(document["created"]);
   user.last_authenticated = date_or_zero(document["last_authenticated"]);
+  user.last_active = date_or_zero(document["last_active"]);
   user.not_before = date_or_zero(document["not_before"]);
   return user;
 }

@@ -25,6 +25,7 @@ struct UserRecord {
   bool disabled = false;
   bson::Date created;
   bson::Date last_authenticated;
+  bson::Date last_active;         // sign of life since, noted at most once a day; 0 = none
   // Tokens issued before are void (revocation of all sessions), in milliseconds; 0 = never revoked.
   bson::Date not_before;
 

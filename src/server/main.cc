@@ -67,6 +67,8 @@ int main(int argc, char** argv) {
   if (parsed.command.check) return run_check(*parsed.command.check);
   if (parsed.command.backup) return backup::run_backup(*parsed.command.backup);
   if (parsed.command.restore) return backup::run_restore(*parsed.command.restore);
+  if (parsed.command.import_users) return run_import_users(*parsed.command.import_users);
+  if (parsed.command.rotate_key) return run_rotate_key(*parsed.command.rotate_key);
   if (parsed.command.validate) return run_validate(*parsed.command.validate);
   return run_serve(std::move(*parsed.command.serve));
 }

@@ -203,6 +203,25 @@ CLI::App* add_restore(CLI::App& app, backup::RestoreOptions& options) {
   return restore;
 }
 
+CLI::App* add_import_users(CLI::App& users, ImportUsersOptions& options) {
+  CLI::App* import = users.add_subcommand(
+      "import", "Bring users from elsewhere, with their ids and password hashes, into an app of a running server");
+  import->add_option("FILE", options.file, "One user a line, in JSON; - for standard input")->required();
+  import->add_option("--app", options.app, "Client app id")->required();
+  add_data_option(*import, options.data_directory);
+  return import;
+}
+
+CLI::App* add_rotate_key(CLI::App& keys, RotateKeyOptions& options) {
+  CLI::App* rotate =
+      keys.add_subcommand("rotate", "Sign an app's tokens with a new key; nobody is logged out");
+  rotate->add_option("--app", options.app, "Client app id")->required();
+  rotate->add_flag("--forget-former", options.forget_former,
+                   "Void everything that the former keys signed: all users sign in again");
+  add_data_option(*rotate, options.data_directory);
+  return rotate;
+}
+
 // Options that the command line already knows and this version cannot serve yet.
 void refuse_unavailable(const RawServe& raw) {
   if (!raw.state.empty()) throw CLI::ValidationError("--state", "an external state store is not available in this version");
@@ -347,6 +366,15 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       "validate", "Check every document and index entry of a stopped server's data; exit code 1 when something is wrong");
   add_data_option(*validate, validate_options.data_directory);
 
+  CLI::App* users = app.add_subcommand("users", "Users of apps");
+  users->require_subcommand(1);
+  ImportUsersOptions import_options;
+  const CLI::App* import_users = add_import_users(*users, import_options);
+  CLI::App* keys = app.add_subcommand("signing-key", "Keys that sign the tokens of an app");
+  keys->require_subcommand(1);
+  RotateKeyOptions rotate_options;
+  const CLI::App* rotate_key = add_rotate_key(*keys, rotate_options);
+
   ParsedCommandLine parsed;
   try {
     app.parse(argc, argv);
@@ -373,6 +401,10 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       parsed.command.restore = std::move(restore_options);
     } else if (validate->parsed()) {
       parsed.command.validate = std::move(validate_options);
+    } else if (import_users->parsed()) {
+      parsed.command.import_users = std::move(import_options);
+    } else if (rotate_key->parsed()) {
+      parsed.command.rotate_key = std::move(rotate_options);
     }
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error, std::cout, std::cerr);

@@ -13,6 +13,7 @@
 #include "net/address_set.h"
 #include "server/backup/backup.h"
 #include "server/backup/restore.h"
+#include "server/users_command.h"
 
 namespace restitch::server {
 
@@ -70,6 +71,8 @@ struct CommandLine {
   std::optional<backup::BackupOptions> backup;
   std::optional<backup::RestoreOptions> restore;
   std::optional<ValidateOptions> validate;
+  std::optional<ImportUsersOptions> import_users;
+  std::optional<RotateKeyOptions> rotate_key;
 };
 
 // Reads the arguments, RESTITCH_… environment variables and the YAML file of --config, in this order of precedence.

@@ -28,8 +28,10 @@
 #include "runtime/run_and_wait.h"
 #include "server/admin_credentials.h"
 #include "server/backup/control_socket.h"
+#include "server/control_commands.h"
 #include "server/data_directory.h"
 #include "server/directory_watch.h"
+#include "server/user_sweep.h"
 #include "server/wire_user.h"
 #include "server/worker_location.h"
 #include "triggers/trigger_service.h"
@@ -107,7 +109,9 @@ class RunningServer final : public Server {
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
         triggers_(triggers::TriggerService::create(cluster_, hubs_, logs_, threads_, trigger_options(options_))),
         client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies}),
-        endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies) {}
+        endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies),
+        commands_(threads_, registry_, deployer_, auth_),
+        user_sweep_(threads_, registry_, auth_) {}
 
   Status open() {
     threads_.start();
@@ -125,6 +129,7 @@ class RunningServer final : public Server {
     RESTITCH_TRY(http_, net::HttpServer::listen(
                             http, threads_, [this](const net::HttpRequest& request) { return handle(request); },
                             [this](const net::HttpRequest& request) { return client_api_.handle_oversized(request); }));
+    user_sweep_.start();
     ready_.store(true);
     RESTITCH_LOG(kInfo, kServer, 1, "Server ready", {"version", RESTITCH_VERSION}, {"address", options_.listen.host},
                  {"port", http_->port()}, {"data", options_.data_directory}, {"apps", registry_.all().size()});
@@ -152,6 +157,7 @@ class RunningServer final : public Server {
     const auto deadline = std::chrono::steady_clock::now() + kDrainGrace;
     if (http_) http_->finish(deadline);
     if (wire_) wire_->finish(deadline);
+    boost::asio::co_spawn(threads_.context(0), user_sweep_.stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), triggers_->drain(kTriggerGrace), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), deployer_.stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), triggers_->stop(), boost::asio::use_future).get();
@@ -218,11 +224,12 @@ class RunningServer final : public Server {
   // Some file systems have no sockets; then only backups of the stopped server are possible.
   void open_control() {
     auto opened = backup::ControlSocket::open(
-        options_.data_directory, [this](const std::string& directory) { return cluster_->checkpoint(directory); });
+        options_.data_directory, [this](const std::string& directory) { return cluster_->checkpoint(directory); },
+        [this](bson::Document command, backup::ControlClient& client) { commands_.run(command, client); });
     if (opened) {
       control_ = std::move(*opened);
     } else {
-      RESTITCH_LOG(kWarning, kServer, 14, "Online backups are not possible", {"error", opened.error().message()});
+      RESTITCH_LOG(kWarning, kServer, 14, "Online backups and commands are not possible", {"error", opened.error().message()});
     }
   }
 
@@ -299,6 +306,8 @@ class RunningServer final : public Server {
   std::unique_ptr<triggers::TriggerService> triggers_;
   api::client::ClientApi client_api_;
   api::endpoints::EndpointsApi endpoints_api_;
+  ControlCommands commands_;
+  UserSweep user_sweep_;
   std::unique_ptr<net::HttpServer> http_;
   std::unique_ptr<api::wire::WireServer> wire_;
   std::unique_ptr<backup::ControlSocket> control_;

@@ -69,6 +69,7 @@ def write(root, name, providers, secrets=None):
 def write_all(root, provider_url):
     functions = {
         "anon-user": {},
+        "api-key": {},
         "custom-function": {"config": {"authFunctionName": "signIn"}},
         "custom-token": {
             "config": {"signingAlgorithm": "HS256", "useJWKURI": False, "audience": ""},

@@ -2,11 +2,9 @@
 """Sign-in through others, and e-mail logins with functions and messages, against the real binary on 127.0.0.1."""
 
 import argparse
-import base64
 import email
 import email.policy
 import hashlib
-import hmac
 import json
 import pathlib
 import re
@@ -23,11 +21,14 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
+import accounts  # noqa: E402
 import apps  # noqa: E402
+import attacks  # noqa: E402
 import redirects  # noqa: E402
 from black_box import Refused, Tally, request_json  # noqa: E402
 from python_packages import provide_packages  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
+from tokens import encoded, hs256  # noqa: E402
 
 
 class App:
@@ -94,18 +95,6 @@ def link_in(message):
     url = re.search(r"https?://\S+", message.get_content()).group()
     parts = urllib.parse.urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}{parts.path}", dict(urllib.parse.parse_qsl(parts.query))
-
-
-def encoded(part):
-    return base64.urlsafe_b64encode(part if isinstance(part, bytes) else json.dumps(part).encode()).rstrip(b"=").decode()
-
-
-def hs256(claims, key=apps.HS256_KEY, header=None, digest=hashlib.sha256):
-    claims = {"exp": int(time.time()) + 300, "aud": "functions-aaaaa", "sub": "s1", "email": "s1@example.org", **claims}
-    claims = {name: value for name, value in claims.items() if value is not None}
-    text = f"{encoded({'alg': 'HS256', 'typ': 'JWT'} if header is None else header)}.{encoded(claims)}"
-    key = key.encode() if isinstance(key, str) else key
-    return f"{text}.{encoded(hmac.new(key, text.encode(), digest).digest())}"
 
 
 def refused(action, status, code, text):
@@ -416,7 +405,8 @@ def main():
     bench = Bench(options.binary)
     try:
         tally.run(globals(), options.only, bench)
-        tally.run(vars(redirects), options.only, bench)
+        for further in (redirects, accounts, attacks):
+            tally.run(vars(further), options.only, bench)
         bench.stop()
     finally:
         bench.server.kill()

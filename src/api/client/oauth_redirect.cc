@@ -18,15 +18,15 @@ std::string parameter(std::string_view query, std::string_view name) {
   return {};
 }
 
-// The device id in "device": JSON in base64. Whatever it holds, nobody is kept from signing in.
-std::string device_id_in(std::string encoded) {
+// The "device" of the query: JSON in base64. Whatever it holds, nobody is kept from signing in.
+auth::Device device_in(std::string encoded) {
   std::replace(encoded.begin(), encoded.end(), ' ', '+');
   const auto text = from_base64(encoded);
   const auto device = text ? bson::parse_json_document(*text)
                            : Result<bson::Document>(Error(ErrorCode::kInvalidArgument, ""));
   if (!device) return {};
-  if (const auto id = (*device)["deviceId"].as_object_id()) return id->to_hex();
-  return std::string((*device)["deviceId"].as_string().value_or(""));
+  const bson::Document holder = bson::make_document("device", *device);
+  return auth::device_from(holder["device"]);
 }
 
 std::string cookie_of(const net::HttpRequest& http, std::string_view name) {
@@ -59,7 +59,7 @@ Task<Reply> begin(ClientApi& api, RequestContext& context) {
   request.client_state = parameter(query, "state");
   request.return_to = parameter(query, "redirect");
   if (request.return_to.empty()) request.return_to = std::string(context.http.header("Referer"));
-  request.device_id = device_id_in(parameter(query, "device"));
+  request.device = device_in(parameter(query, "device"));
   request.callback_url = context.base_url + std::string(kCallbackPath);
   if (parameter(query, "link") == "true") {
     request.access_token = std::string(bearer_token(context.http));

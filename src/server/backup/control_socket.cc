@@ -20,7 +20,8 @@ namespace restitch::server::backup {
 namespace {
 
 constexpr const char* kSocketName = "control.sock";
-constexpr std::string_view kRequest = "freeze\n";
+constexpr std::string_view kFreeze = "freeze";
+constexpr std::size_t kMostLine = 1U << 20U;
 constexpr int kRequestMilliseconds = 5000;
 constexpr std::size_t kMostReply = 4096;
 
@@ -63,6 +64,18 @@ Result<std::string> read_line(const File& file) {
   return line;
 }
 
+Result<File> connect_to(const std::string& data_directory) {
+  RESTITCH_TRY(const File directory, open_directory(data_directory));
+  RESTITCH_TRY(File connection, make_socket());
+  const sockaddr_un address = address_in(directory.descriptor());
+  if (::connect(connection.descriptor(), reinterpret_cast<const sockaddr*>(&address),
+                sizeof(address)) != 0) {
+    return failed("no running server uses the data directory " + data_directory +
+                  ", or it cannot be asked");
+  }
+  return connection;
+}
+
 void send_line(const File& file, bson::View reply) {
   const std::string line = bson::to_json(reply) + "\n";
   static_cast<void>(::send(file.descriptor(), line.data(), line.size(), MSG_NOSIGNAL));
@@ -71,7 +84,7 @@ void send_line(const File& file, bson::View reply) {
 }  // namespace
 
 Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::string& data_directory,
-                                                           Freeze freeze) {
+                                                           Freeze freeze, Command command) {
   RESTITCH_TRY(const File directory, open_directory(data_directory));
   RESTITCH_TRY(File listener, make_socket());
   ::unlinkat(directory.descriptor(), kSocketName, 0);
@@ -85,13 +98,15 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::string& da
   File stop_event(::eventfd(0, EFD_CLOEXEC), "event");
   if (stop_event.descriptor() < 0) return failed("cannot make an event");
   return std::unique_ptr<ControlSocket>(new ControlSocket(
-      data_directory, std::move(freeze), std::move(listener), std::move(stop_event)));
+      data_directory, std::move(freeze), std::move(command), std::move(listener),
+      std::move(stop_event)));
 }
 
-ControlSocket::ControlSocket(std::string data_directory, Freeze freeze, File listener,
-                             File stop_event)
+ControlSocket::ControlSocket(std::string data_directory, Freeze freeze, Command command,
+                             File listener, File stop_event)
     : data_directory_(std::move(data_directory)),
       freeze_(std::move(freeze)),
+      command_(std::move(command)),
       listener_(std::move(listener)),
       stop_event_(std::move(stop_event)),
       thread_([this] { run(); }) {}
@@ -123,14 +138,52 @@ void ControlSocket::run() {
   }
 }
 
-void ControlSocket::serve(File client) {
-  char request[kRequest.size()];
-  if (!wait(client, kRequestMilliseconds) ||
-      ::recv(client.descriptor(), request, sizeof(request), 0) !=
-          static_cast<ssize_t>(sizeof(request)) ||
-      std::string_view(request, sizeof(request)) != kRequest) {
-    return send_line(client, bson::make_document("error", "unknown request"));
+// Reads ahead; a line is bounded, and so is the time until more of it comes.
+class ControlSocket::Peer final : public ControlClient {
+ public:
+  Peer(ControlSocket& owner, const File& file) : owner_(owner), file_(file) {}
+
+  Result<std::optional<std::string>> read_line() override {
+    while (true) {
+      const std::size_t end = ahead_.find('\n');
+      if (end != std::string::npos || has_ended_) return take(end);
+      if (ahead_.size() > kMostLine) return Error(ErrorCode::kIo, "a line is too long");
+      char buffer[16 * 1024];
+      if (!owner_.wait(file_, kRequestMilliseconds)) return Error(ErrorCode::kIo, "nothing came");
+      const ssize_t count = ::read(file_.descriptor(), buffer, sizeof(buffer));
+      if (count < 0 && errno != EINTR) return failed("cannot read from the client");
+      has_ended_ = count == 0;
+      if (count > 0) ahead_.append(buffer, static_cast<std::size_t>(count));
+    }
   }
+
+  void send(bson::View reply) override { send_line(file_, reply); }
+
+ private:
+  std::optional<std::string> take(std::size_t end) {
+    if (end == std::string::npos && ahead_.empty()) return std::nullopt;
+    std::string line = ahead_.substr(0, end);
+    ahead_.erase(0, end == std::string::npos ? end : end + 1);
+    return line;
+  }
+
+  ControlSocket& owner_;
+  const File& file_;
+  std::string ahead_;
+  bool has_ended_ = false;
+};
+
+void ControlSocket::serve(File client) {
+  Peer peer(*this, client);
+  const auto line = peer.read_line();
+  if (line && *line && **line == kFreeze) return freeze(client);
+  auto command = line && *line ? bson::parse_json_document(**line)
+                               : Result<bson::Document>(Error(ErrorCode::kIo, "no request"));
+  if (!command) return send_line(client, bson::make_document("error", "unknown request"));
+  command_(std::move(*command), peer);
+}
+
+void ControlSocket::freeze(const File& client) {
   const std::string directory = checkpoint_directory(data_directory_);
   std::error_code ignored;
   std::filesystem::remove_all(directory, ignored);
@@ -147,16 +200,35 @@ void ControlSocket::serve(File client) {
   std::filesystem::remove_all(directory, ignored);
 }
 
-Result<FrozenCopy> FrozenCopy::request(const std::string& data_directory) {
-  RESTITCH_TRY(const File directory, open_directory(data_directory));
-  RESTITCH_TRY(File connection, make_socket());
-  const sockaddr_un address = address_in(directory.descriptor());
-  if (::connect(connection.descriptor(), reinterpret_cast<const sockaddr*>(&address),
-                sizeof(address)) != 0) {
-    return failed("the data directory " + data_directory +
-                  " is in use, but its server cannot be asked");
+Status run_command(const std::string& data_directory, bson::View command,
+                   const std::function<std::optional<std::string>()>& more,
+                   const std::function<void(bson::View)>& reply) {
+  RESTITCH_TRY(const File connection, connect_to(data_directory));
+  for (std::optional<std::string> line = bson::to_json(command); line; line = more()) {
+    line->push_back('\n');
+    std::string_view rest = *line;
+    while (!rest.empty()) {
+      const ssize_t sent = ::send(connection.descriptor(), rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0) break;  // the server says why in what it has answered
+      rest.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    if (!rest.empty()) break;
   }
-  if (::send(connection.descriptor(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL) < 0)
+  ::shutdown(connection.descriptor(), SHUT_WR);
+  bool has_answer = false;
+  while (const auto line = read_line(connection)) {
+    RESTITCH_TRY(const bson::Document document, bson::parse_json_document(*line));
+    has_answer = true;
+    reply(document.view());
+  }
+  return has_answer ? Status() : Status(Error(ErrorCode::kIo, "the server hung up"));
+}
+
+Result<FrozenCopy> FrozenCopy::request(const std::string& data_directory) {
+  RESTITCH_TRY(File connection, connect_to(data_directory));
+  const std::string request = std::string(kFreeze) + "\n";
+  if (::send(connection.descriptor(), request.data(), request.size(), MSG_NOSIGNAL) < 0)
     return failed("cannot ask the server");
   RESTITCH_TRY(const std::string line, read_line(connection));
   RESTITCH_TRY(const bson::Document reply, bson::parse_json_document(line));
