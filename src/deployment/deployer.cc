@@ -13,6 +13,8 @@
 #include "deployment/user_hooks.h"
 #include "deployment/users.h"
 #include "deployment/values.h"
+#include "query/filter/filter.h"
+#include "query/projection.h"
 #include "rules/expression.h"
 
 namespace restitch::deployment {
@@ -22,6 +24,22 @@ constexpr std::size_t kMaxFindingLines = 50;
 
 Error refused(const app::Findings& findings) {
   return Error(ErrorCode::kInvalidArgument, describe(findings));
+}
+
+// The stages of database triggers. A warning only: the source may know more than this server does.
+void check_trigger_stages(const app::Config& config, app::Findings& findings) {
+  const query::CommandContext context;
+  for (const app::TriggerConfig& trigger : config.triggers) {
+    const auto warn = [&](std::string pointer, const Error& error) {
+      findings.warning(trigger.file, std::move(pointer), "InvalidParameter", error.message());
+    };
+    const auto match = query::Filter::compile(trigger.match, context);
+    if (!match) warn("/config/match", match.error());
+    if (trigger.project.empty()) continue;
+    const auto project = query::Projection::compile(
+        trigger.project, query::ProjectionDialect::kAggregation, context);
+    if (!project) warn("/config/project", project.error());
+  }
 }
 
 // Checks of the whole configuration that need the compilers of other layers.
@@ -38,6 +56,7 @@ std::shared_ptr<const rules::RuleSet> compile_all(const app::Config& config,
     rules::Expression::compile(*webhook.function.can_evaluate, rules::Place::kFunction,
                                webhook.function.manifest_file, "/can_evaluate", findings);
   }
+  check_trigger_stages(config, findings);
   return rules::RuleSet::compile(config, findings);
 }
 
