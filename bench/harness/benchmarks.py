@@ -9,11 +9,12 @@ from harness.isolation import IsolationCase, RestitchUnderLoad
 from harness.restitch import Restitch
 from harness.restitch_wire import RestitchWire
 from harness.results import Spread
+from harness.trigger import RestitchTriggered
 from peers.ferretdb import FerretDbOnPostgres, FerretDbOnSqlite
 from peers.floor import Floor
 from peers.mongo_java_server import MongoJavaServer
 from peers.parse_server import ParseServer
-from peers.pocketbase import DurablePocketBase, PocketBase
+from peers.pocketbase import DurablePocketBase, PocketBase, TriggeredPocketBase
 from peers.raw_rocksdb import RawRocksDb
 from peers.system import Case
 from peers.workerd import Workerd
@@ -78,6 +79,14 @@ def p50_milliseconds(case_name, maximum):
         return ours.scaled(1 / 1000) if ours else None
 
     return Target(f"p50 in ms, {case_name}", measure, maximum, is_minimum=False)
+
+
+def p99_milliseconds(case_name, maximum):
+    def measure(result):
+        ours = result.spread(OURS, case_name, "p99_us")
+        return ours.scaled(1 / 1000) if ours else None
+
+    return Target(f"p99 in ms, {case_name}", measure, maximum, is_minimum=False)
 
 
 def p50_over_fsync(case_name, maximum):
@@ -263,6 +272,15 @@ ALL = (
         quick_documents=2_000,
         targets=tuple(_wire_targets()),
         time_share=0.3,
+    ),
+    Benchmark(
+        name="trigger",
+        title="From sending a durable write to the start of the function that it triggers",
+        systems=(RestitchTriggered, TriggeredPocketBase),
+        cases=(Case("trigger", 1),),
+        documents=0,
+        quick_documents=0,
+        targets=(p50_milliseconds("trigger @1", 2), p99_milliseconds("trigger @1", 10)),
     ),
     Benchmark(
         name="isolation",

@@ -5,6 +5,7 @@ import subprocess
 
 from harness.documents import fields_of
 from harness.rest import json_post
+from harness.trigger import Triggered
 from peers.installer import install_once
 from peers.system import HttpSystem
 
@@ -79,3 +80,16 @@ class DurablePocketBase(PocketBase):
     name = "pocketbase-full"
     durability = "SQLite WAL, synchronous=FULL: synced before the answer"
     environment = {"POCKETBASE_SYNCHRONOUS": "FULL"}
+
+
+class TriggeredPocketBase(Triggered, DurablePocketBase):
+    """A hook in Go, in the server's own process."""
+
+    name = "pocketbase-full"
+
+    def trigger_write(self, title):
+        fields = {**fields_of(0, OWNER_ID), "title": title}
+        return json_post("/api/collections/triggered/records", fields, self._headers)
+
+    def take_times(self):
+        return self.client.send({"method": "GET", "path": "/bench/times"})

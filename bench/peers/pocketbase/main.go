@@ -1,6 +1,7 @@
 // PocketBase with the benchmark's collections. `serve` is PocketBase's own command; `seed FILE` creates one
 // user and the collections, and loads items, one JSON object a line. POCKETBASE_SYNCHRONOUS=FULL makes
-// every commit durable; without it the database is opened as PocketBase does by default.
+// every commit durable; without it the database is opened as PocketBase does by default. A hook keeps the moments at which
+// it is told of new records of `triggered`; GET /bench/times gives and forgets them.
 package main
 
 import (
@@ -8,7 +9,11 @@ import (
 	"encoding/json"
 	"log"
 	"os"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
+	"unsafe"
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase"
@@ -26,6 +31,7 @@ const (
 
 func main() {
 	app := pocketbase.NewWithConfig(pocketbase.Config{HideStartBanner: true, DBConnect: connect})
+	keepTimes(app)
 	app.RootCmd.AddCommand(&cobra.Command{
 		Use:  "seed FILE",
 		Args: cobra.ExactArgs(1),
@@ -34,6 +40,31 @@ func main() {
 	if err := app.Start(); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// keepTimes keeps pairs of a title and microseconds of the system's monotonic clock.
+func keepTimes(app core.App) {
+	var mutex sync.Mutex
+	times := [][2]string{}
+	app.OnRecordAfterCreateSuccess("triggered").BindFunc(func(event *core.RecordEvent) error {
+		var now syscall.Timespec
+		const monotonic = 1
+		syscall.Syscall(syscall.SYS_CLOCK_GETTIME, monotonic, uintptr(unsafe.Pointer(&now)), 0)
+		mutex.Lock()
+		times = append(times, [2]string{event.Record.GetString("title"), strconv.FormatInt(now.Nano()/1000, 10)})
+		mutex.Unlock()
+		return event.Next()
+	})
+	app.OnServe().BindFunc(func(event *core.ServeEvent) error {
+		event.Router.GET("/bench/times", func(request *core.RequestEvent) error {
+			mutex.Lock()
+			taken := times
+			times = [][2]string{}
+			mutex.Unlock()
+			return request.JSON(200, taken)
+		})
+		return event.Next()
+	})
 }
 
 // connect opens a database as PocketBase does by default, or with the asked-for synchronous mode and all other
@@ -62,8 +93,10 @@ func seed(app core.App, file string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := createCollection(app, "writes", users, false); err != nil {
-		return err
+	for _, name := range []string{"writes", "triggered"} {
+		if _, err := createCollection(app, name, users, false); err != nil {
+			return err
+		}
 	}
 	return loadItems(app, items, file)
 }
