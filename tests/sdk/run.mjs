@@ -2,7 +2,7 @@
 //
 //   node run.mjs --binary PATH          starts the server with the example app and a fresh data directory
 //   node run.mjs --server URL           uses one that runs already
-//   --in node,chromium,hello            which of the three (default: all)
+//   --in node,chromium,redirects,hello  which of them (default: all)
 //   --only TEXT                         only scenarios whose name holds TEXT
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
@@ -10,6 +10,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { runInChromium } from "./browser.mjs";
+import { runRedirects } from "./redirects.mjs";
 import { runAll } from "./scenarios.mjs";
 import { startServer } from "./server.mjs";
 
@@ -21,7 +22,7 @@ const { values: options } = parseArgs({
   options: {
     binary: { type: "string", default: resolve(here, "../../build/release/restitch") },
     server: { type: "string" },
-    in: { type: "string", default: "node,chromium,hello" },
+    in: { type: "string", default: "node,chromium,redirects,hello" },
     only: { type: "string", default: "" },
     chromium: { type: "string", default: process.env.CHROMIUM ?? "/usr/bin/chromium" },
   },
@@ -65,8 +66,12 @@ async function runPart(part, url) {
   console.log(`▶ ${part}`);
   if (part === "node") return add(await runAll(url, report, options.only));
   if (part === "hello") return runHello(url);
-  if (part !== "chromium") return fail(part, "unknown part; choose among node, chromium and hello");
+  if (part !== "chromium" && part !== "redirects")
+    return fail(part, "unknown part; choose among node, chromium, redirects and hello");
   if (!existsSync(options.chromium)) return fail("Chromium starts", `no browser at ${options.chromium}`);
+  if (part === "redirects") {
+    return add(await runRedirects({ binary: options.binary, here, scratch, executablePath: options.chromium, report }));
+  }
   const outcome = await runInChromium({
     server: url, here, scratch, executablePath: options.chromium, report, only: options.only,
   });
