@@ -21,6 +21,16 @@ std::string origin_of(const std::string& address) {
   return ip::network_v6(v6, 64).canonical().to_string();
 }
 
+// A loopback address stands for the server's own host, or for all that a proxy there brings.
+bool tells_clients_apart(const std::string& address) {
+  boost::system::error_code failed;
+  const ip::address parsed = ip::make_address(address, failed);
+  if (failed) return false;
+  const bool is_mapped = parsed.is_v6() && parsed.to_v6().is_v4_mapped();
+  return is_mapped ? !ip::make_address_v4(ip::v4_mapped, parsed.to_v6()).is_loopback()
+                   : !parsed.is_loopback();
+}
+
 std::string key_of(char kind, const Attempt& attempt, bool with_account, bool with_address) {
   std::string key(1, kind);
   if (with_account) key.append(attempt.app_id.to_hex()).append(attempt.account).push_back('\0');
@@ -46,7 +56,7 @@ Status AttemptLimits::take_all(const std::vector<Limit>& limits) {
 
 std::vector<AttemptLimits::Limit> AttemptLimits::sign_in_limits(const Attempt& attempt) const {
   std::vector<Limit> limits;
-  if (!attempt.address.empty())
+  if (tells_clients_apart(attempt.address))
     limits.push_back({key_of('s', attempt, false, true), rates_.sign_in_address});
   if (attempt.account.empty()) return limits;
   limits.push_back({key_of('a', attempt, true, true), rates_.sign_in_account});
@@ -65,13 +75,13 @@ void AttemptLimits::sign_in_not_refused(const Attempt& attempt) {
 }
 
 Status AttemptLimits::register_account(const Attempt& attempt) {
-  if (attempt.address.empty()) return {};
+  if (!tells_clients_apart(attempt.address)) return {};
   return take_all({{key_of('r', attempt, false, true), rates_.register_address}});
 }
 
 Status AttemptLimits::ask_for_message(const Attempt& attempt) {
   std::vector<Limit> limits{{key_of('m', attempt, true, false), rates_.message_account}};
-  if (!attempt.address.empty())
+  if (tells_clients_apart(attempt.address))
     limits.push_back({key_of('n', attempt, false, true), rates_.message_address});
   return take_all(limits);
 }

@@ -10,8 +10,8 @@
 
 namespace restitch::auth {
 
-// What the server lets strangers do how often. Addresses are those of clients: an IPv4 address, or
-// the /64 network of an IPv6 one.
+// What the server lets strangers do how often. Addresses are those of clients: an IPv4 address, or the
+// /64 network of an IPv6 one; loopback addresses are not counted by themselves.
 struct AttemptRates {
   AttemptRate sign_in_account{20, 600};   // refused sign-ins of an account from one address
   AttemptRate sign_in_address{200, 600};  // refused sign-ins from one address

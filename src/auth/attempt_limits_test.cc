@@ -100,6 +100,16 @@ TEST_F(Limits, the_addresses_of_an_ipv6_network_count_together) {
   EXPECT_TRUE(limits_.begin_sign_in(attempt("", "192.0.2.77")));
 }
 
+TEST_F(Limits, a_loopback_address_alone_is_not_limited_but_an_account_tried_from_it_is) {
+  for (const char* address : {"127.0.0.1", "::1", "::ffff:127.0.0.1", ""}) {
+    for (int i = 0; i < 50; ++i)
+      EXPECT_TRUE(limits_.begin_sign_in(attempt("", address))) << address;
+    EXPECT_TRUE(limits_.register_account(attempt("", address)));
+  }
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(limits_.begin_sign_in(attempt("ada", "127.0.0.1")));
+  EXPECT_FALSE(limits_.begin_sign_in(attempt("ada", "127.0.0.1")));
+}
+
 TEST_F(Limits, messages_to_an_account_are_limited_whoever_asks) {
   EXPECT_TRUE(limits_.ask_for_message(attempt("ada", "192.0.2.1")));
   EXPECT_TRUE(limits_.ask_for_message(attempt("ada", "192.0.2.2")));

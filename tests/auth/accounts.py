@@ -9,6 +9,8 @@ import statistics
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 from black_box import Refused, request_json
 from python_packages import provide_packages
@@ -333,3 +335,88 @@ def test_a_storm_of_sign_ins_does_not_stop_other_requests(bench):
             answers = {attempt.result()[0] for attempt in storm}
         assert answers <= {401, 429}, answers
         assert slowest < 1, slowest
+
+
+# ---- IP access lists
+
+
+def test_an_access_list_names_who_may_reach_the_app(bench):
+    provide_packages()
+    from bson import ObjectId
+    with OwnServer(bench, ["--trusted-proxy", "127.0.0.1"]) as server:
+        def allow(*addresses):
+            entries = [{"_id": ObjectId(), "address": address, "comment": ""} for address in addresses]
+            server.state().apps.update_one({"client_app_id": "functions-aaaaa"}, {"$set": {"access_list": entries}})
+            server.restart()
+
+        def locate(address):
+            request = urllib.request.Request(f"{server.url}/api/client/v2.0/app/functions-aaaaa/location",
+                                             headers={"X-Forwarded-For": address, "Origin": "http://app.example.org"})
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    return answer.status, json.loads(answer.read())
+            except urllib.error.HTTPError as error:
+                assert error.headers["Access-Control-Allow-Origin"] is None
+                return error.code, json.loads(error.read())
+
+        for address in ("192.0.2.1", "2001:db8::1"):
+            assert locate(address)[0] == 200, "a new app is open to all"
+        session = guest(server.url, "functions-aaaaa")
+        allow("192.0.2.0/24", "2001:db8::7")
+        for address, status in (("192.0.2.200", 200), ("2001:db8::7", 200), ("192.0.3.1", 403), ("2001:db8::8", 403)):
+            assert locate(address)[0] == status, address
+        status, body = locate("198.51.100.1")
+        assert (status, body["error"], body["error_code"]) == (403, "ip address is not allowed", "DomainNotAllowed"), body
+        status, body = refusal_of(lambda: profile(server.url, session))  # from 127.0.0.1; the app is known by the token
+        assert (status, body["error_code"]) == (403, "DomainNotAllowed"), body
+        allow()
+        assert locate("192.0.2.200")[0] == 403, "an empty list lets nobody in"
+        allow("0.0.0.0/0")
+        assert locate("2001:db8::9")[0] == 200
+        assert profile(server.url, session)["user_id"] == session["user_id"]
+
+
+# ---- Users who may not any more
+
+
+def test_disabled_and_revoked_users_are_refused_on_every_route(bench):
+    provide_packages()
+    from bson import ObjectId
+    with OwnServer(bench) as server:
+        app = "functions-aaaaa"
+        root = "/api/client/v2.0"
+        request_json("POST", f"{server.url}{root}/app/{app}/auth/providers/local-userpass/register",
+                     {"email": "ok", "password": PASSWORD})
+        session = login(server.url, app, "ok")
+
+        def change(**fields):
+            server.state().users.update_one({"_id": ObjectId(session["user_id"])}, {"$set": fields})
+            server.restart()  # what another program writes into the state is seen after seconds otherwise
+
+        def answers():
+            call = base64.b64encode(json.dumps({"name": "watch", "service": "main", "arguments": []}).encode()).decode()
+            routes = [("GET", "/auth/profile", "access_token"), ("POST", f"/app/{app}/functions/call", "access_token"),
+                      ("GET", f"/app/{app}/functions/call?baas_request={call}", "access_token"),
+                      ("PUT", f"/app/{app}/push/providers/x/registration", "access_token"),
+                      ("POST", f"/app/{app}/graphql", "access_token"), ("POST", "/auth/session", "refresh_token"),
+                      ("GET", "/auth/api_keys", "refresh_token")]
+            found = {}
+            for method, path, token in routes:
+                status, body = refusal_of(lambda: request_json(method, server.url + root + path, token=session[token],
+                                                               body={} if method == "POST" else None))
+                found[path.split("?")[0], method] = (status, body.get("error_code"))
+            return found
+
+        change(disabled=True)
+        assert set(answers().values()) == {(401, "InvalidSession"), (401, "UserDisabled")}, answers()
+        assert answers()["/auth/session", "POST"] == (401, "UserDisabled")
+        status, body = refusal_of(lambda: login(server.url, app, "ok"))
+        assert (status, body["error"], body["error_code"]) == (401, "unauthorized", "UserDisabled"), body
+        change(disabled=False)
+        assert profile(server.url, session) and refresh(server.url, session) and login(server.url, app, "ok")
+
+        import datetime
+        change(not_before=datetime.datetime.now(datetime.timezone.utc))
+        assert set(answers().values()) == {(401, "InvalidSession")}, answers()
+        fresh = login(server.url, app, "ok")
+        assert profile(server.url, fresh)["user_id"] == session["user_id"]

@@ -290,6 +290,17 @@ def test_a_deleted_user_loses_the_stream(server):
     assert stream.next() is None
 
 
+def test_a_deleted_user_gets_no_further_event(server):
+    user, other = User(server), User(server)
+    stream = user.watch("open")
+    other.data("insertOne", "open", document={"_id": "before-leaving"})
+    assert stream.next()["documentKey"]["_id"] == "before-leaving"
+    user.delete()
+    other.data("insertOne", "open", document={"_id": "after-leaving"})
+    event = stream.next(5)
+    assert event == {"event": "error", "error": "invalid session", "error_code": "InvalidSession"}, event
+
+
 def test_stopping_the_server_ends_streams_at_once(server):
     stream = User(server).watch("open")
     started = time.monotonic()

@@ -99,12 +99,12 @@ class EventStream {
         break;
       }
       if (!*event) break;
+      const bool is_allowed = co_await may_go_on();
+      if (!is_allowed) {
+        co_await body.write(error_text(Error(ErrorCode::kInvalidSession, "invalid session")));
+        break;
+      }
       if ((*event)->empty()) {
-        const bool is_allowed = co_await may_go_on();
-        if (!is_allowed) {
-          co_await body.write(error_text(Error(ErrorCode::kInvalidSession, "invalid session")));
-          break;
-        }
         is_open = co_await body.write(":\n\n");
         continue;
       }
@@ -115,7 +115,8 @@ class EventStream {
   }
 
  private:
-  // A user who was disabled, deleted or whose sessions were revoked since the stream began loses it.
+  // A user who was disabled, deleted or whose sessions were revoked since the stream began gets no
+  // further event.
   asio::awaitable<bool> may_go_on() {
     const auto id = bson::ObjectId::from_hex(user_.id);
     if (!id) co_return false;
