@@ -174,6 +174,8 @@ class AuthService {
                                  std::string key_id, bool enabled);
 
  private:
+  friend class UserAdmin;
+
   using AppPtr = std::shared_ptr<const AppAuth>;
   struct SignedIn {
     CachedUserPtr user;

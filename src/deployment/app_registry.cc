@@ -37,4 +37,14 @@ DeployedAppPtr AppRegistry::replace(DeployedAppPtr app) {
   return former;
 }
 
+void AppRegistry::remove(std::string_view client_app_id) {
+  const std::lock_guard lock(writers_);
+  auto next = std::make_shared<Table>(*table_.load());
+  const auto found = next->by_client_id.find(client_app_id);
+  if (found == next->by_client_id.end()) return;
+  next->by_domain.erase(found->second->auth->realm.domain_id);
+  next->by_client_id.erase(found);
+  table_.store(std::move(next));
+}
+
 }  // namespace restitch::deployment

@@ -23,6 +23,7 @@ class AppRegistry {
 
   // Puts the app in place of its former snapshot, which is returned (null if it is new).
   DeployedAppPtr replace(DeployedAppPtr app);
+  void remove(std::string_view client_app_id);
 
  private:
   struct Table {

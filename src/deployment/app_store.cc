@@ -1,6 +1,7 @@
 #include "deployment/app_store.h"
 
 #include <algorithm>
+#include <array>
 
 #include "auth/store.h"
 
@@ -14,6 +15,10 @@ constexpr std::string_view kSigningKeyPurpose = "app signing key";
 constexpr std::size_t kSigningKeyBytes = 64;
 constexpr std::size_t kMaxFormerKeys = 16;
 constexpr std::string_view kSecretPurpose = "app secret";
+
+// Collections of the state store whose documents belong to an app (member `app`).
+constexpr std::array kOfApps = {"app_configs", "app_drafts", "deployments",     "secrets", "users",
+                                "logins",      "sessions",   "userpass_tokens", "devices", "api_keys"};
 
 datasource::Collection collection(datasource::DataSource& state, std::string name) {
   return {state, std::string(auth::kStateDatabase), std::move(name)};
@@ -85,6 +90,16 @@ Result<AppIdentity> AppStore::identity_from(bson::View document) const {
                                       std::string((*entry)["comment"].as_string().value_or(""))});
     }
   }
+  const auto text = [&document](std::string_view member) {
+    return std::string(document[member].as_string().value_or(""));
+  };
+  identity.location = text("location");
+  identity.provider_region = text("provider_region");
+  identity.deployment_model = text("deployment_model");
+  identity.product = text("product").empty() ? "standard" : text("product");
+  identity.template_id = text("template_id");
+  identity.created = static_cast<std::int64_t>(identity.id.seconds());
+  identity.modified = document["modified"].as_integer().value_or(identity.created);
   if (const auto providers = document["providers"].as_object()) {
     for (const bson::Element& element : *providers) {
       if (const auto provider = element.value.as_object_id()) {
@@ -96,30 +111,103 @@ Result<AppIdentity> AppStore::identity_from(bson::View document) const {
 }
 
 Task<AppIdentity> AppStore::find_or_create(std::string client_app_id, std::string name) {
-  const Document filter = client_app_id.empty()
-                              ? bson::make_document("name", name)
-                              : bson::make_document("client_app_id", client_app_id);
-  RESTITCH_CO_TRY(const auto found, co_await apps_.find_one(filter));
+  Builder filter;
+  if (client_app_id.empty()) {
+    filter.append("name", name).append("from_directory", true);
+  } else {
+    filter.append("client_app_id", client_app_id);
+  }
+  const Document wanted = std::move(filter).finish();
+  RESTITCH_CO_TRY(const auto found, co_await apps_.find_one(wanted));
   if (found) co_return identity_from(found->view());
+  NewApp fresh;
+  fresh.name = std::move(name);
+  co_return co_await insert(std::move(fresh), std::move(client_app_id), true);
+}
 
-  AppIdentity identity;
-  identity.id = bson::ObjectId::generate();
-  identity.client_app_id = client_app_id.empty()
-                               ? name + "-" + auth::random_text(5, "abcdefghijklmnopqrstuvwxyz")
-                               : client_app_id;
-  identity.name = name;
-  identity.domain_id = bson::ObjectId::generate();
-  identity.signing_keys.current = auth::random_bytes(kSigningKeyBytes);
+Task<AppIdentity> AppStore::create(NewApp app) {
+  for (int attempt = 0;; ++attempt) {
+    auto created = co_await insert(app, {}, false);
+    const bool is_taken = !created && created.error().code() == ErrorCode::kDuplicateKey;
+    if (!is_taken || attempt == 10) co_return created;
+  }
+}
+
+Task<AppIdentity> AppStore::insert(NewApp app, std::string client_app_id, bool is_from_directory) {
+  std::string id = std::move(client_app_id);
+  if (id.empty()) {
+    // Lower case: the official command line lower-cases what it compares with.
+    for (const char c : app.name) {
+      id.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+    }
+    id.append("-").append(auth::random_text(5, "abcdefghijklmnopqrstuvwxyz"));
+  }
+  const std::string signing_key = auth::random_bytes(kSigningKeyBytes);
   Builder builder;
-  builder.append("_id", identity.id)
-      .append("client_app_id", identity.client_app_id)
-      .append("name", identity.name);
-  builder.append("domain_id", identity.domain_id);
-  builder.append_binary("signing_key", 0, box_.seal(identity.signing_keys.current, kSigningKeyPurpose));
+  builder.append("_id", bson::ObjectId::generate()).append("client_app_id", id);
+  builder.append("name", app.name).append("domain_id", bson::ObjectId::generate());
+  builder.append_binary("signing_key", 0, box_.seal(signing_key, kSigningKeyPurpose));
+  builder.append("from_directory", is_from_directory);
+  builder.append("location", app.location).append("provider_region", app.provider_region);
+  builder.append("deployment_model", app.deployment_model).append("product", app.product);
+  if (!app.template_id.empty()) builder.append("template_id", app.template_id);
   builder.open_object("providers").close();
   const Document document = std::move(builder).finish();
   RESTITCH_CO_CHECK(co_await apps_.insert_one(document));
-  co_return identity;
+  co_return identity_from(document);
+}
+
+Task<std::vector<AppIdentity>> AppStore::all() {
+  datasource::FindOptions oldest_first;
+  oldest_first.sort = one_key("_id");
+  const Document everything;
+  RESTITCH_CO_TRY(const auto found, co_await apps_.find(everything, oldest_first));
+  std::vector<AppIdentity> apps;
+  for (const Document& document : found) {
+    RESTITCH_CO_TRY(AppIdentity identity, identity_from(document));
+    apps.push_back(std::move(identity));
+  }
+  co_return apps;
+}
+
+Task<AppIdentity> AppStore::find(bson::ObjectId app_id) {
+  const Document filter = bson::make_document("_id", app_id);
+  RESTITCH_CO_TRY(const auto found, co_await apps_.find_one(filter));
+  if (!found) co_return Error(ErrorCode::kAppNotFound, "app not found");
+  co_return identity_from(found->view());
+}
+
+Task<void> AppStore::remove(bson::ObjectId app_id) {
+  const Document by_app = bson::make_document("app", app_id);
+  for (const char* name : kOfApps) {
+    const datasource::Collection owned = collection(*state_, name);
+    RESTITCH_CO_CHECK(co_await owned.delete_many(by_app));
+  }
+  const Document by_app_id = bson::make_document("app_id", app_id);
+  const datasource::Collection logs = collection(*state_, "logs");
+  RESTITCH_CO_CHECK(co_await logs.delete_many(by_app_id));
+  const Document filter = bson::make_document("_id", app_id);
+  RESTITCH_CO_CHECK(co_await apps_.delete_one(filter));
+  co_return Status();
+}
+
+Task<void> AppStore::touch(bson::ObjectId app_id, std::int64_t modified) {
+  co_return co_await set_extra(app_id, "modified", bson::Value::of(modified));
+}
+
+Task<bson::Value> AppStore::extra(bson::ObjectId app_id, std::string member) {
+  const Document filter = bson::make_document("_id", app_id);
+  RESTITCH_CO_TRY(const auto found, co_await apps_.find_one(filter));
+  co_return found ? bson::Value(found->view()[member]) : bson::Value();
+}
+
+Task<void> AppStore::set_extra(bson::ObjectId app_id, std::string member, bson::Value value) {
+  const Document filter = bson::make_document("_id", app_id);
+  Builder update;
+  update.open_object("$set").append(member, value).close();
+  const Document document = std::move(update).finish();
+  RESTITCH_CO_CHECK(co_await apps_.update_one(filter, document.view()));
+  co_return Status();
 }
 
 Task<void> AppStore::ensure_provider_ids(AppIdentity& identity, std::vector<std::string> types) {
@@ -201,6 +289,53 @@ Task<std::map<std::string, std::string>> AppStore::secrets(bson::ObjectId app_id
     secrets.emplace(*name, std::move(plain));
   }
   co_return secrets;
+}
+
+Task<std::vector<SecretName>> AppStore::secret_names(bson::ObjectId app_id) {
+  const Document filter = bson::make_document("app", app_id);
+  datasource::FindOptions oldest_first;
+  oldest_first.sort = one_key("_id");
+  RESTITCH_CO_TRY(const auto found, co_await secrets_.find(filter, oldest_first));
+  std::vector<SecretName> names;
+  for (const Document& document : found) {
+    const auto id = document["_id"].as_object_id();
+    const auto name = document["name"].as_string();
+    if (id && name) names.push_back({*id, std::string(*name)});
+  }
+  co_return names;
+}
+
+Task<bson::ObjectId> AppStore::create_secret(bson::ObjectId app_id, std::string name,
+                                             std::string value) {
+  const bson::ObjectId id = bson::ObjectId::generate();
+  Builder builder;
+  builder.append("_id", id).append("app", app_id).append("name", name);
+  builder.append_binary("value", 0, box_.seal(value, kSecretPurpose));
+  const Document document = std::move(builder).finish();
+  RESTITCH_CO_CHECK(co_await secrets_.insert_one(document));
+  co_return id;
+}
+
+Task<void> AppStore::update_secret(bson::ObjectId app_id, bson::ObjectId id, std::string name,
+                                   std::string value) {
+  Builder filter;
+  filter.append("_id", id).append("app", app_id);
+  const Document by_id = std::move(filter).finish();
+  Builder update;
+  update.open_object("$set").append("name", name);
+  if (!value.empty()) update.append_binary("value", 0, box_.seal(value, kSecretPurpose));
+  update.close();
+  const Document document = std::move(update).finish();
+  RESTITCH_CO_CHECK(co_await secrets_.update_one(by_id, document.view()));
+  co_return Status();
+}
+
+Task<void> AppStore::delete_secret(bson::ObjectId app_id, bson::ObjectId id) {
+  Builder filter;
+  filter.append("_id", id).append("app", app_id);
+  const Document by_id = std::move(filter).finish();
+  RESTITCH_CO_CHECK(co_await secrets_.delete_one(by_id));
+  co_return Status();
 }
 
 }  // namespace restitch::deployment

@@ -38,6 +38,25 @@ struct AppIdentity {
   std::map<std::string, bson::ObjectId> provider_ids;  // by provider type
   // IP access list: who may reach the app's client API. Nobody when it is empty.
   std::vector<AllowedAddress> access_list{{bson::ObjectId(), std::string(kAnyAddress), ""}};
+  // As the app was created; told, not used.
+  std::string location, provider_region, deployment_model, product, template_id;
+  std::int64_t created = 0, modified = 0;  // seconds
+};
+
+// What the Admin API's callers choose for a new app.
+struct NewApp {
+  std::string name;
+  std::string location = "US-VA";
+  std::string provider_region = "aws-us-east-1";
+  std::string deployment_model = "GLOBAL";
+  std::string product = "standard";
+  std::string template_id;
+};
+
+// A secret of an app, without its value.
+struct SecretName {
+  bson::ObjectId id;
+  std::string name;
 };
 
 // Identities and secrets of apps in the state store. Thread-safe.
@@ -52,6 +71,17 @@ class AppStore {
   // "<name>-<5 letters>" and is kept, so that the next start of the same directory finds the same
   // app.
   Task<AppIdentity> find_or_create(std::string client_app_id, std::string name);
+  // A new app, whatever others are called.
+  Task<AppIdentity> create(NewApp app);
+  Task<std::vector<AppIdentity>> all();
+  // As it is now. kAppNotFound.
+  Task<AppIdentity> find(bson::ObjectId app_id);
+  // The app and everything that is stored of it.
+  Task<void> remove(bson::ObjectId app_id);
+  Task<void> touch(bson::ObjectId app_id, std::int64_t modified);
+  // Members of the app's document that only administration uses ("settings", "features", …).
+  Task<bson::Value> extra(bson::ObjectId app_id, std::string member);
+  Task<void> set_extra(bson::ObjectId app_id, std::string member, bson::Value value);
   // Gives every provider type an id that it keeps.
   Task<void> ensure_provider_ids(AppIdentity& identity, std::vector<std::string> types);
 
@@ -61,10 +91,19 @@ class AppStore {
 
   Task<void> put_secrets(bson::ObjectId app_id, std::map<std::string, std::string> secrets);
   Task<std::map<std::string, std::string>> secrets(bson::ObjectId app_id);
+  // In the order of their creation.
+  Task<std::vector<SecretName>> secret_names(bson::ObjectId app_id);
+  // kDuplicateKey when there is one of that name.
+  Task<bson::ObjectId> create_secret(bson::ObjectId app_id, std::string name, std::string value);
+  // Renames it and, unless `value` is empty, replaces the value.
+  Task<void> update_secret(bson::ObjectId app_id, bson::ObjectId id, std::string name,
+                           std::string value);
+  Task<void> delete_secret(bson::ObjectId app_id, bson::ObjectId id);
 
  private:
   Result<AppIdentity> identity_from(bson::View document) const;
   Result<SigningKeys> signing_keys_from(bson::View document) const;
+  Task<AppIdentity> insert(NewApp app, std::string client_app_id, bool is_from_directory);
 
   std::shared_ptr<datasource::DataSource> state_;
   auth::SecretBox box_;

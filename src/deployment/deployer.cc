@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <ctime>
 #include <filesystem>
+#include <set>
 
 #include "app/loader.h"
 #include "app/secrets.h"
@@ -64,6 +65,7 @@ std::shared_ptr<const rules::RuleSet> compile_all(const app::Config& config,
 Task<std::string> provide_packages(runtime::BlockingPool& pool,
                                    functions::DependencySettings settings, std::string app,
                                    std::string root, app::Findings& findings) {
+  if (root.empty()) co_return std::string();
   functions::DependencyProblem problem;
   auto work = [&settings, &app, &root, &problem] {
     return functions::provide_dependencies(settings, app, root + "/functions", problem);
@@ -183,6 +185,16 @@ Result<net::AddressSet> address_set(const std::vector<AllowedAddress>& entries) 
   return set;
 }
 
+// Lines of the references to secrets that are not there.
+std::set<std::string> missing_secrets(const app::Config& config,
+                                      const std::map<std::string, std::string>& secrets) {
+  app::Findings findings;
+  app::check_secret_references(config, secrets, findings);
+  std::set<std::string> lines;
+  for (const app::Finding& finding : findings.list()) lines.insert(app::to_line(finding));
+  return lines;
+}
+
 }  // namespace
 
 std::string describe(const app::Findings& findings) {
@@ -213,23 +225,21 @@ Deployer::Deployer(
       clusters_(clusters),
       options_(std::move(options)) {}
 
-Task<std::string> Deployer::deploy_directory(std::string path, app::Findings& findings) {
-  RESTITCH_CO_TRY(const std::string root, app::find_app_root(path));
-  RESTITCH_CO_TRY(app::Config loaded, app::load_directory(root, findings));
-  const auto config = std::make_shared<const app::Config>(std::move(loaded));
-  RESTITCH_CO_TRY(const DeployedAppPtr app, co_await build(config, root, findings));
+asio::awaitable<void> Deployer::run(DeployedAppPtr app) {
   DeployedAppPtr former = registry_.replace(app);
   Status followed;
   if (on_deployed_) followed = co_await on_deployed_(app);
+  if (!followed) {
+    RESTITCH_LOG(kError, kApp, 2008, "What runs beside an app did not follow its deployment",
+                 {"app", app->client_app_id}, {"error", followed.error().message()});
+  }
   RESTITCH_LOG(kInfo, kApp, 2001, "App deployed", {"app", app->client_app_id}, {"name", app->name},
-               {"functions", config->functions.size()},
-               {"dataSources", config->data_sources.size()});
+               {"functions", app->config->functions.size()},
+               {"dataSources", app->config->data_sources.size()});
   if (former) {
     boost::asio::co_spawn(co_await asio::this_coro::executor, retire(std::move(former)),
                           [](std::exception_ptr) {});
   }
-  if (!followed) co_return std::move(followed).error();
-  co_return app->client_app_id;
 }
 
 Task<void> Deployer::set_access_list(std::string client_app_id,
@@ -259,15 +269,20 @@ Task<void> Deployer::rotate_signing_key(std::string client_app_id, bool keep_for
   co_return Status();
 }
 
-Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, std::string root,
-                                     app::Findings& findings) {
-  const auto rule_set = compile_all(*config, findings);
+asio::awaitable<void> Deployer::end(DeployedAppPtr app) {
+  registry_.remove(app->client_app_id);
+  RESTITCH_LOG(kInfo, kApp, 2005, "App ended", {"app", app->client_app_id});
+  boost::asio::co_spawn(co_await asio::this_coro::executor, retire(std::move(app)),
+                        [](std::exception_ptr) {});
+}
+
+Task<DeployedAppPtr> Deployer::build(BuildRequest request, app::Findings& findings) {
+  const app::Config& config = *request.config;
+  const auto rule_set = compile_all(config, findings);
   if (findings.has_errors()) co_return refused(findings);
 
-  RESTITCH_CO_TRY(AppIdentity identity,
-                  co_await store_.find_or_create(config->client_app_id, config->name));
-  RESTITCH_CO_CHECK(co_await store_.ensure_provider_ids(identity, provider_types(*config)));
-  RESTITCH_CO_CHECK(co_await store_.put_secrets(identity.id, config->secrets));
+  AppIdentity& identity = request.identity;
+  RESTITCH_CO_CHECK(co_await store_.ensure_provider_ids(identity, provider_types(config)));
   RESTITCH_CO_TRY(const auto secrets, co_await store_.secrets(identity.id));
 
   auto app = std::make_shared<DeployedApp>();
@@ -275,14 +290,14 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   app->client_app_id = identity.client_app_id;
   app->group_id = options_.group_id;
   app->name = identity.name;
-  app->config = config;
+  app->config = request.config;
   RESTITCH_CO_TRY(app->access_list, address_set(identity.access_list));
-  app::check_secret_references(*config, secrets, findings);
-  RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(*config, secrets, findings));
-  app->values = resolve_values(*config, secrets);
-  app->endpoints = std::make_shared<const EndpointTable>(*config, secrets);
-  app->environment_tag = config->environment;
-  app->environment_values = environment_values(*config);
+  RESTITCH_CO_CHECK(check_secrets(request, secrets, findings));
+  RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(config, secrets, findings));
+  app->values = resolve_values(config, secrets);
+  app->endpoints = std::make_shared<const EndpointTable>(config, secrets);
+  app->environment_tag = config.environment;
+  app->environment_values = environment_values(config);
   if (findings.has_errors()) co_return refused(findings);
 
   const functions::NameLister list_names = make_name_lister(sources);
@@ -290,16 +305,37 @@ Task<DeployedAppPtr> Deployer::build(std::shared_ptr<const app::Config> config, 
   settings.hubs = options_.hubs;
   app->sources = sources;
   app->data = rules::DataAccess::create(rule_set, std::move(sources), settings);
-  const auto app_auth = make_app_auth(*config, identity, secrets);
+  const auto app_auth = make_app_auth(config, identity, secrets);
+  RESTITCH_CO_TRY(const bson::Value lifetime,
+                  co_await store_.extra(identity.id, "refresh_token_seconds"));
+  if (const auto seconds = lifetime.view().as_integer()) {
+    app_auth->refresh_token_seconds = *seconds;
+  }
   app->auth = app_auth;
-  RESTITCH_CO_TRY(app->functions,
-                  co_await start_functions(*config, *app, root, list_names, findings));
+  RESTITCH_CO_TRY(app->functions, co_await start_functions(request, *app, list_names, findings));
   if (findings.has_errors()) {
     co_await app->functions->stop();
     co_return refused(findings);
   }
-  attach_user_hooks(*app_auth, *config, app->data, app->functions);
+  attach_user_hooks(*app_auth, config, app->data, app->functions);
   co_return DeployedAppPtr(std::move(app));
+}
+
+Status Deployer::check_secrets(const BuildRequest& request,
+                               const std::map<std::string, std::string>& secrets,
+                               app::Findings& findings) const {
+  std::set<std::string> tolerated;
+  if (request.former != nullptr) tolerated = missing_secrets(*request.former, secrets);
+  app::Findings missing;
+  app::check_secret_references(*request.config, secrets, missing);
+  for (const app::Finding& finding : missing.list()) {
+    if (request.tolerates_missing_secrets || tolerated.contains(app::to_line(finding))) {
+      findings.warning(finding.file, finding.pointer, finding.code, finding.message);
+    } else {
+      findings.error(finding.file, finding.pointer, finding.code, finding.message);
+    }
+  }
+  return {};
 }
 
 Task<rules::SourceMap> Deployer::resolve_sources(const app::Config& config,
@@ -313,10 +349,12 @@ Task<rules::SourceMap> Deployer::resolve_sources(const app::Config& config,
                      "failed to find cluster '" + source.cluster_name + "'");
       continue;
     }
+    const std::string uri = has_uri ? uri_of(source, secrets) : std::string();
+    if (has_uri && uri.empty()) continue;  // its secret is missing, which is told already
     datasource::mongodb::ReadPreference preference;
     preference.mode = source.read_preference;
     preference.tag_sets = source.read_preference_tag_sets;
-    auto resolved = has_uri ? clusters_.connect(source.name, uri_of(source, secrets), preference)
+    auto resolved = has_uri ? clusters_.connect(source.name, uri, preference)
                             : clusters_.find(source.cluster_name, preference);
     if (!resolved) {
       findings.error(config_file(source), has_uri ? "/config/uri" : cluster_pointer(source), "InvalidParameter",
@@ -331,14 +369,15 @@ Task<rules::SourceMap> Deployer::resolve_sources(const app::Config& config,
 }
 
 Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(
-    const app::Config& config, const DeployedApp& app, std::string root,
-    functions::NameLister list_names, app::Findings& findings) const {
-  functions::FunctionAppInfo info = function_info(config);
+    const BuildRequest& request, const DeployedApp& app, functions::NameLister list_names,
+    app::Findings& findings) const {
+  functions::FunctionAppInfo info = function_info(*request.config);
   info.app_id = app.id.to_hex();
   RESTITCH_CO_TRY(info.dependencies_path,
                   co_await provide_packages(packages_pool_, options_.dependencies, info.app_id,
-                                            std::move(root), findings));
+                                            request.packages, findings));
   info.client_app_id = app.client_app_id;
+  info.name = app.name;
   info.project_id = app.group_id;
   info.last_deployed = now_iso();
   info.values = app.values;
@@ -352,7 +391,9 @@ Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(
   options.list_names = std::move(list_names);
   RESTITCH_CO_TRY(auto service, functions::FunctionService::create(std::move(info), app.data, users,
                                                                    log, options));
-  RESTITCH_CO_CHECK(co_await check_sources(*service, config, findings));
+  if (request.checks_sources) {
+    RESTITCH_CO_CHECK(co_await check_sources(*service, *request.config, findings));
+  }
   co_return service;
 }
 

@@ -28,16 +28,34 @@ struct DeployerOptions {
   datasource::ChangeHubs* hubs = nullptr;      // for streams of changes
 };
 
-// Checks configuration directories and makes running apps of them. A directory that does not
-// validate is refused as a whole and the running app stays. Thread-safe; one deployment at a time.
+// What a running app is made of.
+struct BuildRequest {
+  std::shared_ptr<const app::Config> config;
+  AppIdentity identity;
+  std::string packages;  // folder whose functions/ holds package.json or node_modules; "" = none
+  // Starts a worker, so that errors of syntax are findings; without it workers start at the first
+  // call. For sources that a former build has checked.
+  bool checks_sources = true;
+  // Secrets that may be missing although the configuration names them: all, or those that this
+  // configuration (of the running app) misses too.
+  bool tolerates_missing_secrets = false;
+  const app::Config* former = nullptr;
+};
+
+// Makes running apps of checked configurations. One that does not validate is refused as a whole.
+// Thread-safe; builds of one app one at a time.
 class Deployer {
  public:
   Deployer(AppRegistry& registry, AppStore& store, LogStore& logs, auth::AuthService& auth,
            datasource::Clusters& clusters, DeployerOptions options);
 
-  // The app's client id. With errors in `findings` the answer is kInvalidArgument, one finding a
-  // line.
-  Task<std::string> deploy_directory(std::string path, app::Findings& findings);
+  // With errors in `findings` the answer is kInvalidArgument, one finding a line.
+  Task<DeployedAppPtr> build(BuildRequest request, app::Findings& findings);
+  // Lets requests from now on have this app. Its former snapshot ends with the last request that it
+  // serves.
+  asio::awaitable<void> run(DeployedAppPtr app);
+  // Takes an app out.
+  asio::awaitable<void> end(DeployedAppPtr app);
 
   // Called for every app that has just taken the place of its former snapshot, before the deployment
   // ends. Once, before the first deployment.
@@ -54,15 +72,19 @@ class Deployer {
   // Ends the functions of all apps.
   asio::awaitable<void> stop();
 
+  const std::string& group_id() const { return options_.group_id; }
+  // For files of packages.
+  runtime::BlockingPool& packages_pool() { return packages_pool_; }
+
  private:
-  Task<DeployedAppPtr> build(std::shared_ptr<const app::Config> config, std::string root,
-                             app::Findings& findings);
+  Status check_secrets(const BuildRequest& request, const std::map<std::string, std::string>& secrets,
+                       app::Findings& findings) const;
   Task<rules::SourceMap> resolve_sources(const app::Config& config,
                                          const std::map<std::string, std::string>& secrets,
                                          app::Findings& findings) const;
   Task<std::shared_ptr<functions::FunctionService>> start_functions(
-      const app::Config& config, const DeployedApp& app, std::string root,
-      functions::NameLister list_names, app::Findings& findings) const;
+      const BuildRequest& request, const DeployedApp& app, functions::NameLister list_names,
+      app::Findings& findings) const;
   asio::awaitable<void> retire(DeployedAppPtr app) const;
 
   AppRegistry& registry_;

@@ -46,6 +46,10 @@ Task<void> LogStore::prepare() {
   expiring.expire_after_seconds = kRetentionSeconds;
   const Document started = bson::make_document("started", std::int32_t{1});
   RESTITCH_CO_CHECK(co_await logs_.ensure_index(started, expiring));
+  Builder by_app;
+  by_app.append("app_id", std::int32_t{1}).append("started", std::int32_t{-1});
+  const Document app_and_time = std::move(by_app).finish();
+  RESTITCH_CO_CHECK(co_await logs_.ensure_index(app_and_time));
   co_return Status();
 }
 
@@ -79,6 +83,59 @@ void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_
   entry.append("app_id", app_id).append("group_id", group_id);
   entry.append("started", time).append("completed", time).append_all(fields);
   store(std::move(entry).finish());
+}
+
+namespace {
+
+Document filter_of(const LogQuery& query) {
+  Builder filter;
+  if (query.app) filter.append("app_id", *query.app);
+  if (!query.request.empty()) filter.append("co_id", query.request);
+  if (!query.user.empty()) filter.append("user_id", query.user);
+  if (!query.types.empty()) {
+    filter.open_object("type").open_array("$in");
+    for (const std::string& type : query.types) filter.push(type);
+    filter.close().close();
+  }
+  if (query.errors_only) filter.open_object("error").append("$exists", true).close();
+  if (query.after || query.until) {
+    filter.open_object("started");
+    if (query.after) filter.append("$gt", *query.after);
+    if (query.until) filter.append("$lte", *query.until);
+    filter.close();
+  }
+  return std::move(filter).finish();
+}
+
+}  // namespace
+
+Task<std::vector<Document>> LogStore::find(LogQuery query) const {
+  const Document filter = filter_of(query);
+  Builder order;
+  order.append("started", std::int32_t{-1}).append("_id", std::int32_t{-1});
+  datasource::FindOptions options;
+  options.sort = std::move(order).finish();
+  options.skip = query.skip;
+  options.limit = query.limit;
+  co_return co_await logs_.find(filter, options);
+}
+
+Task<LogTotals> LogStore::totals(LogQuery query) const {
+  const Document filter = filter_of(query);
+  Builder pipeline;
+  pipeline.open_object("0").append("$match", filter).close();
+  pipeline.open_object("1").open_object("$group").append("_id", bson::Null{});
+  pipeline.open_object("entries").append("$sum", std::int32_t{1}).close();
+  pipeline.open_object("millis").open_object("$sum").open_array("$subtract");
+  pipeline.push("$completed").push("$started").close().close().close();
+  pipeline.close().close();
+  const Document stages = std::move(pipeline).finish();
+  RESTITCH_CO_TRY(const auto found, co_await logs_.aggregate(stages));
+  LogTotals totals;
+  if (found.empty()) co_return totals;
+  totals.entries = found.front()["entries"].as_integer().value_or(0);
+  totals.run_seconds = found.front()["millis"].as_double().value_or(0) / 1000;
+  co_return totals;
 }
 
 void LogStore::store(Document entry) {

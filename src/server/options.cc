@@ -120,6 +120,15 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
   serve.add_flag("--strict-clusters", options.strict_clusters,
                  "Refuse a directory whose clusterName no --cluster names, instead of using the embedded cluster")
       ->envname("RESTITCH_STRICT_CLUSTERS");
+  CLI::Option* admin_user =
+      serve.add_option("--admin-user", options.admin_user,
+                       "Name of an administrator who signs in to the Admin API with --admin-password")
+          ->envname("RESTITCH_ADMIN_USER");
+  CLI::Option* admin_password =
+      serve.add_option("--admin-password", options.admin_password, "Password of --admin-user")
+          ->envname("RESTITCH_ADMIN_PASSWORD");
+  admin_user->needs(admin_password);
+  admin_password->needs(admin_user);
   serve.add_option("--state", raw.state, "URI of a MongoDB deployment for the server's own state")
       ->envname("RESTITCH_STATE");
   serve.add_option("--wire", raw.wire, "Address and port for the MongoDB wire protocol (default: off)")

@@ -41,6 +41,7 @@ struct ServeOptions {
   auth::IdentityEndpoints identity_endpoints;
   std::vector<datasource::ClusterBinding> clusters;
   bool strict_clusters = false;
+  std::string admin_user, admin_password;  // an administrator beside the key pair; "" = none
   bool test_commands = false;  // fail points of the embedded cluster
   std::int64_t slow_millis = 100;  // database commands that take longer are logged; -1: none
   std::string node = "node";

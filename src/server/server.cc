@@ -8,15 +8,19 @@
 #include <filesystem>
 #include <map>
 
+#include "api/admin/admin_api.h"
 #include "api/client/client_api.h"
 #include "api/endpoints/endpoints_api.h"
 #include "api/pages/userpass_pages.h"
 #include "api/http_error.h"
 #include "api/wire/wire_server.h"
+#include "auth/admin_accounts.h"
 #include "auth/auth_service.h"
 #include "auth/crypto.h"
+#include "auth/user_admin.h"
 #include "base/log.h"
 #include "datasource/embedded/cluster.h"
+#include "deployment/app_manager.h"
 #include "deployment/app_registry.h"
 #include "deployment/app_store.h"
 #include "deployment/deployer.h"
@@ -103,12 +107,17 @@ class RunningServer final : public Server {
         cluster_(std::move(cluster)),
         clusters_(cluster_),
         hubs_(threads_),
-        apps_store_(cluster_, std::move(box)),
+        apps_store_(cluster_, box),
+        configs_(cluster_),
         logs_(cluster_, threads_),
         auth_(cluster_, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
         triggers_(triggers::TriggerService::create(cluster_, hubs_, logs_, threads_, trigger_options(options_))),
+        manager_(registry_, apps_store_, configs_, deployer_, options_.data_directory + "/uploads"),
+        accounts_(cluster_, std::move(box), admin_credentials(options_, admin_)),
+        user_admin_(cluster_, auth_),
         client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies}),
+        admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, admin_options(options_)),
         endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies),
         commands_(threads_, registry_, deployer_, auth_),
         user_sweep_(threads_, registry_, auth_) {}
@@ -117,6 +126,7 @@ class RunningServer final : public Server {
     threads_.start();
     RESTITCH_CHECK(clusters_.bind(options_.clusters));
     RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), prepare()));
+    RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), manager_.start()));
     for (const std::string& directory : options_.apps) {
       fingerprints_[directory] = fingerprint_of_directory(directory);
       RESTITCH_CHECK(deploy(directory));
@@ -196,6 +206,29 @@ class RunningServer final : public Server {
     return options;
   }
 
+  static std::vector<auth::AdminCredential> admin_credentials(const ServeOptions& serve,
+                                                              const AdminCredentials& admin) {
+    std::vector<auth::AdminCredential> credentials;
+    credentials.push_back({"mongodb-cloud", admin.public_api_key, admin.private_api_key});
+    if (!serve.admin_user.empty()) {
+      credentials.push_back({"local-userpass", serve.admin_user, serve.admin_password});
+    }
+    return credentials;
+  }
+
+  static api::admin::AdminApiOptions admin_options(const ServeOptions& serve) {
+    api::admin::AdminApiOptions options;
+    options.public_url = serve.public_url;
+    for (const datasource::ClusterBinding& binding : serve.clusters) {
+      switch (binding.kind) {
+        case datasource::Kind::kCluster: options.clusters.push_back(binding.name); break;
+        case datasource::Kind::kServerless: options.serverless.push_back(binding.name); break;
+        case datasource::Kind::kFederated: options.federated.push_back(binding.name); break;
+      }
+    }
+    return options;
+  }
+
   static deployment::DeployerOptions deployer_options(const ServeOptions& serve, const AdminCredentials& admin,
                                                       const std::string& worker_script,
                                                       datasource::ChangeHubs& hubs) {
@@ -214,6 +247,8 @@ class RunningServer final : public Server {
   Task<void> prepare() {
     RESTITCH_CO_CHECK(co_await auth_.prepare());
     RESTITCH_CO_CHECK(co_await apps_store_.prepare());
+    RESTITCH_CO_CHECK(co_await configs_.prepare());
+    RESTITCH_CO_CHECK(co_await accounts_.prepare());
     RESTITCH_CO_CHECK(co_await logs_.prepare());
     RESTITCH_CO_CHECK(co_await triggers_->prepare());
     deployer_.set_on_deployed(
@@ -253,7 +288,7 @@ class RunningServer final : public Server {
   Status deploy(const std::string& directory) {
     app::Findings findings;
     const auto deployed =
-        runtime::run_and_wait(threads_.context(0), deployer_.deploy_directory(directory, findings));
+        runtime::run_and_wait(threads_.context(0), manager_.deploy_directory(directory, findings));
     log_findings(directory, findings);
     if (!deployed) return Error(deployed.error().code(), directory + ":\n" + deployed.error().message());
     return {};
@@ -263,6 +298,7 @@ class RunningServer final : public Server {
     const std::string_view path = request.path();
     if (api::endpoints::EndpointsApi::serves(path)) co_return co_await endpoints_api_.handle(request);
     if (api::client::ClientApi::serves(path)) co_return co_await client_api_.handle(request);
+    if (api::admin::AdminApi::serves(path)) co_return co_await admin_api_.handle(request);
     if (auto page = api::pages::userpass_page(request.method(), path)) co_return std::move(*page);
     if (path == "/healthz") co_return text_response(200, "application/json", R"({"status":"ok"})");
     if (path == "/readyz") {
@@ -300,11 +336,16 @@ class RunningServer final : public Server {
   datasource::ChangeHubs hubs_;
   deployment::AppRegistry registry_;
   deployment::AppStore apps_store_;
+  deployment::ConfigStore configs_;
   deployment::LogStore logs_;
   auth::AuthService auth_;
   deployment::Deployer deployer_;
   std::unique_ptr<triggers::TriggerService> triggers_;
+  deployment::AppManager manager_;
+  auth::AdminAccounts accounts_;
+  auth::UserAdmin user_admin_;
   api::client::ClientApi client_api_;
+  api::admin::AdminApi admin_api_;
   api::endpoints::EndpointsApi endpoints_api_;
   ControlCommands commands_;
   UserSweep user_sweep_;

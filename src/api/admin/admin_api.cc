@@ -1,0 +1,201 @@
+#include "api/admin/admin_api.h"
+
+#include <iterator>
+
+#include "api/admin/routes.h"
+#include "api/cors.h"
+#include "api/http_error.h"
+#include "base/log.h"
+#include "bson/extended_json.h"
+
+namespace restitch::api::admin {
+namespace {
+
+constexpr std::size_t kMaxFindings = 1000;
+
+std::string_view bearer(const net::HttpRequest& request) {
+  constexpr std::string_view kScheme = "Bearer ";
+  const std::string_view header = request.header("Authorization");
+  return header.starts_with(kScheme) ? header.substr(kScheme.size()) : std::string_view();
+}
+
+std::string origin_of(const net::HttpRequest& request) {
+  const std::string_view caller = request.header("X-BAAS-Request-Origin");
+  if (caller == "mongodb-baas-cli") return "CLI";
+  return caller == "mongodb-baas-ui" ? "UI" : "API";
+}
+
+const app::Finding* first_error(const app::Findings& findings) {
+  for (const app::Finding& finding : findings.list()) {
+    if (finding.severity == app::FindingSeverity::kError) return &finding;
+  }
+  return nullptr;
+}
+
+void append_findings(bson::Builder& out, const app::Findings& findings) {
+  out.open_array("findings");
+  std::size_t count = 0;
+  for (const app::Finding& finding : findings.list()) {
+    if (finding.severity != app::FindingSeverity::kError || ++count > kMaxFindings) continue;
+    out.push_object();
+    out.append("file", finding.file).append("pointer", finding.pointer);
+    out.append("code", finding.code).append("message", finding.message).close();
+  }
+  out.close();
+}
+
+struct Refusal {
+  int status;
+  std::string code, text;
+};
+
+Refusal refusal_of(const Error& error, const Family& family, const app::Findings& findings) {
+  const std::string noun = family.noun.empty() ? "" : std::string(family.noun) + " ";
+  if (error.code() == ErrorCode::kNotFound) {
+    const bool is_bare = error.message().starts_with("not found");
+    return {404, std::string(family.not_found), is_bare ? noun + error.message() : error.message()};
+  }
+  if (error.code() == ErrorCode::kDuplicateKey) {
+    const bool is_bare = error.message().starts_with("name already in use");
+    return {family.exists_status, std::string(family.exists),
+            is_bare ? noun + error.message() : error.message()};
+  }
+  if (error.code() == ErrorCode::kInvalidArgument) {
+    if (const app::Finding* finding = first_error(findings)) {
+      return {400, finding->code, error.message()};
+    }
+  }
+  const HttpError mapped = http_error_of(error.code());
+  return {mapped.status, std::string(mapped.error_code), error.message()};
+}
+
+}  // namespace
+
+AdminApi::AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts,
+                   auth::AuthService& auth, auth::UserAdmin& users, deployment::LogStore& logs,
+                   triggers::TriggerService& triggers, AdminApiOptions options)
+    : apps_(apps),
+      accounts_(accounts),
+      auth_(auth),
+      users_(users),
+      logs_(logs),
+      triggers_(triggers),
+      options_(std::move(options)) {
+  while (options_.public_url.ends_with('/')) options_.public_url.pop_back();
+  for (auto* family : kRouteFamilies) {
+    std::vector<Route> rows = family();
+    std::move(rows.begin(), rows.end(), std::back_inserter(routes_));
+  }
+}
+
+bool AdminApi::serves(std::string_view path) {
+  for (const std::string_view family :
+       {"/api/admin/v3.0/", "/api/private/v1.0/", "/api/public/v1.0/", "/api/atlas/v1.0/"}) {
+    if (path.starts_with(family)) return true;
+  }
+  return false;
+}
+
+asio::awaitable<net::HttpResponse> AdminApi::handle(const net::HttpRequest& http) {
+  AdminRequest request{http, bson::ObjectId::generate().to_hex(), options_.public_url,
+                       {},   net::parse_query(http.query()),      {},
+                       {},   nullptr,                             {}};
+  if (request.base_url.empty()) request.base_url = "http://" + std::string(http.header("Host"));
+  const Route* route = find_route(http, request);
+  if (route == nullptr) {
+    const bool is_preflight = http.method() == "OPTIONS";
+    const Result<AdminReply> outcome =
+        is_preflight ? Result<AdminReply>(AdminReply::empty())
+                     : Result<AdminReply>(Error(ErrorCode::kNotFound, "not found"));
+    co_return finish(request, nullptr, outcome);
+  }
+  const Result<AdminReply> outcome = co_await dispatch(request, *route);
+  co_return finish(request, route, outcome);
+}
+
+const Route* AdminApi::find_route(const net::HttpRequest& request, AdminRequest& out) const {
+  const std::vector<std::string> segments = split_path(request.path().substr(kPrefix.size()));
+  for (const Route& route : routes_) {
+    if (route.method == request.method() && route.path.matches(segments, &out.parameters)) {
+      return &route;
+    }
+  }
+  return nullptr;
+}
+
+Status AdminApi::authorise(AdminRequest& request, const Route& route) {
+  if (route.scope == Scope::kPublic) return {};
+  RESTITCH_TRY(request.admin, accounts_.authenticate(bearer(request.http)));
+  request.actor = {request.admin.id.to_hex(), origin_of(request.http)};
+  if (route.scope == Scope::kAdmin) return {};
+  const std::string group = request.parameters.front();
+  request.parameters.erase(request.parameters.begin());
+  if (route.scope == Scope::kGroup) {
+    if (group == apps_.group_id()) return {};
+    return Error(ErrorCode::kAppNotFound, "group could not be found");
+  }
+  const std::string app = request.parameters.front();
+  request.parameters.erase(request.parameters.begin());
+  if (group == apps_.group_id()) request.app = apps_.find(app);
+  if (!request.app) return Error(ErrorCode::kAppNotFound, "app not found");
+  return {};
+}
+
+Task<AdminReply> AdminApi::dispatch(AdminRequest& request, const Route& route) {
+  RESTITCH_CO_CHECK(authorise(request, route));
+  Result<AdminReply> outcome = co_await route.handler(*this, request);
+  const bool is_change = request.http.method() != "GET" && route.scope != Scope::kPublic;
+  if (is_change && outcome) {
+    RESTITCH_LOG(kInfo, kApi, 4102, "Administrator changed the server", {"request", request.request_id},
+                 {"administrator", request.admin.username}, {"method", request.http.method()},
+                 {"path", request.http.path()}, {"address", request.http.remote_ip()},
+                 {"app", request.app ? request.app->identity().client_app_id : std::string()});
+  }
+  co_return outcome;
+}
+
+net::HttpResponse AdminApi::finish(const AdminRequest& request, const Route* route,
+                                   const Result<AdminReply>& outcome) const {
+  static constexpr Family kNone{};
+  net::HttpResponse response;
+  if (outcome) {
+    response.status = outcome->status;
+    response.body = outcome->body;
+    response.headers = outcome->headers;
+    if (!response.body.empty()) response.set("Content-Type", outcome->content_type);
+  } else {
+    const Error& error = outcome.error();
+    const Refusal refusal =
+        refusal_of(error, route != nullptr ? *route->family : kNone, request.findings);
+    bson::Builder body;
+    body.append("error", refusal.text);
+    if (!refusal.code.empty()) body.append("error_code", refusal.code);
+    if (refusal.status == 400 && request.findings.has_errors()) {
+      append_findings(body, request.findings);
+    }
+    response.status = refusal.status;
+    response.body = bson::to_json(std::move(body).finish().view(), bson::JsonMode::kRelaxed);
+    response.set("Content-Type", "application/json");
+    if (refusal.status >= 500) {
+      RESTITCH_LOG(kError, kApi, 4101, "Administrator's request failed",
+                   {"request", request.request_id}, {"code", name_of(error.code())},
+                   {"error", error.message()}, {"detail", error.detail()});
+    }
+  }
+  response.set("x-appservices-request-id", request.request_id);
+  response.set("Cache-Control", "no-cache, no-store, must-revalidate");
+  response.set("X-Frame-Options", "DENY");
+  return response;
+}
+
+Result<deployment::DeployedAppPtr> AdminApi::running(const AdminRequest& request) const {
+  auto app = apps_.running(*request.app);
+  if (!app) return Error(ErrorCode::kAppNotFound, "the app is not running");
+  return app;
+}
+
+Task<void> AdminApi::edit(AdminRequest& request, deployment::ConfigEdit change) {
+  co_return co_await apps_.edit(request.app, request.actor, std::move(change), request.findings);
+}
+
+}  // namespace restitch::api::admin

@@ -1,0 +1,498 @@
+#include "deployment/app_manager.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "app/loader.h"
+#include "app/writing/import_document.h"
+#include "app/writing/layouts.h"
+#include "app/writing/normal_form.h"
+#include "base/log.h"
+#include "deployment/config_diff.h"
+#include "deployment/config_tree.h"
+
+namespace restitch::deployment {
+namespace {
+
+using bson::ObjectId;
+
+constexpr int kLayout = 20210101;
+
+Error refused(const app::Findings& findings) {
+  return Error(ErrorCode::kInvalidArgument, describe(findings));
+}
+
+Deployment new_deployment(const ManagedApp& app, const Actor& actor) {
+  Deployment deployment;
+  deployment.id = ObjectId::generate();
+  deployment.app = app.identity().id;
+  deployment.administrator = actor.administrator;
+  deployment.origin = actor.origin;
+  deployment.deployed_at = now_in_seconds();
+  return deployment;
+}
+
+bool has_same_functions(const StoredConfig& a, const StoredConfig& b) {
+  const auto sources = [](const StoredConfig& config) {
+    std::map<std::string, std::string_view> out;
+    for (const Entity& entity : config.entities) {
+      if (entity.kind == EntityKind::kFunction || entity.kind == EntityKind::kWebhook) {
+        out[entity.service.to_hex() + entity.name] = entity.source;
+      }
+    }
+    return out;
+  };
+  return sources(a) == sources(b);
+}
+
+bool is_same(const StoredConfig& a, const StoredConfig& b) {
+  return std::equal(a.entities.begin(), a.entities.end(), b.entities.begin(), b.entities.end(),
+                    [](const Entity& x, const Entity& y) {
+                      return x.id == y.id && x.name == y.name && x.source == y.source &&
+                             x.path == y.path && x.body.view().raw() == y.body.view().raw();
+                    });
+}
+
+}  // namespace
+
+std::int64_t ManagedApp::modified() const {
+  const std::lock_guard lock(mutex_);
+  return std::max(modified_, identity_.modified);
+}
+
+std::shared_ptr<const StoredConfig> ManagedApp::deployed() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
+}
+
+std::shared_ptr<const StoredConfig> ManagedApp::config_for(const std::string& administrator) const {
+  const auto draft = draft_of(administrator);
+  return draft ? draft->config : deployed();
+}
+
+std::optional<Draft> ManagedApp::draft_of(const std::string& administrator) const {
+  const std::lock_guard lock(mutex_);
+  for (const Draft& draft : drafts_) {
+    if (draft.administrator == administrator) return draft;
+  }
+  return std::nullopt;
+}
+
+AppManager::AppManager(AppRegistry& registry, AppStore& apps, ConfigStore& configs,
+                       Deployer& deployer, std::string uploads)
+    : registry_(registry),
+      apps_(apps),
+      configs_(configs),
+      deployer_(deployer),
+      uploads_(std::move(uploads)) {}
+
+ManagedAppPtr AppManager::keep(AppIdentity identity) {
+  const std::lock_guard lock(mutex_);
+  ManagedAppPtr& app = by_id_[identity.id];
+  if (!app) app = std::make_shared<ManagedApp>(std::move(identity));
+  return app;
+}
+
+std::vector<ManagedAppPtr> AppManager::apps() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<ManagedAppPtr> list;
+  for (const auto& [id, app] : by_id_) list.push_back(app);
+  return list;
+}
+
+ManagedAppPtr AppManager::find(std::string_view hex) const {
+  const auto id = ObjectId::from_hex(hex);
+  if (!id) return nullptr;
+  const std::lock_guard lock(mutex_);
+  const auto found = by_id_.find(*id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+DeployedAppPtr AppManager::running(const ManagedApp& app) const {
+  return registry_.find(app.identity().client_app_id);
+}
+
+Task<void> AppManager::start() {
+  RESTITCH_CO_TRY(const auto identities, co_await apps_.all());
+  for (const AppIdentity& identity : identities) {
+    const ManagedAppPtr app = keep(identity);
+    auto started = co_await start_app(app);
+    if (started) continue;
+    RESTITCH_LOG(kError, kApp, 2006, "Stored app does not start", {"app", identity.client_app_id},
+                 {"error", started.error().message()});
+  }
+  co_return Status();
+}
+
+Task<void> AppManager::start_app(ManagedAppPtr app) {
+  RESTITCH_CO_TRY(auto stored, co_await configs_.load(app->identity().id));
+  if (!stored) co_return Status();  // its directory has still to be deployed
+  RESTITCH_CO_TRY(auto drafts, co_await configs_.drafts(app->identity().id));
+  RESTITCH_CO_TRY(const bson::Value dependencies,
+                  co_await apps_.extra(app->identity().id, "packages"));
+  {
+    const std::lock_guard lock(app->mutex_);
+    app->config_ = std::make_shared<const StoredConfig>(std::move(*stored));
+    app->drafts_ = std::move(drafts);
+    app->packages_ = std::string(dependencies.view().as_string().value_or(""));
+  }
+  app::Findings findings;
+  const auto config = app->deployed();
+  RESTITCH_CO_TRY(DeployedAppPtr built, co_await build(app, *config, false, true, findings));
+  co_await deployer_.run(std::move(built));
+  co_return Status();
+}
+
+Task<DeployedAppPtr> AppManager::build(ManagedAppPtr app, const StoredConfig& config,
+                                       bool checks_sources, bool tolerates_missing_secrets,
+                                       app::Findings& findings) {
+  app::Config loaded = app::assemble(to_tree(config, app->identity()), findings);
+  if (findings.has_errors()) co_return refused(findings);
+  const DeployedAppPtr former = running(*app);
+  BuildRequest request;
+  request.config = std::make_shared<const app::Config>(std::move(loaded));
+  RESTITCH_CO_TRY(request.identity, co_await apps_.find(app->identity().id));
+  for (const Entity& entity : config.entities) {
+    if (entity.kind == EntityKind::kAuthProvider) {
+      request.identity.provider_ids[entity.name] = entity.id;
+    }
+  }
+  request.checks_sources = checks_sources;
+  request.tolerates_missing_secrets = tolerates_missing_secrets;
+  request.former = former ? former->config.get() : nullptr;
+  {
+    const std::lock_guard lock(app->mutex_);
+    request.packages = app->packages_;
+  }
+  co_return co_await deployer_.build(std::move(request), findings);
+}
+
+Task<ManagedAppPtr> AppManager::create(NewApp wanted, ConfigEdit initial,
+                                       app::Findings& findings) {
+  StoredConfig first = new_config();
+  RESTITCH_CO_CHECK(initial(first));
+  RESTITCH_CO_TRY(AppIdentity identity, co_await apps_.create(std::move(wanted)));
+  const ManagedAppPtr app = std::make_shared<ManagedApp>(identity);
+  const auto config = std::make_shared<const StoredConfig>(std::move(first));
+  app->config_ = config;
+  auto built = co_await build(app, *config, false, false, findings);
+  if (!built) {
+    RESTITCH_CO_CHECK(co_await apps_.remove(identity.id));
+    co_return std::move(built).error();
+  }
+  RESTITCH_CO_CHECK(co_await configs_.deploy(identity.id, config, std::nullopt));
+  co_await deployer_.run(std::move(*built));
+  const std::lock_guard lock(mutex_);
+  by_id_[identity.id] = app;
+  co_return app;
+}
+
+Task<void> AppManager::remove(ManagedAppPtr app) {
+  auto turn = co_await app->turns_.take();
+  DeployedAppPtr former = running(*app);
+  if (former) co_await deployer_.end(std::move(former));
+  RESTITCH_CO_CHECK(co_await apps_.remove(app->identity().id));
+  const auto forget_packages = [folder = packages_of(*app)]() -> Status {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+    return {};
+  };
+  RESTITCH_CO_CHECK(co_await deployer_.packages_pool().run(forget_packages));
+  const std::lock_guard lock(mutex_);
+  by_id_.erase(app->identity().id);
+  co_return Status();
+}
+
+Task<std::map<std::string, std::string>> AppManager::secret_names_by_id(ObjectId app) {
+  RESTITCH_CO_TRY(const auto names, co_await apps_.secret_names(app));
+  std::map<std::string, std::string> out;
+  for (const SecretName& secret : names) out.emplace(secret.id.to_hex(), secret.name);
+  co_return out;
+}
+
+Task<void> AppManager::edit(ManagedAppPtr app, Actor actor, ConfigEdit edit,
+                            app::Findings& findings) {
+  auto turn = co_await app->turns_.take();
+  StoredConfig changed = *app->config_for(actor.administrator);
+  RESTITCH_CO_CHECK(edit(changed));
+  RESTITCH_CO_TRY(const auto secrets, co_await secret_names_by_id(app->identity().id));
+  put_names_for_ids(changed, secrets);
+  co_return co_await apply(app, actor, std::move(changed), {}, findings);
+}
+
+Task<void> AppManager::apply(ManagedAppPtr app, const Actor& actor, StoredConfig changed,
+                             std::map<std::string, std::string> secrets, app::Findings& findings) {
+  const auto base = app->config_for(actor.administrator);
+  const auto draft = app->draft_of(actor.administrator);
+  std::optional<ObjectId> foreign;
+  {
+    const std::lock_guard lock(app->mutex_);
+    for (const Draft& other : app->drafts_) {
+      if (other.administrator != actor.administrator) foreign = other.id;
+    }
+  }
+  if (foreign) {
+    co_return Error(ErrorCode::kDuplicateKey,
+                    "another administrator has a draft open: " + foreign->to_hex());
+  }
+  if (is_same(*base, changed) && secrets.empty()) co_return Status();
+  if (!secrets.empty()) {
+    RESTITCH_CO_CHECK(co_await apps_.put_secrets(app->identity().id, std::move(secrets)));
+  }
+  const bool checks_sources = !has_same_functions(*base, changed);
+  auto config = std::make_shared<const StoredConfig>(std::move(changed));
+  if (!draft) {
+    Deployment deployment = new_deployment(*app, actor);
+    co_return co_await deploy(app, std::move(config), std::move(deployment), checks_sources,
+                              findings);
+  }
+  RESTITCH_CO_TRY(const DeployedAppPtr checked,
+                  co_await build(app, *config, checks_sources, false, findings));
+  co_await checked->functions->stop();
+  Draft next = *draft;
+  next.config = config;
+  RESTITCH_CO_CHECK(co_await configs_.put_draft(next));
+  const std::lock_guard lock(app->mutex_);
+  for (Draft& kept : app->drafts_) {
+    if (kept.id == next.id) kept = next;
+  }
+  co_return Status();
+}
+
+Task<void> AppManager::deploy(ManagedAppPtr app, std::shared_ptr<const StoredConfig> config,
+                              Deployment deployment, bool checks_sources,
+                              app::Findings& findings) {
+  RESTITCH_CO_TRY(DeployedAppPtr built,
+                  co_await build(app, *config, checks_sources, false, findings));
+  const std::int64_t now = deployment.deployed_at;
+  const std::optional<ObjectId> draft = deployment.draft;
+  auto stored = co_await configs_.deploy(app->identity().id, config, std::move(deployment));
+  if (!stored) {
+    co_await built->functions->stop();
+    co_return std::move(stored).error();
+  }
+  {
+    const std::lock_guard lock(app->mutex_);
+    app->config_ = std::move(config);
+    app->modified_ = now;
+    if (draft) std::erase_if(app->drafts_, [&](const Draft& one) { return one.id == *draft; });
+  }
+  co_await deployer_.run(std::move(built));
+  co_return co_await apps_.touch(app->identity().id, now);
+}
+
+Task<void> AppManager::rebuild(ManagedAppPtr app) {
+  auto turn = co_await app->turns_.take();
+  const auto config = app->deployed();
+  app::Findings findings;
+  RESTITCH_CO_TRY(DeployedAppPtr built, co_await build(app, *config, false, true, findings));
+  co_await deployer_.run(std::move(built));
+  co_return Status();
+}
+
+Task<void> AppManager::set_access_list(ManagedAppPtr app, std::vector<AllowedAddress> entries) {
+  auto turn = co_await app->turns_.take();
+  co_return co_await deployer_.set_access_list(app->identity().client_app_id, std::move(entries));
+}
+
+Task<void> AppManager::rename_secret(ManagedAppPtr app, Actor actor, std::string from,
+                                     std::string to) {
+  app::Findings findings;
+  const ConfigEdit follow = [&](StoredConfig& config) {
+    rename_references(config, Referred::kSecret, from, to);
+    return Status();
+  };
+  co_return co_await edit(app, std::move(actor), follow, findings);
+}
+
+Task<Draft> AppManager::create_draft(ManagedAppPtr app, Actor actor) {
+  auto turn = co_await app->turns_.take();
+  if (app->draft_of(actor.administrator)) {
+    co_return Error(ErrorCode::kDuplicateKey, "a draft already exists");
+  }
+  Draft draft;
+  draft.id = ObjectId::generate();
+  draft.app = app->identity().id;
+  draft.administrator = actor.administrator;
+  draft.config = app->deployed();
+  RESTITCH_CO_CHECK(co_await configs_.put_draft(draft));
+  const std::lock_guard lock(app->mutex_);
+  app->drafts_.push_back(draft);
+  co_return draft;
+}
+
+Task<void> AppManager::discard_draft(ManagedAppPtr app, ObjectId id) {
+  auto turn = co_await app->turns_.take();
+  bool existed = false;
+  {
+    const std::lock_guard lock(app->mutex_);
+    existed = std::erase_if(app->drafts_, [&](const Draft& one) { return one.id == id; }) > 0;
+  }
+  if (!existed) co_return Error(ErrorCode::kNotFound, "draft not found");
+  co_return co_await configs_.remove_draft(app->identity().id, id);
+}
+
+Task<Deployment> AppManager::deploy_draft(ManagedAppPtr app, Actor actor, ObjectId id,
+                                          std::string name) {
+  auto turn = co_await app->turns_.take();
+  const auto draft = app->draft_of(actor.administrator);
+  if (!draft || draft->id != id) co_return Error(ErrorCode::kNotFound, "draft not found");
+  Deployment deployment = new_deployment(*app, actor);
+  deployment.name = std::move(name);
+  deployment.draft = id;
+  const bool checks_sources = !has_same_functions(*app->deployed(), *draft->config);
+  app::Findings findings;
+  auto deployed = co_await deploy(app, draft->config, deployment, checks_sources, findings);
+  if (deployed) co_return deployment;
+  deployment.status = DeploymentStatus::kFailed;
+  deployment.error = deployed.error().message();
+  RESTITCH_CO_CHECK(co_await configs_.note(deployment, draft->config));
+  co_return deployment;
+}
+
+Task<Deployment> AppManager::redeploy(ManagedAppPtr app, Actor actor, ObjectId id) {
+  auto turn = co_await app->turns_.take();
+  RESTITCH_CO_TRY(auto snapshot, co_await configs_.snapshot(app->identity().id, id));
+  if (!snapshot) co_return Error(ErrorCode::kNotFound, "deployment not found");
+  auto config = std::make_shared<const StoredConfig>(std::move(*snapshot));
+  Deployment deployment = new_deployment(*app, actor);
+  app::Findings findings;
+  RESTITCH_CO_CHECK(co_await deploy(app, std::move(config), deployment, true, findings));
+  co_return deployment;
+}
+
+Task<AppManager::Prepared> AppManager::prepare_import(ManagedAppPtr app, const StoredConfig& base,
+                                                      bson::Document document,
+                                                      ImportStrategy strategy,
+                                                      app::Findings& findings) {
+  app::Tree sent = app::from_import_document(document, findings);
+  app::Tree tree = app::to_layout(sent, kLayout, findings);
+  RESTITCH_CO_TRY(StoredConfig merged, import_into(base, from_tree(tree), strategy));
+  RESTITCH_CO_TRY(const auto secrets, co_await secret_names_by_id(app->identity().id));
+  put_names_for_ids(merged, secrets);
+  app::Tree whole = to_tree(merged, app->identity());
+  const bson::ValueView given = tree.as_written("secrets.json");
+  if (!given.is_nullish()) whole.put("secrets.json", bson::Value(given));
+  const app::Config config = app::assemble(whole, findings);
+  if (findings.has_errors()) co_return refused(findings);
+  Prepared prepared;
+  prepared.secrets = config.secrets;
+  if (!given.is_nullish()) {
+    app::adopt_secret_names(whole, config);
+    RESTITCH_CO_TRY(merged, import_into(merged, from_tree(whole), ImportStrategy::kReplaceByName));
+  }
+  prepared.config = std::move(merged);
+  co_return prepared;
+}
+
+Task<void> AppManager::import(ManagedAppPtr app, Actor actor, bson::Document document,
+                              ImportStrategy strategy, app::Findings& findings) {
+  auto turn = co_await app->turns_.take();
+  const auto base = app->config_for(actor.administrator);
+  RESTITCH_CO_TRY(Prepared prepared,
+                  co_await prepare_import(app, *base, std::move(document), strategy, findings));
+  co_return co_await apply(app, actor, std::move(prepared.config), std::move(prepared.secrets),
+                           findings);
+}
+
+Task<std::vector<std::string>> AppManager::diff_import(ManagedAppPtr app, Actor actor,
+                                                       bson::Document document,
+                                                       ImportStrategy strategy,
+                                                       app::Findings& findings) {
+  auto turn = co_await app->turns_.take();
+  const auto base = app->config_for(actor.administrator);
+  RESTITCH_CO_TRY(Prepared prepared,
+                  co_await prepare_import(app, *base, std::move(document), strategy, findings));
+  if (!prepared.secrets.empty() || !is_same(*base, prepared.config)) {
+    const bool checks_sources = !has_same_functions(*base, prepared.config);
+    const bool brings_secrets = !prepared.secrets.empty();
+    RESTITCH_CO_TRY(const DeployedAppPtr checked, co_await build(app, prepared.config, checks_sources,
+                                                                 brings_secrets, findings));
+    co_await checked->functions->stop();
+  }
+  co_return diff_of(to_tree(*base, app->identity()), to_tree(prepared.config, app->identity()));
+}
+
+std::vector<std::string> AppManager::diff_draft(const ManagedApp& app, const Draft& draft) const {
+  return diff_of(to_tree(*app.deployed(), app.identity()), to_tree(*draft.config, app.identity()));
+}
+
+Task<std::string> AppManager::deploy_directory(std::string path, app::Findings& findings) {
+  RESTITCH_CO_TRY(const std::string root, app::find_app_root(path));
+  RESTITCH_CO_TRY(app::Tree tree, app::read_tree(root, findings));
+  app::Config loaded = app::assemble(tree, findings);
+  if (findings.has_errors()) co_return refused(findings);
+  const auto config = std::make_shared<const app::Config>(std::move(loaded));
+  RESTITCH_CO_TRY(AppIdentity identity,
+                  co_await apps_.find_or_create(config->client_app_id, config->name));
+  const ManagedAppPtr app = keep(std::move(identity));
+  auto turn = co_await app->turns_.take();
+  RESTITCH_CO_CHECK(co_await apps_.put_secrets(app->identity().id, config->secrets));
+  RESTITCH_CO_TRY(const StoredConfig next, co_await stored_form(app, std::move(tree), *config));
+  BuildRequest request;
+  request.config = config;
+  RESTITCH_CO_TRY(request.identity, co_await apps_.find(app->identity().id));
+  for (const Entity& entity : next.entities) {
+    if (entity.kind == EntityKind::kAuthProvider) {
+      request.identity.provider_ids[entity.name] = entity.id;
+    }
+  }
+  request.packages = root;
+  RESTITCH_CO_TRY(DeployedAppPtr built, co_await deployer_.build(std::move(request), findings));
+  {
+    const std::lock_guard lock(app->mutex_);
+    app->packages_ = root;
+  }
+  auto stored = co_await store_directory(app, next);
+  if (!stored) {
+    co_await built->functions->stop();
+    co_return std::move(stored).error();
+  }
+  co_await deployer_.run(std::move(built));
+  co_return app->identity().client_app_id;
+}
+
+// What the directory makes of the app's configuration; providers keep the ids that users' identities
+// name.
+Task<StoredConfig> AppManager::stored_form(ManagedAppPtr app, app::Tree tree,
+                                           const app::Config& config) {
+  app::Findings told;
+  app::adopt_secret_names(tree, config);
+  const app::Tree modern = app::to_layout(tree, kLayout, told);
+  const auto former = app->deployed();
+  const StoredConfig base = former->entities.empty() ? new_config() : *former;
+  RESTITCH_CO_TRY(StoredConfig next,
+                  import_into(base, from_tree(modern), ImportStrategy::kReplaceByName));
+  for (Entity& entity : next.entities) {
+    const auto known = app->identity().provider_ids.find(entity.name);
+    const bool is_known = known != app->identity().provider_ids.end();
+    if (former->entities.empty() && entity.kind == EntityKind::kAuthProvider && is_known) {
+      entity.id = known->second;
+    }
+  }
+  RESTITCH_CO_TRY(const auto secrets, co_await secret_names_by_id(app->identity().id));
+  put_names_for_ids(next, secrets);
+  co_return next;
+}
+
+// Keeps it; a deployment is noted if it changes the configuration.
+Task<void> AppManager::store_directory(ManagedAppPtr app, StoredConfig next) {
+  const auto former = app->deployed();
+  const bson::ObjectId id = app->identity().id;
+  RESTITCH_CO_CHECK(co_await apps_.set_extra(id, "packages",
+                                             bson::Value::of(app->packages_)));
+  if (is_same(*former, next)) co_return Status();
+  const Actor actor{"", "CLI"};
+  Deployment deployment = new_deployment(*app, actor);
+  const std::int64_t now = deployment.deployed_at;
+  const auto kept = std::make_shared<const StoredConfig>(std::move(next));
+  RESTITCH_CO_CHECK(co_await configs_.deploy(id, kept, std::move(deployment)));
+  {
+    const std::lock_guard lock(app->mutex_);
+    app->config_ = kept;
+    app->modified_ = now;
+  }
+  co_return co_await apps_.touch(id, now);
+}
+
+}  // namespace restitch::deployment

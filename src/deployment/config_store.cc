@@ -1,0 +1,232 @@
+#include "deployment/config_store.h"
+
+#include "auth/store.h"
+
+namespace restitch::deployment {
+namespace {
+
+using bson::Builder;
+using bson::Document;
+using bson::ObjectId;
+
+constexpr std::size_t kMaxConfigBytes = 15U << 20U;
+
+datasource::Collection collection(datasource::DataSource& state, std::string name) {
+  return {state, std::string(auth::kStateDatabase), std::move(name)};
+}
+
+Document one_of(const ObjectId& app, const ObjectId& id) {
+  Builder filter;
+  filter.append("_id", id).append("app", app);
+  return std::move(filter).finish();
+}
+
+Status check_size(const Document& config) {
+  if (config.bytes().size() <= kMaxConfigBytes) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "the configuration is larger than " + std::to_string(kMaxConfigBytes >> 20U) + " MiB");
+}
+
+Document to_bson(const Deployment& deployment, const Document& config) {
+  Builder out;
+  out.append("_id", deployment.id).append("app", deployment.app).append("name", deployment.name);
+  out.append("administrator", deployment.administrator).append("origin", deployment.origin);
+  out.append("commit", deployment.commit).append("deployed_at", deployment.deployed_at);
+  if (deployment.draft) out.append("draft", *deployment.draft);
+  out.append("status", static_cast<std::int32_t>(deployment.status));
+  out.append("error", deployment.error).append("config", config);
+  return std::move(out).finish();
+}
+
+Result<Deployment> deployment_from(bson::View document) {
+  const auto id = document["_id"].as_object_id();
+  const auto app = document["app"].as_object_id();
+  const auto status = document["status"].as_integer();
+  if (!id || !app || !status || *status < 0 || *status > 3) {
+    return Error(ErrorCode::kCorrupt, "a stored deployment is incomplete");
+  }
+  const auto text = [&document](std::string_view member) {
+    return std::string(document[member].as_string().value_or(""));
+  };
+  Deployment deployment;
+  deployment.id = *id;
+  deployment.app = *app;
+  deployment.name = text("name");
+  deployment.administrator = text("administrator");
+  deployment.origin = text("origin");
+  deployment.commit = text("commit");
+  deployment.draft = document["draft"].as_object_id();
+  deployment.deployed_at = document["deployed_at"].as_integer().value_or(0);
+  deployment.status = static_cast<DeploymentStatus>(*status);
+  deployment.error = text("error");
+  return deployment;
+}
+
+Result<std::optional<StoredConfig>> config_of(const std::optional<Document>& found) {
+  if (!found) return std::optional<StoredConfig>();
+  RESTITCH_TRY(StoredConfig config,
+               StoredConfig::from_bson((*found)["config"].as_object().value_or(bson::View())));
+  return std::optional<StoredConfig>(std::move(config));
+}
+
+datasource::FindOptions newest_first() {
+  datasource::FindOptions options;
+  options.sort = bson::make_document("_id", std::int32_t{-1});
+  options.projection = bson::make_document("config", std::int32_t{0});
+  return options;
+}
+
+}  // namespace
+
+std::string_view name_of(DeploymentStatus status) {
+  switch (status) {
+    case DeploymentStatus::kCreated: return "created";
+    case DeploymentStatus::kPending: return "pending";
+    case DeploymentStatus::kSuccessful: return "successful";
+    case DeploymentStatus::kFailed: return "failed";
+  }
+  return "";
+}
+
+ConfigStore::ConfigStore(std::shared_ptr<datasource::DataSource> state)
+    : state_(std::move(state)),
+      configs_(collection(*state_, "app_configs")),
+      drafts_(collection(*state_, "app_drafts")),
+      deployments_(collection(*state_, "deployments")) {}
+
+Task<void> ConfigStore::prepare() {
+  Builder keys;
+  keys.append("app", std::int32_t{1}).append("_id", std::int32_t{-1});
+  const Document by_app = std::move(keys).finish();
+  RESTITCH_CO_CHECK(co_await deployments_.ensure_index(by_app));
+  const Document drafts_by_app = bson::make_document("app", std::int32_t{1});
+  RESTITCH_CO_CHECK(co_await drafts_.ensure_index(drafts_by_app));
+  RESTITCH_CO_CHECK(co_await configs_.ensure_index(drafts_by_app));
+  co_return Status();
+}
+
+Task<std::optional<StoredConfig>> ConfigStore::load(ObjectId app) const {
+  const Document filter = bson::make_document("_id", app);
+  RESTITCH_CO_TRY(const auto found, co_await configs_.find_one(filter));
+  co_return config_of(found);
+}
+
+Task<void> ConfigStore::deploy(ObjectId app, std::shared_ptr<const StoredConfig> config,
+                               std::optional<Deployment> deployment) const {
+  const Document content = config->to_bson();
+  RESTITCH_CO_CHECK(check_size(content));
+  const Document filter = bson::make_document("_id", app);
+  Builder running;
+  running.append("_id", app).append("app", app).append("config", content);
+  const Document replacement = std::move(running).finish();
+  const Document noted = deployment ? to_bson(*deployment, content) : Document();
+  const Document draft =
+      deployment && deployment->draft ? one_of(app, *deployment->draft) : Document();
+  datasource::UpdateOptions upsert;
+  upsert.upsert = true;
+  const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
+    const datasource::CallOptions options{&transaction};
+    RESTITCH_CO_CHECK(co_await configs_.replace_one(filter, replacement, upsert, options));
+    if (!noted.empty()) {
+      RESTITCH_CO_CHECK(co_await deployments_.insert_one(noted, options));
+    }
+    if (!draft.empty()) {
+      RESTITCH_CO_CHECK(co_await drafts_.delete_one(draft, options));
+    }
+    co_return Status();
+  };
+  RESTITCH_CO_CHECK(co_await datasource::with_transaction(*state_, body));
+  if (deployment) {
+    RESTITCH_CO_CHECK(co_await forget_old(app));
+  }
+  co_return Status();
+}
+
+Task<void> ConfigStore::note(Deployment deployment,
+                             std::shared_ptr<const StoredConfig> config) const {
+  const Document content = config->to_bson();
+  RESTITCH_CO_CHECK(check_size(content));
+  const Document document = to_bson(deployment, content);
+  RESTITCH_CO_CHECK(co_await deployments_.insert_one(document));
+  co_return co_await forget_old(deployment.app);
+}
+
+Task<void> ConfigStore::forget_old(ObjectId app) const {
+  const Document by_app = bson::make_document("app", app);
+  datasource::FindOptions options = newest_first();
+  options.skip = static_cast<std::int64_t>(kKeptDeployments);
+  options.limit = 1;
+  RESTITCH_CO_TRY(const auto oldest, co_await deployments_.find(by_app, options));
+  if (oldest.empty()) co_return Status();
+  Builder filter;
+  filter.append("app", app).open_object("_id");
+  filter.append("$lte", oldest.front()["_id"]).close();
+  const Document old = std::move(filter).finish();
+  RESTITCH_CO_CHECK(co_await deployments_.delete_many(old));
+  co_return Status();
+}
+
+Task<std::vector<Draft>> ConfigStore::drafts(ObjectId app) const {
+  const Document by_app = bson::make_document("app", app);
+  RESTITCH_CO_TRY(const auto found, co_await drafts_.find(by_app));
+  std::vector<Draft> drafts;
+  for (const Document& document : found) {
+    RESTITCH_CO_TRY(auto config, config_of(document));
+    Draft draft;
+    draft.id = document["_id"].as_object_id().value_or(ObjectId{});
+    draft.app = app;
+    draft.administrator = std::string(document["administrator"].as_string().value_or(""));
+    draft.config = std::make_shared<const StoredConfig>(std::move(*config));
+    drafts.push_back(std::move(draft));
+  }
+  co_return drafts;
+}
+
+Task<void> ConfigStore::put_draft(Draft draft) const {
+  const Document content = draft.config->to_bson();
+  RESTITCH_CO_CHECK(check_size(content));
+  const Document filter = bson::make_document("_id", draft.id);
+  Builder out;
+  out.append("_id", draft.id).append("app", draft.app).append("administrator", draft.administrator);
+  out.append("config", content);
+  const Document document = std::move(out).finish();
+  datasource::UpdateOptions upsert;
+  upsert.upsert = true;
+  RESTITCH_CO_CHECK(co_await drafts_.replace_one(filter, document, upsert));
+  co_return Status();
+}
+
+Task<void> ConfigStore::remove_draft(ObjectId app, ObjectId id) const {
+  const Document filter = one_of(app, id);
+  RESTITCH_CO_CHECK(co_await drafts_.delete_one(filter));
+  co_return Status();
+}
+
+Task<std::vector<Deployment>> ConfigStore::deployments(ObjectId app) const {
+  const Document by_app = bson::make_document("app", app);
+  datasource::FindOptions options = newest_first();
+  options.limit = static_cast<std::int64_t>(kKeptDeployments);
+  RESTITCH_CO_TRY(const auto found, co_await deployments_.find(by_app, options));
+  std::vector<Deployment> list;
+  for (const Document& document : found) {
+    RESTITCH_CO_TRY(Deployment deployment, deployment_from(document));
+    list.push_back(std::move(deployment));
+  }
+  co_return list;
+}
+
+Task<std::optional<Deployment>> ConfigStore::deployment(ObjectId app, ObjectId id) const {
+  const Document filter = one_of(app, id);
+  RESTITCH_CO_TRY(const auto found, co_await deployments_.find_one(filter, newest_first()));
+  if (!found) co_return std::optional<Deployment>();
+  RESTITCH_CO_TRY(Deployment deployment, deployment_from(*found));
+  co_return std::optional<Deployment>(std::move(deployment));
+}
+
+Task<std::optional<StoredConfig>> ConfigStore::snapshot(ObjectId app, ObjectId id) const {
+  const Document filter = one_of(app, id);
+  RESTITCH_CO_TRY(const auto found, co_await deployments_.find_one(filter));
+  co_return config_of(found);
+}
+
+}  // namespace restitch::deployment

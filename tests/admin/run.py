@@ -1,0 +1,693 @@
+#!/usr/bin/env python3
+"""The Admin API, request by request, in the order in which real callers send them; then a client uses the app."""
+
+import argparse
+import io
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import zipfile
+
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS / "support"))
+sys.path.insert(0, str(TESTS / "admin"))
+
+from admin_client import ADMIN, AdminClient, AppUser  # noqa: E402
+from black_box import Tally  # noqa: E402
+from restitch_process import RestitchProcess  # noqa: E402
+
+USER, PASSWORD = "unique_user@domain.com", "password"
+SOURCE_OF_SUM = "exports = function (...terms) { return terms.reduce((a, b) => a + b, 0); };"
+
+
+class Server:
+    def __init__(self, binary, keep=False):
+        self.binary = binary
+        self.data = tempfile.mkdtemp(prefix="restitch-admin-")
+        self.process = None
+        self.start()
+
+    def start(self, apps=()):
+        self.process = RestitchProcess(self.binary, self.data, list(apps),
+                                       ["--admin-user", USER, "--admin-password", PASSWORD]).wait_until_ready()
+        return self.process.url
+
+    def restart(self, apps=()):
+        assert self.process.stop() == 0
+        return self.start(apps)
+
+    def admin(self):
+        admin = AdminClient(self.process.url)
+        admin.login()
+        return admin
+
+    def close(self):
+        self.process.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
+
+
+def test_sign_in_and_tokens_answer_as_callers_compare(server):
+    admin = AdminClient(server.process.url)
+    assert admin.raw("GET", "/api/private/v1.0/version").status == 200
+    profile = admin.login()
+    roles = profile["roles"]
+    assert [role["role_name"] for role in roles] == ["GROUP_OWNER"] and len(roles[0]["group_id"]) == 24
+    key = json.loads((pathlib.Path(server.data) / "admin.json").read_text())
+    by_key = admin.expect(200, "POST", f"{ADMIN}/auth/providers/mongodb-cloud/login",
+                          {"username": key["publicApiKey"], "apiKey": key["privateApiKey"]})
+    assert by_key["user_id"] != profile["user_id"]
+    refused = admin.expect(401, "POST", f"{ADMIN}/auth/providers/mongodb-cloud/login",
+                           {"username": key["publicApiKey"], "apiKey": "wrong"})
+    assert refused == {"error": "failed to authenticate with MongoDB Cloud API: "
+                                "You are not authorized for this resource."}
+    refused = admin.expect(401, "POST", f"{ADMIN}/auth/providers/local-userpass/login",
+                           {"username": USER, "password": "wrong"})
+    assert refused == {"error": "invalid username/password", "error_code": "InvalidPassword"}
+    # A refresh token is no access token, nor the reverse.
+    refused = admin.expect(401, "GET", f"{ADMIN}/auth/profile", token=admin.refresh_token)
+    assert refused == {"error": "invalid session: valid Issuer required"}
+    refused = admin.expect(401, "POST", f"{ADMIN}/auth/session", token=admin.token)
+    assert refused["error"] == "invalid refresh token: incorrect token type"
+    refused = admin.expect(401, "GET", f"{ADMIN}/auth/profile", token="garbage")
+    assert refused == {"error": "invalid session", "error_code": "InvalidSession"}
+    fresh = admin.expect(201, "POST", f"{ADMIN}/auth/session", token=admin.refresh_token)
+    assert list(fresh) == ["access_token"]
+    admin.expect(200, "GET", f"{ADMIN}/auth/profile", token=fresh["access_token"])
+    assert admin.expect(204, "DELETE", f"{ADMIN}/auth/session", token=admin.refresh_token) == b""
+    refused = admin.expect(401, "POST", f"{ADMIN}/auth/session", token=admin.refresh_token)
+    assert refused == {"error": "invalid session: failed to find refresh token", "error_code": "InvalidSession"}
+
+
+def test_apps_are_created_listed_described_and_deleted(server):
+    admin = server.admin()
+    app = admin.create_app("My_App", location="IE", environment="testing", data_source={
+        "name": "mongodb-atlas", "type": "mongodb-atlas", "config": {"clusterName": "Cluster0"}, "version": 1})
+    assert [one["name"] for one in admin.get("/services")] == ["mongodb-atlas"]
+    admin.delete(f"/services/{admin.get('/services')[0]['_id']}")
+    admin.delete_app()
+    app = admin.create_app("My_App", location="IE", environment="testing")
+    prefix, letters = app["client_app_id"].rsplit("-", 1)
+    assert prefix == "my_app" and len(letters) == 5 and letters.isalpha() and letters.islower()
+    assert app["provider_region"] == "aws-eu-west-1" and app["product"] == "standard"
+    assert app["environment"] == "testing" and isinstance(app["last_modified"], int)
+    assert set(app) >= {"_id", "client_app_id", "name", "location", "provider_region", "deployment_model",
+                        "domain_id", "group_id", "last_used", "last_modified", "product", "environment"}
+    twin = admin.expect(201, "POST", admin.apps, {"name": "My_App"})
+    assert twin["client_app_id"] != app["client_app_id"]
+    listed = [one["_id"] for one in admin.expect(200, "GET", admin.apps)]
+    assert app["_id"] in listed and twin["_id"] in listed
+    for product in ("atlas", "data-api", "device-sync"):
+        assert admin.expect(200, "GET", f"{admin.apps}?product={product}") == []
+    assert admin.get("") == app
+    assert admin.get("/auth_providers")[0]["type"] == "api-key"
+    assert [(p["name"], p["disabled"]) for p in admin.get("/auth_providers")] == [("api-key", True)]
+    assert admin.get("/deployments") == [] and admin.get("/drafts") == [] and admin.get("/secrets") == []
+    assert admin.get("/logs") == {"logs": []}
+    assert [one["address"] for one in admin.get("/security/access_list")["allowed_ips"]] == ["0.0.0.0/0"]
+    description = admin.get("/description")
+    assert description["auth_providers"] == [{"name": "api-key", "type": "api-key", "enabled": False}]
+    for name in ("data_sources", "http_endpoints", "services", "values", "functions", "event_subscription",
+                 "log_forwarders"):
+        assert description[name] == [], name
+    assert description["realm_url"].endswith(f"/groups/{admin.group}/apps/{app['_id']}/dashboard")
+    for bad in ({"name": ""}, {"name": "a b"}, {"name": "x" * 33}, {"name": "a", "location": "MOON"},
+                {"name": "a", "environment": "moon"}, {"name": "a", "deployment_model": "moon"}):
+        assert admin.expect(400, "POST", admin.apps, bad)["error"]
+    admin.delete_app()
+    assert admin.expect(404, "GET", f"{admin.apps}/{app['_id']}")["error"] == "app not found"
+    assert AppUser(admin, app["client_app_id"]).login(status=404)
+    admin.app = twin["_id"]
+    admin.delete_app()
+    assert admin.expect(404, "GET", f"{ADMIN}/groups/{'0' * 24}/apps")["error"] == "group could not be found"
+
+
+def roles(**permissions):
+    role = {"name": "default", "apply_when": {}, "document_filters": {"read": True, "write": True},
+            "insert": True, "delete": True, "read": True, "write": True, "search": True}
+    return {"roles": [{**role, **permissions}]}
+
+
+def test_the_sequence_of_the_core_test_suite_makes_a_working_app(server):
+    admin = server.admin()
+    app = admin.create_app("test")
+    functions = {}
+    for name, source in (("confirmFunc", "exports = async function (confirmationInfo) { return {status: 'success'}; };"),
+                         ("resetFunc", "exports = async function (resetInfo) { return {status: 'success'}; };"),
+                         ("authFunc", "exports = (loginPayload) => loginPayload['realmCustomAuthFuncUserId'];"),
+                         ("sumFunc", SOURCE_OF_SUM),
+                         ("updateUserData", "exports = async function (data) { return true; };")):
+        created = admin.post("/functions", {"name": name, "private": name == "authFunc", "can_evaluate": {},
+                                            "source": source})
+        functions[name] = created["_id"]
+    assert admin.post("/functions", {"name": "sumFunc", "source": SOURCE_OF_SUM}, 400)["error_code"] == \
+        "FunctionDuplicateName"
+    broken = admin.post("/functions", {"name": "broken", "source": "exports = function ( {"}, 400)
+    assert broken["error_code"] == "FunctionSyntaxError", broken
+    admin.post("/auth_providers", {"type": "anon-user"})
+    admin.post("/auth_providers", {"type": "local-userpass", "config": {
+        "autoConfirm": False, "confirmEmailSubject": "", "emailConfirmationUrl": "http://localhost/confirmEmail",
+        "resetPasswordSubject": "", "resetPasswordUrl": "http://localhost/resetPassword",
+        "confirmationFunctionName": "confirmFunc", "confirmationFunctionId": functions["confirmFunc"],
+        "runConfirmationFunction": True, "resetFunctionName": "resetFunc", "resetFunctionId": functions["resetFunc"],
+        "runResetFunction": True}})
+    admin.post("/auth_providers", {"type": "custom-function", "config": {
+        "authFunctionName": "authFunc", "authFunctionId": functions["authFunc"]}})
+    assert admin.post("/auth_providers", {"type": "anon-user"}, 409)["error_code"] == "AuthProviderAlreadyExists"
+    api_key = [one for one in admin.get("/auth_providers") if one["type"] == "api-key"][0]
+    admin.put(f"/auth_providers/{api_key['_id']}/enable", "")
+    for name, value in (("BackingDB_uri", "mongodb://localhost:26000"), ("gcm", "gcm"),
+                        ("customTokenKey", "My_very_confidential_secretttttt")):
+        assert admin.post("/secrets", {"name": name, "value": value})["name"] == name
+    admin.post("/auth_providers", {
+        "type": "custom-token",
+        "config": {"audience": [], "signingAlgorithm": "HS256", "useJWKURI": False},
+        "secret_config": {"signingKeys": ["customTokenKey"]}, "disabled": False,
+        "metadata_fields": [{"required": False, "name": "user_data.name", "field_name": "name"}]})
+    service = admin.post("/services", {"name": "BackingDB", "type": "mongodb", "config": {
+        "flexible_sync": {"database_name": "test_db", "queryable_fields_names": ["owner_id"], "asymmetric_tables": []}}})
+    assert service["type"] == "mongodb" and service["version"] == 1 and isinstance(service["last_modified"], int)
+    assert admin.post("/services", {"name": "BackingDB", "type": "mongodb", "config": {}}, 409)["error_code"] == \
+        "ServiceAlreadyExists"
+    config = admin.get(f"/services/{service['_id']}/config")
+    assert config["flexible_sync"]["state"] == "" and config["flexible_sync"]["database_name"] == "test_db"
+    rule = admin.post(f"/services/{service['_id']}/default_rule", roles())
+    assert rule["_id"] and rule["roles"][0]["_id"]
+    assert admin.post(f"/services/{service['_id']}/default_rule", roles(), 400)["error"] == "default rule already exists"
+    rule["roles"][0]["write"] = {"owner_id": "%%user.id"}
+    assert admin.put(f"/services/{service['_id']}/default_rule", rule) == b""
+    assert admin.put(f"/services/{service['_id']}/default_rule", {**rule, "_id": "0" * 24}, 400)["error"] == \
+        "service default rule id mismatch"
+    assert admin.get("/schemas") == []
+    schema = {"metadata": {"data_source": "BackingDB", "database": "test_db", "collection": "Dog"},
+              "schema": {"title": "Dog", "bsonType": "object", "required": ["_id"],
+                         "properties": {"_id": {"bsonType": "objectId"}, "owner_id": {"bsonType": "string"}}},
+              "relationships": None}
+    dog = admin.post("/schemas", schema)
+    person = admin.post("/schemas", {
+        "metadata": {"data_source": "BackingDB", "database": "test_db", "collection": "Person test-abcde"},
+        "schema": {"title": "Person", "properties": {"_id": {"bsonType": "objectId"},
+                                                     "dogs": {"bsonType": "array", "items": {"bsonType": "objectId"}}}}})
+    full = {"_id": person["_id"], "metadata": person["metadata"],
+            "schema": {"title": "Person", "bsonType": "object", "required": ["_id"],
+                       "properties": {"_id": {"bsonType": "objectId"}, "name": {"bsonType": "string"},
+                                      "dogs": {"bsonType": "array", "items": {"bsonType": "objectId"}}}},
+            "relationships": {"dogs": {"ref": "#/relationship/BackingDB/test_db/Dog", "foreign_key": "_id",
+                                       "is_list": True}}}
+    assert admin.put(f"/schemas/{person['_id']}", full) == b""
+    assert admin.get(f"/schemas/{person['_id']}") == full
+    assert [one["_id"] for one in admin.get("/schemas")] == [dog["_id"], person["_id"]]
+    config = admin.get(f"/services/{service['_id']}/config")
+    admin.patch(f"/services/{service['_id']}/config",
+                {"flexible_sync": {**config["flexible_sync"], "is_recovery_mode_disabled": False}})
+    assert admin.put("/sync/config", {"development_mode_enabled": True}) == b""
+    created = admin.post(f"/services/{service['_id']}/rules",
+                         {"database": "test_db", "collection": "UserData", **roles()})
+    assert created["_id"] and created["name"] == "test_db.UserData"
+    admin.patch("/custom_user_data", {"mongo_service_id": service["_id"], "enabled": True, "database_name": "test_db",
+                                      "collection_name": "UserData", "user_id_field": "user_id"})
+    assert admin.get("/custom_user_data")["mongo_service_id"] == service["_id"]
+    admin.post("/services", {"name": "gcm", "type": "gcm", "config": {"senderId": "gcm"},
+                             "secret_config": {"apiKey": "gcm"}, "version": 1})
+    services = admin.get("/services")
+    assert [set(one) for one in services] == [{"_id", "name", "type", "version", "last_modified"}] * 2
+    progress = admin.get("/sync/progress")
+    assert isinstance(progress["progress"], dict) and isinstance(progress["accepting_clients"], bool)
+
+    # Clients of the app.
+    user = AppUser(admin, app["client_app_id"])
+    user.login()
+    assert user.call("sumFunc", 1, 2, 3) == {"$numberInt": "6"}
+    mine = {"owner_id": user.id}
+    user.call("insertOne", {"database": "test_db", "collection": "Cat", "document": mine}, service="BackingDB")
+    found = user.call("find", {"database": "test_db", "collection": "Cat", "query": {}}, service="BackingDB")
+    assert [one["owner_id"] for one in found] == [user.id]
+    user.call("insertOne", {"database": "test_db", "collection": "Cat", "document": {"owner_id": "other"}},
+              service="BackingDB", status=400)
+    AppUser(admin).login("custom-function", {"realmCustomAuthFuncUserId": "someone"})
+    answer = admin.raw("POST", f"{user.base}/auth/providers/local-userpass/register",
+                       json.dumps({"email": "core@example.com", "password": "password1"}),
+                       {"Content-Type": "application/json"})
+    assert answer.status == 201, answer.body
+    person = AppUser(admin)
+    person.login("local-userpass", {"username": "core@example.com", "password": "password1"})
+
+    # Administration of users.
+    verified = admin.post("/users/verify_token", {"token": person.token}, 200)
+    assert verified["iat"] > 0 and verified["exp"] > verified["iat"] and verified["sub"] == person.id
+    assert admin.put(f"/users/{person.id}/disable", "") == b""
+    assert admin.get(f"/users/{person.id}")["disabled"] is True
+    person.login("local-userpass", {"username": "core@example.com", "password": "password1"}, status=401)
+    assert admin.put(f"/users/{person.id}/enable", "") == b""
+    person.login("local-userpass", {"username": "core@example.com", "password": "password1"})
+    assert admin.put(f"/users/{person.id}/logout", "") == b""
+    refused = admin.post("/users/verify_token", {"token": person.token}, 401)
+    assert refused == {"error": "invalid session", "error_code": "InvalidSession"}
+    person.login("local-userpass", {"username": "core@example.com", "password": "password1"})
+    admin.post("/users/verify_token", {"token": person.token}, 200)
+
+    # Private endpoints.
+    private = f"/api/private/v1.0/groups/{admin.group}/apps/{app['_id']}"
+    assert admin.expect(204, "POST", f"{private}/features", {"action": "enable", "feature_flags": ["x", "y"]}) == b""
+    admin.expect(204, "POST", f"{private}/features", {"action": "disable", "feature_flags": ["y"]})
+    assert admin.expect(200, "GET", f"{private}/features") == {"enabled": ["x"]}
+    admin.expect(204, "PATCH", f"{private}/settings", {"sync": {"a": 1}})
+    admin.expect(204, "PATCH", f"{private}/settings", {"sync": {"b": 2}})
+    assert admin.expect(200, "GET", f"{private}/settings") == {"sync": {"a": 1, "b": 2}}
+
+    # A draft collects changes and deploys them as one.
+    before = len(admin.get("/deployments"))
+    draft = admin.post("/drafts", "null")
+    assert draft["user_id"] and draft["app"]["_id"] == app["_id"]
+    assert admin.post("/drafts", None, 409) == {"error": "a draft already exists", "error_code": "DraftAlreadyExists"}
+    admin.delete(f"/schemas/{dog['_id']}")
+    admin.post("/values", {"name": "staged", "value": 1})
+    assert len(admin.get("/schemas")) == 1
+    diff = admin.get(f"/drafts/{draft['_id']}/diff")
+    assert any("staged" in one for one in diff["diffs"]), diff
+    assert len(admin.get("/deployments")) == before
+    deployed = admin.expect(201, "POST", admin.path(f"/drafts/{draft['_id']}/deployment"), "null")
+    assert deployed["status"] == "created"
+    assert admin.get(f"/deployments/{deployed['_id']}")["status"] == "successful"
+    assert admin.get("/deployments")[0]["_id"] == deployed["_id"] and len(admin.get("/deployments")) == before + 1
+    assert admin.get("/drafts") == []
+    admin.delete_app()
+
+
+def test_the_sequence_of_the_js_importer_makes_a_working_app(server):
+    admin = server.admin()
+    admin.create_app("js-app")
+    answers = []
+
+    def in_background(method, path, body):
+        thread = threading.Thread(target=lambda: answers.append(admin.call(method, admin.path(path), body).status))
+        thread.start()
+        return thread
+
+    # What the importer does not wait for, it does not wait for.
+    threads = [in_background("POST", "/security/allowed_request_origins", ["http://localhost:8080"])]
+    threads += [in_background("POST", "/secrets", {"name": f"secret_{i}", "value": "v"}) for i in range(4)]
+    threads += [in_background("POST", "/values", {"name": f"value_{i}", "value": i}) for i in range(8)]
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [201] * 12 + [204], answers
+    answers.clear()
+    admin.put("/sync/config", {"development_mode_enabled": True})
+    service = admin.post("/services", {"name": "mongodb", "type": "mongodb", "config": {
+        "sync": {"state": "enabled", "database_name": "test-database",
+                 "partition": {"key": "_partition", "type": "string", "permissions": {"read": True, "write": True}}}}})
+    http = admin.post("/services", {"name": "http", "type": "http", "config": {}})
+    threads = [in_background("POST", f"/services/{service['_id']}/default_rule", roles()),
+               in_background("POST", f"/services/{http['_id']}/rules", {"name": "access", "actions": ["get", "post"]})]
+    admin.post("/functions", {"name": "echo", "private": False, "source": "exports = (x) => x;"})
+    admin.post("/functions", {"name": "reset", "private": True,
+                              "source": "exports = async () => { const files = context.services.get('mongodb')"
+                                        ".db('__test').collection('clientfiles'); "
+                                        "return (await files.deleteMany({})).deletedCount; };", "run_as_system": True})
+    for thread in threads:
+        thread.join()
+    assert answers == [201, 201], answers
+    assert [one["name"] for one in admin.get("/functions")] == ["echo", "reset"]
+    providers = {one["type"]: one for one in admin.get("/auth_providers")}
+    for body in ({"name": "anon-user", "type": "anon-user", "disabled": False},
+                 {"name": "api-key", "type": "api-key", "disabled": False},
+                 {"name": "local-userpass", "type": "local-userpass", "disabled": False,
+                  "config": {"autoConfirm": True, "resetPasswordUrl": "http://localhost/reset"}}):
+        if body["type"] in providers:
+            admin.patch(f"/auth_providers/{providers[body['type']]['_id']}",
+                        {"_id": providers[body["type"]]["_id"], **body})
+        else:
+            admin.post("/auth_providers", body)
+    assert len(admin.get("/values")) == 8 and len(admin.get("/secrets")) == 4
+    user = AppUser(admin)
+    user.login()
+    assert user.call("echo", {"a": [1, 2.5, "x"]})["a"][2] == "x"
+    admin.delete_app()
+
+
+def test_redeploying_the_first_deployment_takes_back_what_came_after(server):
+    admin = server.admin()
+    admin.create_app("reused")
+    admin.post("/values", {"name": "dummyValue", "value": "unused"})
+    deployments = admin.get("/deployments")
+    assert len(deployments) == 1 and isinstance(deployments[0]["deployed_at"], int)
+    admin.post("/functions", {"name": "later", "source": "exports = () => 1;"})
+    admin.post("/services", {"name": "mongodb", "type": "mongodb", "config": {}})
+    admin.post("/auth_providers", {"type": "anon-user"})
+    secret = admin.post("/secrets", {"name": "kept", "value": "v"})
+    assert len(admin.get("/deployments")) == 4
+    admin.expect(204, "POST", admin.path(f"/deployments/{deployments[0]['_id']}/redeploy"))
+    newest = admin.get("/deployments")[0]
+    assert newest["_id"] != deployments[0]["_id"] and newest["status"] == "successful"
+    assert admin.get("/functions") == [] and admin.get("/services") == []
+    assert [one["type"] for one in admin.get("/auth_providers")] == ["api-key"]
+    assert [one["name"] for one in admin.get("/values")] == ["dummyValue"]
+    assert admin.get("/secrets") == [{"_id": secret["_id"], "name": "kept"}]
+    admin.delete(f"/secrets/{secret['_id']}")
+    AppUser(admin).login(status=404)
+    refused = admin.expect(404, "POST", admin.path(f"/deployments/{'0' * 24}/redeploy"))
+    assert refused["error_code"] == "DeploymentNotFound"
+    admin.delete_app()
+
+
+def test_every_restart_brings_the_apps_back(server):
+    admin = server.admin()
+    app = admin.create_app("lasting")
+    admin.post("/auth_providers", {"type": "anon-user"})
+    admin.post("/secrets", {"name": "hidden", "value": "s3cret"})
+    admin.post("/values", {"name": "shown", "value": "hidden", "from_secret": True})
+    function = admin.post("/functions", {"name": "tell", "source": "exports = () => context.values.get('shown');"})
+    draft = admin.post("/drafts", None)
+    admin.post("/values", {"name": "staged", "value": {"$numberLong": "5"}})
+    before = {path: admin.get(path) for path in ("", "/functions", "/auth_providers", "/values", "/deployments")}
+    user = AppUser(admin)
+    user.login()
+    assert user.call("tell") == "s3cret"
+    admin = AdminClient(server.restart())
+    admin.login()
+    admin.app, admin.client_app_id = app["_id"], app["client_app_id"]
+    assert {path: admin.get(path) for path in before} == before
+    assert admin.get("/drafts")[0]["_id"] == draft["_id"]
+    assert admin.get(f"/functions/{function['_id']}")["source"] == "exports = () => context.values.get('shown');"
+    again = AppUser(admin)
+    again.token = user.token
+    assert again.call("tell") == "s3cret"
+    admin.delete(f"/drafts/{draft['_id']}")
+    assert [one["name"] for one in admin.get("/values")] == ["shown"]
+    admin.delete_app()
+
+
+def test_parallel_changes_are_all_kept(server):
+    admin = server.admin()
+    admin.create_app("parallel")
+    problems = []
+
+    def work(worker):
+        for i in range(10):
+            answer = admin.call("POST", admin.path("/values"), {"name": f"v{worker}_{i}", "value": i})
+            if answer.status != 201:
+                problems.append(answer.body)
+
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems, problems[:3]
+    names = [one["name"] for one in admin.get("/values")]
+    assert len(names) == len(set(names)) == 80
+    assert len(admin.get("/deployments")) == 25
+    admin.delete_app()
+
+
+def test_clients_see_no_failed_request_while_their_app_is_deployed(server):
+    admin = server.admin()
+    admin.create_app("busy")
+    admin.post("/auth_providers", {"type": "anon-user"})
+    version = "exports = () => [%d, context.functions.execute('other')];"
+    function = admin.post("/functions", {"name": "pair", "source": version % 0})
+    other = admin.post("/functions", {"name": "other", "source": "exports = () => 0;"})
+    problems, mixed, calls = [], [], [0]
+    stop = threading.Event()
+
+    def use():
+        user = AppUser(admin)
+        user.login()
+        while not stop.is_set():
+            try:
+                first, second = user.call("pair")
+                calls[0] += 1
+                if first != second:
+                    mixed.append((first, second))
+            except Exception as problem:  # noqa: BLE001
+                problems.append(repr(problem))
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(1, 9):
+        draft = admin.post("/drafts", None)
+        admin.put(f"/functions/{function['_id']}", {"name": "pair", "source": version % number})
+        admin.put(f"/functions/{other['_id']}", {"name": "other", "source": "exports = () => %d;" % number})
+        admin.expect(201, "POST", admin.path(f"/drafts/{draft['_id']}/deployment"))
+    for number in range(20):
+        admin.post("/values", {"name": f"n{number}", "value": number})
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not problems, problems[:3]
+    assert not mixed, mixed[:3]
+    assert calls[0] > 20, calls
+    admin.delete_app()
+
+
+def test_a_change_that_does_not_validate_leaves_everything_as_it_was(server):
+    admin = server.admin()
+    admin.create_app("strict")
+    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
+                                       "config": {"clusterName": "Cluster0"}})
+    count = len(admin.get("/deployments"))
+    rules = f"/services/{service['_id']}/rules"
+    for body in ({"database": "a", "collection": "b", "roles": [{"name": "x", "documentfilters": {}}]},
+                 {"database": "a", "collection": "b", "roles": [{"apply_when": {}}]}):
+        refused = admin.post(rules, body, 400)
+        assert refused["error_code"] and refused["findings"][0]["pointer"], refused
+    assert admin.post("/values", {"name": "no spaces", "value": 1}, 400)["error_code"] == "InvalidParameter"
+    assert admin.post("/values", {"name": "from", "value": "nothing", "from_secret": True}, 400)["error"].endswith(
+        'secret not found: "nothing"')
+    assert admin.post("/triggers", {"name": "t", "type": "SCHEDULED", "config": {"schedule": "* *"}}, 400)["findings"]
+    assert admin.post("/services", {"name": "x", "type": "moon", "config": {}}, 400)["error_code"] == \
+        "ServiceTypeNotFound"
+    refused = admin.patch(f"/services/{service['_id']}/config", {"clusterName": "Other"}, 400)
+    assert refused["error_code"] == "InvalidParameter"
+    assert admin.get(rules) == [] and len(admin.get("/deployments")) == count
+    rule = admin.post(rules, {"database": "a", "collection": "b", **roles()})
+    assert admin.post(rules, {"database": "a", "collection": "b", **roles()}, 409)["error_code"] == "RuleAlreadyExists"
+    assert admin.get(rules) == [{"_id": rule["_id"], "database": "a", "collection": "b"}]
+    assert admin.expect(400, "POST", admin.path("/values"), "{not json")["error_code"] == "BadRequest"
+    for family, code in (("functions", "FunctionNotFound"), ("services", "ServiceNotFound"),
+                         ("values", "ValueNotFound"), ("auth_providers", "AuthProviderNotFound"),
+                         ("users", "UserNotFound"), ("api_keys", "APIKeyNotFound"),
+                         ("environment_values", "EnvironmentValueNotFound")):
+        for identifier in ("0" * 24, "nonsense"):
+            assert admin.get(f"/{family}/{identifier}", 404)["error_code"] == code
+    admin.delete_app()
+
+
+def test_secrets_and_access_list_answer_as_the_command_line_compares(server):
+    admin = server.admin()
+    admin.create_app("cli")
+    secret = admin.post("/secrets", {"name": "first", "value": "1"})
+    assert secret == {"_id": secret["_id"], "name": "first"}
+    assert admin.put(f"/secrets/{secret['_id']}", {"name": "renamed", "value": ""}) == b""
+    assert admin.get("/secrets") == [{"_id": secret["_id"], "name": "renamed"}]
+    for method in ("PUT", "DELETE"):
+        answer = admin.call(method, admin.path("/secrets/notFound"), {"name": "x", "value": "y"})
+        assert answer.status == 404 and answer.json == {"error": 'secret not found: "notFound"'}
+    assert admin.delete(f"/secrets/{secret['_id']}") == b""
+    entry = admin.post("/security/access_list", {"address": "10.0.0.0/8", "comment": "office"})
+    changed = admin.patch(f"/security/access_list/{entry['_id']}", {"comment": "lab"}, 200)
+    assert changed["address"] == "10.0.0.0/8" and changed["comment"] == "lab"
+    unknown = "f" * 24
+    answer = admin.call("PATCH", admin.path(f"/security/access_list/{unknown}"), {"comment": "x"})
+    assert answer.status == 404 and answer.json == {"error": f"allowed IP not found: 'ObjectID(\"{unknown}\")'"}
+    assert admin.delete(f"/security/access_list/{entry['_id']}") == b""
+    assert admin.post("/security/access_list", {"address": "10.0.0.999"}, 400)["error_code"] == "InvalidParameter"
+    admin.put("/security/refresh_token_expiration", {"expiration_time_seconds": 3600})
+    assert admin.get("/security/refresh_token_expiration") == {"expiration_time_seconds": 3600}
+    admin.put("/security/refresh_token_expiration", {"expiration_time_seconds": 10}, 400)
+    admin.delete_app()
+
+
+def test_server_keys_and_users_are_administered(server):
+    admin = server.admin()
+    admin.create_app("users")
+    api_key = admin.get("/auth_providers")[0]
+    admin.put(f"/auth_providers/{api_key['_id']}/enable", None)
+    admin.post("/auth_providers", {"type": "local-userpass", "config": {"emailConfirmationUrl": "http://localhost/c"},
+                                   "metadata_fields": [{}]})
+    key = admin.post("/api_keys", {"name": "server"})
+    assert set(key) == {"_id", "name", "disabled", "key"}
+    assert admin.get("/api_keys") == [{"_id": key["_id"], "name": "server", "disabled": False}]
+    created = admin.post("/users", {"email": "a@example.com", "password": "password1"})
+    assert admin.get(f"/users/{created['_id']}") == created
+    assert admin.post("/users", {"email": "a@example.com", "password": "password1"}, 409)["error_code"] == \
+        "AccountNameInUse"
+    listed = admin.get("/users")
+    assert [one["type"] for one in listed] == ["server", "normal"]
+    identity = listed[0]["identities"][0]
+    assert identity["id"] == key["_id"] and identity["provider_type"] == "api-key" and \
+        len(identity["provider_id"]) == 24 and listed[0]["data"] == {"name": "server"}
+    assert [one["_id"] for one in admin.get("/users?provider_types=local-userpass&status=enabled")] == [created["_id"]]
+    assert admin.get(f"/users?after={listed[1]['_id']}") == []
+    client = AppUser(admin)
+    client.login("api-key", {"key": key["key"]})
+    assert client.id == listed[0]["_id"]
+    admin.put(f"/api_keys/{key['_id']}/disable", {})
+    client.login("api-key", {"key": key["key"]}, status=401)
+    client.login("local-userpass", {"username": "a@example.com", "password": "password1"})
+    assert admin.get(f"/users/{created['_id']}")["last_authentication_date"] > 0
+    answer = admin.raw("POST", f"{client.base}/auth/providers/local-userpass/register",
+                       json.dumps({"email": "b@example.com", "password": "password1"}),
+                       {"Content-Type": "application/json"})
+    assert answer.status == 201
+    pending = admin.get("/user_registrations/pending_users")
+    assert [one["login_ids"] for one in pending] == [[{"id_type": "email", "id": "b@example.com"}]]
+    admin.post("/user_registrations/by_email/b%40example.com/confirm", None, 204)
+    assert admin.get("/user_registrations/pending_users") == []
+    client.login("local-userpass", {"username": "b@example.com", "password": "password1"})
+    admin.delete(f"/api_keys/{key['_id']}")
+    admin.delete(f"/users/{created['_id']}")
+    assert admin.get(f"/users/{created['_id']}", 404)["error_code"] == "UserNotFound"
+    admin.delete_app()
+
+
+def test_functions_are_run_for_administrators(server):
+    admin = server.admin()
+    admin.create_app("debug")
+    admin.post("/functions", {"name": "sum", "source": "exports = (...a) => { console.log('called'); return a.length; };"})
+    admin.post("/functions", {"name": "id", "source": "exports = (x) => x;"})
+    admin.post("/functions", {"name": "fail", "source": "exports = () => { throw new Error('boom'); };"})
+    result = admin.post("/debug/execute_function?run_as_system=true", {"name": "sum", "arguments": [1, "x"]}, 200)
+    assert result["result"] == {"$numberInt": "2"} and result["logs"] == ["called"] and result["error_logs"] is None
+    assert result["stats"]["execution_time"].endswith(("s", "ms"))
+    result = admin.post("/debug/execute_function?run_as_system=true", {"name": "id", "arguments": None}, 200)
+    assert result["result"] is None and result["logs"] is None
+    refused = admin.post("/debug/execute_function?run_as_system=true", {"name": "fail", "arguments": []}, 400)
+    assert refused["error_code"] == "FunctionExecutionError"
+    admin.post("/debug/execute_function", {"name": "sum", "arguments": []}, 400)
+    result = admin.post("/debug/execute_function_source?run_as_system=true",
+                        {"source": "exports = (a) => a * 2;", "eval_source": "exports(21)"}, 200)
+    assert result["result"] == {"$numberInt": "42"}
+    logs = admin.get("/logs")["logs"]
+    assert [one["type"] for one in logs][:1] == ["FUNCTION"] and all(isinstance(one["_id"], str) for one in logs)
+    errors = admin.get("/logs?errors_only=false")["logs"]
+    assert len(errors) == 1 and "boom" in errors[0]["error"]
+    page = admin.get("/logs?limit=2")
+    rest = admin.get(f"/logs?limit=100&end_date={page['nextEndDate']}&skip={page.get('nextSkip', 0)}")
+    assert len(page["logs"]) + len(rest["logs"]) == len(logs)
+    admin.delete_app()
+
+
+def test_an_import_of_an_export_changes_nothing(server):
+    admin = server.admin()
+    admin.create_app("transfer")
+    document = {
+        "config_version": 20210101, "name": "other-name",
+        "environments": {"no-environment.json": {"values": {"base": "http://a"}},
+                         "production.json": {"values": {"base": "http://b"}}},
+        "values": [{"name": "list", "value": [1, {"$numberLong": "5"}], "from_secret": False}],
+        "auth": {"providers": {"anon-user": {"name": "anon-user", "type": "anon-user", "disabled": False}},
+                 "custom_user_data": {"enabled": False}},
+        "functions": {"config": [{"name": "foo/bar", "private": True}],
+                      "sources": {"foo/bar.js": "exports = () => 1;\n"}},
+        "triggers": [{"name": "nightly", "type": "SCHEDULED", "config": {"schedule": "0 0 * * *"},
+                      "function_name": "foo/bar", "disabled": True}],
+        "data_sources": [{"config": {"name": "mongodb-atlas", "type": "mongodb-atlas",
+                                     "config": {"clusterName": "Cluster0", "readPreference": "primary",
+                                                "wireProtocolEnabled": False}, "version": 1},
+                          "rules": [{"database": "shop", "collection": "items", **roles(),
+                                     "schema": {"title": "item", "properties": {"_id": {"bsonType": "objectId"}}},
+                                     "relationships": {}},
+                                    {"database": "shop", "collection": "plain",
+                                     "schema": {"properties": {}}, "relationships": {}}]}],
+        "endpoints": {"config": [{"route": "/hello", "http_method": "GET", "function_name": "foo/bar",
+                                  "validation_method": "NO_VALIDATION", "respond_result": True,
+                                  "fetch_custom_user_data": False, "create_user_on_auth": False, "disabled": False}]},
+        "graphql": {"config": {"use_natural_pluralization": True}}, "sync": {}, "secrets": {}}
+    diff = admin.post("/import?strategy=replace-by-name&diff=true", document, 200)
+    assert any(one.startswith("--- functions/foo/bar.js\n") for one in diff), diff
+    assert admin.post("/import?strategy=replace-by-name", document, 204) == b""
+    assert admin.post("/import?strategy=replace-by-name&diff=true", document, 200) == []
+    assert len(admin.get("/deployments")) == 1
+    assert admin.get("")["name"] == "transfer"
+    service = admin.get("/services")[0]
+    assert [one["collection"] for one in admin.get(f"/services/{service['_id']}/rules")] == ["items"]
+    assert [one["metadata"]["collection"] for one in admin.get("/schemas")] == ["items", "plain"]
+    trigger = admin.get("/triggers")[0]
+    assert trigger["function_name"] == "foo/bar" and len(trigger["function_id"]) == 24
+    function = admin.get("/functions")[0]
+    ids = {path: admin.get(path)[0]["_id"] for path in ("/functions", "/services", "/values", "/triggers", "/endpoints")}
+    document["functions"]["sources"]["foo/bar.js"] = "exports = () => 2;\n"
+    admin.post("/import?strategy=replace-by-name", document, 204)
+    assert {path: admin.get(path)[0]["_id"] for path in ids} == ids
+    assert admin.get(f"/functions/{function['_id']}")["source"] == "exports = () => 2;\n"
+    answer = admin.call("GET", admin.path("/export?version=20210101&source_control=true"))
+    assert answer.status == 200 and 'filename="transfer_' in answer.headers["Content-Disposition"]
+    files = zipfile.ZipFile(io.BytesIO(answer.body))
+    names = files.namelist()
+    for name in ("realm_config.json", "auth/providers.json", "functions/foo/bar.js", "functions/config.json",
+                 "data_sources/mongodb-atlas/config.json", "data_sources/mongodb-atlas/shop/items/schema.json",
+                 "environments/production.json", "values/list.json", "triggers/nightly.json", ".mdb/app_meta.json"):
+        assert name in names, (name, names)
+    assert json.loads(files.read("data_sources/mongodb-atlas/config.json")) == {
+        "name": "mongodb-atlas", "type": "mongodb-atlas",
+        "config": {"clusterName": "Cluster0", "readPreference": "primary", "wireProtocolEnabled": False}}
+    assert json.loads(files.read("values/list.json"))["value"] == [1, {"$numberLong": "5"}]
+    for version in (20180301, 20200603, 20230101):
+        assert admin.call("GET", admin.path(f"/export?version={version}")).status == 200
+    admin.expect(400, "GET", admin.path("/export?version=1"))
+    # What a directory does not have any more goes; settings stay.
+    minimal = {"config_version": 20210101, "hosting": {"enabled": True}}
+    admin.post("/import?strategy=replace-by-name", minimal, 204)
+    assert admin.get("/functions") == [] and admin.get("/services") == []
+    assert admin.get("/hosting/config")["enabled"] is True
+    assert len(admin.get("/environment_values")) == 1
+    bad = {"config_version": 20210101, "values": [{"name": "a b", "value": 1}, {"name": "c d", "value": 1}]}
+    refused = admin.post("/import?strategy=replace-by-name", bad, 400)
+    assert len(refused["findings"]) >= 2 and refused["error"].count("\n") >= 1, refused
+    assert admin.post("/import?strategy=replace-by-name&diff=true", bad, 400)["findings"] == refused["findings"]
+    admin.post("/import?strategy=moon", {}, 400)
+    admin.delete_app()
+
+
+def test_a_directory_and_the_api_work_on_the_same_app(server):
+    directory = tempfile.mkdtemp(prefix="restitch-admin-app-")
+    root = pathlib.Path(directory)
+    (root / "functions").mkdir()
+    (root / "realm_config.json").write_text('{"config_version": 20210101, "name": "shelf", "app_id": "shelf-abcde"}')
+    (root / "auth").mkdir()
+    (root / "auth/providers.json").write_text('{"anon-user": {"name": "anon-user", "type": "anon-user"}}')
+    (root / "functions/one.js").write_text("exports = () => 'one';")
+    try:
+        admin = AdminClient(server.restart([directory]))
+        admin.login()
+        app = [one for one in admin.expect(200, "GET", admin.apps) if one["client_app_id"] == "shelf-abcde"][0]
+        admin.app, admin.client_app_id = app["_id"], "shelf-abcde"
+        assert [one["name"] for one in admin.get("/functions")] == ["one"]
+        deployments = len(admin.get("/deployments"))
+        admin.post("/functions", {"name": "two", "source": "exports = () => 'two';"})
+        user = AppUser(admin)
+        user.login()
+        assert (user.call("one"), user.call("two")) == ("one", "two")
+        admin = AdminClient(server.restart())
+        admin.login()
+        admin.app, admin.client_app_id = app["_id"], "shelf-abcde"
+        again = AppUser(admin)
+        again.token = user.token
+        assert (again.call("one"), again.call("two")) == ("one", "two")
+        assert len(admin.get("/deployments")) == deployments + 1
+        admin.delete_app()
+    finally:
+        shutil.rmtree(directory)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--only", default="", help="tests whose name has this in it")
+    options = parser.parse_args()
+    server = Server(options.binary)
+    tally = Tally()
+    try:
+        tally.run(globals(), options.only, server)
+    finally:
+        server.close()
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
