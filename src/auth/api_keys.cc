@@ -75,7 +75,7 @@ Task<void> AuthService::delete_api_key(AppPtr app, std::string refresh_token, st
   }
   RESTITCH_CO_TRY(const bool existed, co_await store_.delete_api_key(app->app_id, live.session.user_id, id));
   if (!existed) co_return key_not_found();
-  co_return Status();
+  co_return co_await store_.delete_sessions_of_key(live.session.user_id, id);
 }
 
 Task<void> AuthService::set_api_key_enabled(AppPtr app, std::string refresh_token, std::string key_id, bool enabled) {
@@ -84,7 +84,8 @@ Task<void> AuthService::set_api_key_enabled(AppPtr app, std::string refresh_toke
   RESTITCH_CO_TRY(const bool existed,
                   co_await store_.set_api_key_disabled(app->app_id, live.session.user_id, id, !enabled));
   if (!existed) co_return key_not_found();
-  co_return Status();
+  if (enabled) co_return Status();
+  co_return co_await store_.delete_sessions_of_key(live.session.user_id, id);
 }
 
 }  // namespace restitch::auth

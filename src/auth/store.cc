@@ -469,6 +469,14 @@ Task<bool> AuthStore::delete_session(ObjectId app_id, ObjectId session_id,
   co_return deleted > 0;
 }
 
+Task<void> AuthStore::delete_sessions_of_key(ObjectId user_id, ObjectId key_id) const {
+  Builder builder;
+  builder.append("user", user_id).append("api_key", key_id);
+  const Document filter = std::move(builder).finish();
+  RESTITCH_CO_CHECK(co_await sessions_.delete_many(filter));
+  co_return Status();
+}
+
 Task<void> AuthStore::insert_api_key(ApiKey key) const {
   Builder builder;
   builder.append("_id", key.id).append("app", key.app_id);

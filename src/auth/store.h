@@ -117,6 +117,8 @@ class AuthStore {
 
   Task<void> insert_session(Session session, std::vector<bson::Document> events = {}) const;
   Task<std::optional<Session>> find_session(bson::ObjectId app_id, bson::ObjectId session_id) const;
+  // Those that the user's API key opened.
+  Task<void> delete_sessions_of_key(bson::ObjectId user_id, bson::ObjectId key_id) const;
   // Whether there was one.
   Task<bool> delete_session(bson::ObjectId app_id, bson::ObjectId session_id,
                             std::vector<bson::Document> events = {}) const;
