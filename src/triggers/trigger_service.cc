@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <map>
+#include <set>
 
 #include "app/cron.h"
 #include "auth/crypto.h"
@@ -135,6 +136,8 @@ class Service final : public TriggerService {
     RunnerPtr runner;                 // null while it is disabled
     std::vector<RunnerPtr> previous;  // that may still work on their last events
   };
+  // Sources that did not answer in this deployment: they are not asked again and again.
+  using SourceSet = std::set<const datasource::DataSource*>;
   struct AppTriggers {
     deployment::DeployedAppPtr app;
     std::map<std::string, Deployed> triggers;
@@ -154,10 +157,11 @@ class Service final : public TriggerService {
   }
 
   Task<void> deploy_here(deployment::DeployedAppPtr app);
-  Task<void> deploy_one(AppTriggers& table, const app::TriggerConfig& config, bool is_first);
+  Task<void> deploy_one(AppTriggers& table, const app::TriggerConfig& config, bool is_first,
+                        SourceSet& away);
   Task<TriggerRecord> bring_in_line(const deployment::DeployedApp& app,
                                     const app::TriggerConfig& config,
-                                    const std::string& fingerprint, bool is_first);
+                                    const std::string& fingerprint, bool is_first, SourceSet& away);
   Task<void> remove_missing(AppTriggers& table);
   Task<void> remove_app_here(ObjectId app_id);
   Task<std::vector<TriggerStatus>> list_here(ObjectId app_id);
@@ -171,7 +175,7 @@ class Service final : public TriggerService {
   static datasource::DataSource* source_of(const deployment::DeployedApp& app,
                                            const app::TriggerConfig& config);
   asio::awaitable<Place> fresh_place(const deployment::DeployedApp& app,
-                                     const app::TriggerConfig& config);
+                                     const app::TriggerConfig& config, SourceSet& away);
   RunnerPtr make_runner(deployment::DeployedAppPtr app, const app::TriggerConfig& config,
                         ObjectId id);
   void replace_runner(Deployed& deployed, RunnerPtr runner);
@@ -205,8 +209,9 @@ Task<void> Service::deploy_here(deployment::DeployedAppPtr app) {
   AppTriggers& table = apps_[app->id];
   table.app = std::move(app);
   Status outcome;
+  SourceSet away;
   for (const app::TriggerConfig& config : table.app->config->triggers) {
-    auto deployed = co_await deploy_one(table, config, is_first);
+    auto deployed = co_await deploy_one(table, config, is_first, away);
     if (!deployed) outcome = std::move(deployed);
   }
   auto removed = co_await remove_missing(table);
@@ -220,11 +225,11 @@ Task<void> Service::deploy_here(deployment::DeployedAppPtr app) {
   co_return outcome;
 }
 
-Task<void> Service::deploy_one(AppTriggers& table, const app::TriggerConfig& config,
-                               bool is_first) {
+Task<void> Service::deploy_one(AppTriggers& table, const app::TriggerConfig& config, bool is_first,
+                               SourceSet& away) {
   const std::string fingerprint = fingerprint_of(config);
   RESTITCH_CO_TRY(const TriggerRecord record,
-                  co_await bring_in_line(*table.app, config, fingerprint, is_first));
+                  co_await bring_in_line(*table.app, config, fingerprint, is_first, away));
   Deployed& deployed = table.triggers[config.name];
   const bool is_same = deployed.fingerprint == fingerprint && deployed.id == record.id &&
                        (deployed.runner != nullptr) == !config.disabled;
@@ -246,7 +251,8 @@ Task<void> Service::deploy_one(AppTriggers& table, const app::TriggerConfig& con
 // The record as the configuration wants it.
 Task<TriggerRecord> Service::bring_in_line(const deployment::DeployedApp& app,
                                            const app::TriggerConfig& config,
-                                           const std::string& fingerprint, bool is_first) {
+                                           const std::string& fingerprint, bool is_first,
+                                           SourceSet& away) {
   auto found = co_await store_.find(app.id, config.name);
   if (!found && found.error().code() != ErrorCode::kNotFound) co_return std::move(found).error();
   if (!found) {
@@ -258,7 +264,7 @@ Task<TriggerRecord> Service::bring_in_line(const deployment::DeployedApp& app,
     fresh.state = config.disabled ? TriggerState::kDisabled : TriggerState::kRunning;
     fresh.configuration = fingerprint;
     fresh.scope = scope_of(config);
-    Place place = co_await fresh_place(app, config);
+    Place place = co_await fresh_place(app, config, away);
     fresh.token = std::move(place.token);
     fresh.start_at = place.start_at;
     fresh.last_run = place.last_run;
@@ -278,7 +284,7 @@ Task<TriggerRecord> Service::bring_in_line(const deployment::DeployedApp& app,
     change.state = TriggerState::kRunning;
   }
   if (change.state) change.reason = "";
-  if (begins_anew) change.place = co_await fresh_place(app, config);
+  if (begins_anew) change.place = co_await fresh_place(app, config, away);
   if (change.configuration || change.scope || change.state || change.place) {
     RESTITCH_CO_CHECK(co_await store_.change(found->id, std::move(change)));
   }
@@ -324,15 +330,16 @@ datasource::DataSource* Service::source_of(const deployment::DeployedApp& app,
 
 // From now on. Empty when the source does not answer: then the stream's own beginning counts.
 asio::awaitable<Place> Service::fresh_place(const deployment::DeployedApp& app,
-                                            const app::TriggerConfig& config) {
+                                            const app::TriggerConfig& config, SourceSet& away) {
   Place place;
   if (config.type == app::TriggerType::kScheduled) place.last_run = now_minute();
   datasource::DataSource* source = source_of(app, config);
   const bool is_stream = config.type == app::TriggerType::kDatabase && source != nullptr &&
                          source->kind() == datasource::Kind::kCluster;
-  if (!is_stream) co_return place;
+  if (!is_stream || away.contains(source)) co_return place;
   auto found = co_await place_now(*source, config);
   if (found) co_return std::move(*found);
+  away.insert(source);
   RESTITCH_LOG(kWarning, kApp, 2120, "Trigger begins when its source can be reached",
                {"trigger", config.name}, {"error", found.error().message()});
   co_return place;
@@ -440,7 +447,8 @@ Task<void> Service::resume_here(ObjectId app_id, std::string trigger, bool disab
     } else {
       const deployment::DeployedAppPtr snapshot = app->second.app;
       const app::TriggerConfig config = deployed->config;
-      change.place = co_await fresh_place(*snapshot, config);
+      SourceSet away;
+      change.place = co_await fresh_place(*snapshot, config, away);
     }
   }
   RESTITCH_CO_CHECK(co_await store_.change(record.id, std::move(change)));
