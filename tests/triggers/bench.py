@@ -27,9 +27,10 @@ REFUSED = 2004
 RECORD = """exports = async function (event) {
   const note = { trigger: "%(name)s", event, arguments: arguments.length, system: context.runningAsSystem(),
     userType: context.user.type };
+  const log = context.services.get("main").db("log");
   for (let attempt = 0; ; ++attempt) {
     try {
-      await context.services.get("main").db("log").collection("seen").insertOne(note);
+      await log.collection("seen").insertOne(note);
       break;
     } catch (error) {
       if (attempt === 100) throw error;
@@ -176,6 +177,17 @@ class Bench:
 
     def client(self, path, body, token=None, method="POST"):
         return request_json(method, f"{self.server.url}/api/client/v2.0{path}", body, token)
+
+    def administer(self, method, path, body=None):
+        """A call of the Admin API below the app."""
+        root = f"{self.server.url}/api/admin/v3.0"
+        keys = json.loads((self.folder / "server/admin.json").read_text())
+        session = request_json("POST", f"{root}/auth/providers/mongodb-cloud/login",
+                               {"username": keys["publicApiKey"], "apiKey": keys["privateApiKey"]})
+        token = session["access_token"]
+        apps = request_json("GET", f"{root}/groups/{keys['groupId']}/apps", token=token)
+        app = next(app for app in apps if app["client_app_id"] == APP)
+        return request_json(method, f"{root}/groups/{keys['groupId']}/apps/{app['_id']}{path}", body, token)
 
     def stop(self):
         self.mongo.close()

@@ -2,6 +2,7 @@
 """Triggers against the real binary on 127.0.0.1: what fires, with what, in which order, and what happens after trouble."""
 
 import argparse
+import json
 import pathlib
 import sys
 import time
@@ -12,7 +13,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 from bench import APP, Bench, wait_for  # noqa: E402
-from black_box import Tally  # noqa: E402
+from black_box import Refused, Tally  # noqa: E402
 
 ROOT = f"/app/{APP}"
 
@@ -42,6 +43,9 @@ def prepare(app):
 };
 """)
     app.trigger("dropped", {"collection": "dropped"})
+    app.trigger("paused", {"collection": "paused"})
+    app.trigger("replayed", {"collection": "replayed"},
+                then='if (!(await log.collection("gate").findOne({ open: true }))) throw new Error("not yet");')
     app.trigger("off", {"collection": "off"}, disabled=True)
     app.trigger("skipping", {"collection": "skipping", "skip_catchup_events": True}, disabled=True)
     app.trigger("elsewhere", {"service_name": "nowhere"})
@@ -214,6 +218,59 @@ def test_a_new_trigger_sees_what_happens_after_its_deployment_and_a_removed_one_
     items.insert_one({"_id": 3})
     time.sleep(0.3)
     assert len(bench.seen("young")) == 1
+
+
+# ---- Administration
+
+
+def test_administrators_see_pause_and_resume_triggers(bench):
+    items = bench.mongo["shop"]["paused"]
+    items.insert_one({"_id": 1})
+    bench.wait_for_seen("paused", 1)
+    wait_for(lambda: bench.administer("GET", "/triggers/paused/status")["delivered"] == 1)
+    bench.administer("PUT", "/triggers/paused/suspend")
+    status = bench.administer("GET", "/triggers/paused/status")
+    assert status["state"] == "paused" and status["type"] == "DATABASE"
+    time.sleep(0.3)
+    items.insert_one({"_id": 2})
+    time.sleep(0.3)
+    assert len(bench.seen("paused")) == 1
+    shown, = [one for one in bench.administer("GET", "/triggers") if one["name"] == "paused"]
+    bench.administer("PUT", f"/triggers/{shown['_id']}/resume", {"disable_token": False})
+    bench.wait_for_seen("paused", 2)
+    bench.administer("PUT", "/triggers/paused/suspend")
+    time.sleep(0.3)
+    items.insert_one({"_id": 3})
+    bench.administer("PUT", f"/triggers/{shown['_id']}/resume", {"disable_token": True})
+    items.insert_one({"_id": 4})
+    events = bench.wait_for_seen("paused", 3)
+    assert [event["documentKey"]["_id"] for event in events] == [1, 2, 4]
+    statuses = {one["name"]: one["state"] for one in bench.administer("GET", "/trigger_status")}
+    assert statuses["paused"] == "running" and statuses["elsewhere"] == "suspended"
+    execution = bench.administer("GET", f"/event_subscriptions/{shown['_id']}/execution")
+    assert execution["data"] == "running" and execution["cluster_time"] > 0
+
+
+def test_administrators_replay_failed_events(bench):
+    items = bench.mongo["shop"]["replayed"]
+    items.insert_many([{"_id": 1}, {"_id": 2}])
+    failed = wait_for(lambda: (lambda f: f if len(f) == 2 else None)(
+        bench.administer("GET", "/triggers/replayed/failed")))
+    assert json.loads(failed[0]["event"])["documentKey"] == {"_id": {"$numberInt": "2"}}
+    assert failed[0]["error"] == '{"message":"not yet","name":"Error"}' and failed[0]["co_id"]
+    bench.mongo["log"]["gate"].insert_one({"open": True})
+    result = bench.administer("POST", f"/triggers/replayed/failed/{failed[0]['_id']}/replay")
+    assert result == {"succeeded": 1, "failed": 0, "has_more": False}
+    result = bench.administer("POST", "/triggers/replayed/failed/replay")
+    assert result == {"succeeded": 1, "failed": 0, "has_more": False}
+    assert bench.administer("GET", "/triggers/replayed/failed") == []
+    assert [event["documentKey"]["_id"] for event in bench.seen("replayed")] == [1, 2, 2, 1]
+    try:
+        bench.administer("PUT", "/triggers/nobody/suspend")
+    except Refused as refused:
+        assert refused.status == 404 and "trigger not found: 'nobody'" in refused.body["error"]
+    else:
+        raise AssertionError("a trigger that is not there was paused")
 
 
 # ---- Authentication triggers

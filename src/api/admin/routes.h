@@ -21,6 +21,7 @@ std::vector<Route> user_routes();
 std::vector<Route> secret_routes();
 std::vector<Route> value_routes();
 std::vector<Route> trigger_routes();
+std::vector<Route> trigger_run_routes();
 std::vector<Route> endpoint_routes();
 std::vector<Route> settings_routes();
 std::vector<Route> sync_routes();
@@ -34,7 +35,7 @@ std::vector<Route> private_routes();
 inline constexpr std::array kRouteFamilies = {
     &session_routes,  &app_routes,      &service_routes,       &rule_routes,  &schema_routes,
     &function_routes, &auth_provider_routes, &user_routes,     &secret_routes, &value_routes,
-    &trigger_routes,  &endpoint_routes, &settings_routes,      &sync_routes,  &security_routes,
+    &trigger_routes,  &trigger_run_routes,  &endpoint_routes, &settings_routes,      &sync_routes,  &security_routes,
     &draft_routes,    &transfer_routes, &dependency_routes,    &log_routes,
     &private_routes};
 
