@@ -420,3 +420,55 @@ def test_disabled_and_revoked_users_are_refused_on_every_route(bench):
         assert set(answers().values()) == {(401, "InvalidSession")}, answers()
         fresh = login(server.url, app, "ok")
         assert profile(server.url, fresh)["user_id"] == session["user_id"]
+
+
+class Administrator:
+    """The Admin API for one app, signed in with the server's own key pair."""
+
+    def __init__(self, server, client_app_id):
+        keys = json.loads(pathlib.Path(server.data, "admin.json").read_text())
+        self._base = f"{server.url}/api/admin/v3.0"
+        self._token = request_json("POST", f"{self._base}/auth/providers/mongodb-cloud/login",
+                                   {"username": keys["publicApiKey"], "apiKey": keys["privateApiKey"]})["access_token"]
+        group = f"{self._base}/groups/{keys['groupId']}/apps"
+        apps = request_json("GET", group, token=self._token)
+        self._app = next(f"{group}/{app['_id']}" for app in apps if app["client_app_id"] == client_app_id)
+
+    def do(self, method, path, body=None):
+        return request_json(method, self._app + path, body, self._token)
+
+
+def test_what_an_administrator_does_to_a_user_counts_at_once(bench):
+    with OwnServer(bench) as server:
+        app = "functions-aaaaa"
+        admin = Administrator(server, app)
+        session = guest(server.url, app)
+        user = f"/users/{session['user_id']}"
+        assert profile(server.url, session)
+        admin.do("PUT", f"{user}/disable")
+        assert refusal_of(lambda: profile(server.url, session))[1]["error_code"] == "InvalidSession"
+        assert refusal_of(lambda: refresh(server.url, session))[1]["error_code"] == "UserDisabled"
+        admin.do("PUT", f"{user}/enable")
+        assert profile(server.url, session) and refresh(server.url, session)
+        admin.do("PUT", f"{user}/logout")
+        for action in (profile, refresh):
+            assert refusal_of(lambda: action(server.url, session))[1]["error_code"] == "InvalidSession"
+        other = guest(server.url, app)
+        admin.do("DELETE", f"/users/{other['user_id']}")
+        for action in (profile, refresh):
+            assert refusal_of(lambda: action(server.url, other))[1]["error_code"] == "InvalidSession"
+
+
+def test_an_access_list_that_an_administrator_changes_counts_at_once(bench):
+    with OwnServer(bench) as server:
+        app = "functions-aaaaa"
+        admin = Administrator(server, app)
+        session = guest(server.url, app)
+        entries = admin.do("GET", "/security/access_list")["allowed_ips"]
+        assert [entry["address"] for entry in entries] == ["0.0.0.0/0"], entries
+        admin.do("POST", "/security/access_list", {"address": "192.0.2.0/24", "comment": "office"})
+        admin.do("DELETE", f"/security/access_list/{entries[0]['_id']}")
+        status, body = refusal_of(lambda: profile(server.url, session))
+        assert (status, body["error"], body["error_code"]) == (403, "ip address is not allowed", "DomainNotAllowed"), body
+        admin.do("POST", "/security/access_list", {"address": "127.0.0.1"})
+        assert profile(server.url, session)["user_id"] == session["user_id"]
