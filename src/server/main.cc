@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   ParsedCommandLine parsed = parse_command_line(argc, argv);
   if (parsed.exit_code) return *parsed.exit_code;
   restitch::kill_point::arm_from_environment();
+  if (parsed.command.client) return parsed.command.client();
   if (parsed.command.check) return run_check(*parsed.command.check);
   if (parsed.command.backup) return backup::run_backup(*parsed.command.backup);
   if (parsed.command.restore) return backup::run_restore(*parsed.command.restore);

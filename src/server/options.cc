@@ -7,6 +7,8 @@
 #include <charconv>
 #include <iostream>
 
+#include "cli/commands.h"
+
 namespace restitch::server {
 namespace {
 
@@ -385,6 +387,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   const CLI::App* rotate_key = add_rotate_key(*keys, rotate_options);
 
   ParsedCommandLine parsed;
+  cli::add_commands(app, parsed.command.client);
   try {
     app.parse(argc, argv);
     if (serve->parsed()) {

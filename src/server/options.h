@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -74,6 +75,7 @@ struct CommandLine {
   std::optional<ValidateOptions> validate;
   std::optional<ImportUsersOptions> import_users;
   std::optional<RotateKeyOptions> rotate_key;
+  std::function<int()> client;  // a command that talks to a server
 };
 
 // Reads the arguments, RESTITCH_… environment variables and the YAML file of --config, in this order of precedence.
