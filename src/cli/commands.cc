@@ -40,7 +40,11 @@ void add_global_options(CLI::App& command, GlobalOptions& options) {
 }  // namespace
 
 CLI::App* Registry::group(const std::string& name, const std::string& about) {
-  CLI::App* group = root_.add_subcommand(name, about);
+  // Some groups have commands of others already.
+  const std::vector<CLI::App*> there =
+      root_.get_subcommands([&](const CLI::App* command) { return command->get_name() == name; });
+  CLI::App* group = there.empty() ? root_.add_subcommand(name) : there.front();
+  group->description(about);
   group->require_subcommand(1);
   return group;
 }

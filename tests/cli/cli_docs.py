@@ -11,8 +11,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 HEAD = """# The command line
 
-One program runs the server and talks to it. The operator's commands `serve`, `check`, `backup`, `restore` and `validate` are
-in [operations.md](operations.md); this page has those that talk to a server, and those that make app directories. It is made from the `--help` texts; `tests/cli/cli_docs.py` writes it.
+One program runs the server and talks to it. The operator's commands (`serve`, `check`,
+`backup`, …) are in [operations.md](operations.md); this page has those that talk to a server or make app directories. It is
+made from the `--help` texts; `tests/cli/cli_docs.py` writes it.
 
 ```sh
 restitch init && restitch push --yes    # an app directory from a template, deployed to http://127.0.0.1:9090
@@ -35,8 +36,6 @@ error, 130 an interruption. Questions are asked on a terminal only; elsewhere `-
 push that fails or is interrupted takes its draft back, and the app stays as it was. A push deletes what the directory does
 not contain; `--dry-run` shows what would change.
 """
-
-OPERATORS_COMMANDS = ("serve", "check", "backup", "restore", "validate")
 
 COMMON = re.compile(r"\n+Options of every command:\n(?:  .*\n)*")
 
@@ -63,14 +62,13 @@ def document(binary):
         if match:
             common[:] = [match[0].strip("\n")]
             text = text.replace(match[0], "\n").rstrip("\n") + "\n"
-        if not below:
+        if not below and (match or command == ("completion",)):
             parts.append(f"## restitch {' '.join(command)}\n\n```\n{text}```\n")
         for name in below:
             add(*command, name)
 
     for name in commands_in(help_of(binary)):
-        if name not in OPERATORS_COMMANDS:
-            add(name)
+        add(name)
     parts.insert(1, "## Options of every command that talks to a server\n\n```\n" + "\n".join(common).partition("\n")[2] + "\n```\n")
     return "\n".join(parts)
 
