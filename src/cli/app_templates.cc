@@ -124,6 +124,7 @@ Result<app::Files> make_app(const std::string& name_of_template, const std::stri
   Members root;
   root.set("name", bson::Value::of(app_name));
   root.set("location", bson::Value::of("US-VA"));
+  root.set("provider_region", bson::Value::of("aws-us-east-1"));
   root.set("deployment_model", bson::Value::of("GLOBAL"));
   tree.put(tree.root_file, root.value());
   if (name_of_template == "tasks") fill_tasks(tree);
@@ -131,10 +132,11 @@ Result<app::Files> make_app(const std::string& name_of_template, const std::stri
   app::complete(tree);
   app::normalise(tree);
   app::Findings left_out;
-  const app::Tree laid_out = app::to_layout(tree, config_version, left_out);
+  app::Tree laid_out = app::to_layout(tree, config_version, left_out);
   if (!left_out.list().empty()) {
     return Error(ErrorCode::kInvalidArgument, app::to_line(left_out.list().front()));
   }
+  app::normalise(laid_out);
   app::Files files = app::to_files(laid_out);
   if (name_of_template == "tasks" && config_version == 20210101)
     files.contents["hello.mjs"] = kHello;

@@ -1,5 +1,6 @@
 #include "cli/local_app.h"
 
+#include <array>
 #include <filesystem>
 
 #include "app/loader.h"
@@ -111,6 +112,8 @@ Status remember_app(const std::string& root, const RemoteApp& app) {
     files.contents[".mdb/meta.json"] = app::json_text(meta.value());
   } else if (file.text("app_id") != app.client_app_id) {
     file.set("app_id", bson::Value::of(app.client_app_id));
+    constexpr std::array<std::string_view, 2> kFirst = {"config_version", "app_id"};
+    file.order(kFirst);
     files.contents[tree.root_file] = app::json_text(file.value());
   }
   return app::write_directory(files, root);

@@ -4,7 +4,9 @@ real server for everything else."""
 
 import argparse
 import pathlib
+import shutil
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -13,9 +15,11 @@ sys.dont_write_bytecode = True
 
 import offline_tests  # noqa: E402
 import push_tests  # noqa: E402
+import server_tests  # noqa: E402
 from black_box import Tally  # noqa: E402
 from cli import Cli  # noqa: E402
 from fake_server import FakeServer  # noqa: E402
+from restitch_process import RestitchProcess  # noqa: E402
 
 
 def main():
@@ -34,10 +38,15 @@ def main():
         return servers[-1]
 
     made, servers = [], []
+    data = tempfile.mkdtemp(prefix="restitch-cli-data-")
+    server = RestitchProcess(arguments.binary, data, []).wait_until_ready()
     try:
         tally.run(vars(offline_tests), arguments.only, cli)
         tally.run(vars(push_tests), arguments.only, cli, fake)
+        tally.run(vars(server_tests), arguments.only, cli, {"RESTITCH_URL": server.url, "RESTITCH_DATA": data})
     finally:
+        server.stop()
+        shutil.rmtree(data, ignore_errors=True)
         for one in made + servers:
             one.close()
     return tally.close()

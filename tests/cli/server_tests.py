@@ -1,0 +1,191 @@
+"""The command line against the real server."""
+
+import json
+import urllib.request
+
+
+
+def request(method, url, body=None, token=None):
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    data = None if body is None else json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+def pushed(cli, server, name, template="tasks"):
+    """The folder of a new app that runs on the server."""
+    assert cli.run("init", name, "--template", template).code == 0
+    said = cli.run("push", "--yes", folder=cli.folder / name, environment=server)
+    assert said.code == 0, said
+    return cli.folder / name
+
+
+def files_of(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*")
+            if path.is_file() and not path.name.endswith(".mjs") and ".mdb" not in path.parts}
+
+
+def test_init_and_push_give_an_app_that_serves_its_clients(make, server):
+    cli = make()
+    folder = pushed(cli, server, "hello")
+    app_id = json.loads((folder / "realm_config.json").read_text())["app_id"]
+    client = f"{server['RESTITCH_URL']}/api/client/v2.0/app/{app_id}"
+    session = request("POST", f"{client}/auth/providers/anon-user/login", {})
+    task = request("POST", f"{client}/functions/call", {"name": "addTask", "arguments": [" Try "]}, session["access_token"])
+    assert task["title"] == "Try" and task["owner"] == session["user_id"], task
+
+
+def test_a_second_push_finds_nothing_to_do(make, server):
+    cli = make()
+    folder = pushed(cli, server, "twice")
+    said = cli.run("push", "--yes", folder=folder, environment=server)
+    assert said.out == "Deployed app is identical to proposed version, nothing to do\n", said
+
+
+def test_pull_writes_what_was_pushed(make, server):
+    cli = make()
+    for template in ("tasks", "endpoint", "blank"):
+        folder = pushed(cli, server, f"pull-{template}", template)
+        said = cli.run("pull", "--remote", f"pull-{template}", "--local", f"{template}-again", environment=server)
+        assert said.code == 0, said
+        assert files_of(cli.folder / f"{template}-again") == files_of(folder), said
+
+
+def test_pull_takes_away_what_the_app_no_longer_has(make, server):
+    cli = make()
+    folder = pushed(cli, server, "shrinks")
+    (folder / "functions/extra.js").write_text("exports = () => 1;\n")
+    (folder / "notes.md").write_text("mine")
+    said = cli.run("pull", "--yes", folder=folder, environment=server)
+    assert said.code == 0, said
+    assert not (folder / "functions/extra.js").exists() and (folder / "notes.md").exists()
+
+
+def test_a_change_is_shown_and_deployed(make, server):
+    cli = make()
+    folder = pushed(cli, server, "changes")
+    (folder / "functions/addTask.js").write_text("exports = () => 'changed';\n")
+    shown = cli.run("apps", "diff", folder=folder, environment=server)
+    assert shown.code == 0 and "+++ functions/addTask.js" in shown.out and "+exports = () => 'changed';" in shown.out, shown
+    assert cli.run("push", "--yes", folder=folder, environment=server).code == 0
+    ran = cli.run("function", "run", "--name", "addTask", folder=folder, environment=server)
+    assert ran.code == 0 and '"changed"' in ran.out, ran
+
+
+def test_a_refused_push_leaves_the_app_and_no_draft(make, server):
+    cli = make()
+    folder = pushed(cli, server, "refused")
+    (folder / "functions/addTask.js").write_text("exports = () => {;\n")
+    said = cli.run("push", "--yes", folder=folder, environment=server)
+    assert said.code == 1 and "functions/addTask.js" in said.err, said
+    (folder / "functions/addTask.js").write_text("exports = () => 'good again';\n")
+    said = cli.run("push", "--yes", folder=folder, environment=server)
+    assert said.code == 0 and "Deployment complete" in said.out, said
+
+
+def test_missing_secrets_are_given_with_the_push(make, server):
+    cli = make()
+    assert cli.run("init", "secretive").code == 0
+    folder = cli.folder / "secretive"
+    (folder / "values").mkdir(exist_ok=True)
+    (folder / "values/key.json").write_text('{"name": "key", "value": "apiKey", "from_secret": true}')
+    said = cli.run("push", "--yes", folder=folder, environment=server)
+    assert said.code == 1 and "the server lacks these secrets: apiKey" in said.err, said
+    said = cli.run("push", "--yes", "--secret", "apiKey=hunter2", folder=folder, environment=server)
+    assert said.code == 0, said
+    assert "apiKey" in cli.run("secrets", "list", folder=folder, environment=server).out
+
+
+def test_former_deployments_come_back(make, server):
+    cli = make()
+    folder = pushed(cli, server, "history")
+    (folder / "functions/addTask.js").write_text("exports = () => 2;\n")
+    assert cli.run("push", "--yes", folder=folder, environment=server).code == 0
+    listed = cli.run("deployments", "list", "--json", folder=folder, environment=server).json_lines()[0]["data"]
+    assert len(listed) >= 2 and listed[0]["Status"] == "successful", listed
+    said = cli.run("deployments", "redeploy", listed[1]["ID"], "--yes", folder=folder, environment=server)
+    assert said.code == 0, said
+    said = cli.run("apps", "diff", folder=folder, environment=server)
+    assert "functions/addTask.js" in said.out, said
+
+
+def test_users_are_made_listed_disabled_and_deleted(make, server):
+    cli = make()
+    folder = pushed(cli, server, "people")
+    said = cli.run("users", "create", "--email", "ada@example.org", "--password", "secret123", "--json", folder=folder,
+                   environment=server)
+    assert said.code == 0, said
+    user = said.json_lines()[0]["doc"]
+    assert user["email"] == "ada@example.org" and user["enabled"] is True, user
+    listed = cli.run("users", "list", folder=folder, environment=server)
+    assert "Provider type: User/Password" in listed.out and user["id"] in listed.out and "n/a" in listed.out, listed
+    assert cli.run("users", "disable", "-u", user["id"], folder=folder, environment=server).code == 0
+    assert user["id"] in cli.run("users", "list", "--state", "disabled", folder=folder, environment=server).out
+    assert cli.run("users", "revoke", "-u", user["id"], folder=folder, environment=server).code == 0
+    said = cli.run("users", "delete", "-u", user["id"], folder=folder, environment=server)
+    assert said.code == 0 and "Successfully deleted 1/1 user(s)" in said.out, said
+    assert cli.run("users", "list", folder=folder, environment=server).out == "No available users to show\n"
+
+
+def test_secrets_and_values_and_the_access_list_are_kept(make, server):
+    cli = make()
+    folder = pushed(cli, server, "kept")
+
+    def run(*arguments):
+        said = cli.run(*arguments, folder=folder, environment=server)
+        assert said.code == 0, said
+        return said.out
+
+    run("secrets", "create", "-n", "token", "-v", "one")
+    run("secrets", "update", "-s", "token", "-n", "renamed")
+    assert "renamed" in run("secrets", "list")
+    run("secrets", "delete", "-s", "renamed")
+    assert run("secrets", "list") == "No available secrets to show\n"
+    run("values", "create", "-n", "limits", "-v", '{"max": 5}')
+    assert '"max": 5' in run("values", "get", "limits")
+    run("values", "update", "limits", "-v", "seven")
+    assert '"value": "seven"' in run("values", "get", "limits")
+    run("values", "delete", "limits")
+    run("accessList", "create", "--ip", "10.0.0.0/8", "--comment", "inside")
+    assert "inside" in run("accessList", "list")
+    run("access-list", "update", "--ip", "10.0.0.0/8", "--comment", "changed")
+    assert "changed" in run("accessList", "list")
+    run("accessList", "delete", "--ip", "10.0.0.0/8")
+    assert "10.0.0.0/8" not in run("accessList", "list")
+
+
+def test_logs_tell_of_function_calls(make, server):
+    cli = make()
+    folder = pushed(cli, server, "logged")
+    (folder / "functions/fails.js").write_text("exports = () => { throw new Error('on purpose'); };\n")
+    assert cli.run("push", "--yes", folder=folder, environment=server).code == 0
+    assert cli.run("logs", "list", folder=folder, environment=server).code == 0
+    said = cli.run("function", "run", "--name", "fails", folder=folder, environment=server)
+    assert said.code == 1 and "on purpose" in said.err, said
+
+
+def test_an_app_can_be_copied_described_and_deleted(make, server):
+    cli = make()
+    pushed(cli, server, "original")
+    said = cli.run("apps", "create", "--remote", "original", "--name", "copy", environment=server)
+    assert said.code == 0 and (cli.folder / "copy/functions/addTask.js").is_file(), said
+    described = cli.run("apps", "describe", "--app", "copy", environment=server)
+    assert described.code == 0 and '"addTask"' in described.out, described
+    assert "copy-" in cli.run("apps", "list", environment=server).out
+    assert cli.run("apps", "delete", "--app", "copy", "--yes", environment=server).code == 0
+    assert "copy-" not in cli.run("apps", "list", environment=server).out
+
+
+def test_every_layout_is_pushed_and_pulled(make, server):
+    cli = make()
+    for version in (20180301, 20200603, 20210101, 20230101):
+        name = f"layout{version}"
+        assert cli.run("init", name, "--config-version", version).code == 0
+        said = cli.run("push", "--yes", folder=cli.folder / name, environment=server)
+        assert said.code == 0, said
+        said = cli.run("push", "--yes", folder=cli.folder / name, environment=server)
+        assert "nothing to do" in said.out, (version, said)
+        before = files_of(cli.folder / name)
+        said = cli.run("pull", "--yes", folder=cli.folder / name, environment=server)
+        assert said.code == 0, said
+        assert files_of(cli.folder / name) == before, version
