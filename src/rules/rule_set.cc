@@ -35,6 +35,17 @@ class RuleSetImpl : public RuleSet {
     return entry ? &*entry : nullptr;
   }
 
+  std::vector<std::pair<std::string, std::string>> namespaces(
+      std::string_view source) const override {
+    std::vector<std::pair<std::string, std::string>> found;
+    const auto it = sources_.find(source);
+    if (it == sources_.end()) return found;
+    for (const auto& [name, rules] : it->second.namespaces) {
+      if (rules && !is_reserved_database(name.first)) found.push_back(name);
+    }
+    return found;
+  }
+
   bool resolve_title(std::string_view source, std::string_view title, std::string* database,
                      std::string* collection) const override {
     const auto it = sources_.find(source);

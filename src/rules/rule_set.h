@@ -3,6 +3,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "app/config.h"
 #include "schema/schema.h"
@@ -30,6 +32,10 @@ class RuleSet {
   // Nothing when no rule applies (NoMatchingRuleFound), always for the reserved databases.
   virtual const NamespaceRules* find(std::string_view source, std::string_view database,
                                      std::string_view collection) const = 0;
+  // Database and collection of the namespaces of a source that have rules of their own; those under
+  // its default rule are not known.
+  virtual std::vector<std::pair<std::string, std::string>> namespaces(
+      std::string_view source) const = 0;
   // The namespace whose schema has this title; false if none.
   virtual bool resolve_title(std::string_view source, std::string_view title, std::string* database,
                              std::string* collection) const = 0;

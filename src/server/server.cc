@@ -275,6 +275,8 @@ class RunningServer final : public Server {
     wire.port = options_.wire->port;
     wire.advertised = options_.wire_advertise;
     wire.must_authenticate = options_.wire_auth;
+    wire.apps = &registry_;
+    wire.auth = &auth_;
     if (!options_.wire_tls_cert.empty()) {
       wire.tls = net::TlsOptions{options_.wire_tls_cert, options_.wire_tls_key, options_.wire_tls_ca};
     }

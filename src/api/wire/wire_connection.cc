@@ -8,6 +8,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <new>
 
+#include "api/wire/app_user.h"
+#include "api/wire/app_user_commands.h"
 #include "api/wire/hello.h"
 #include "api/wire/message.h"
 #include "api/wire/reply.h"
@@ -33,6 +35,8 @@ constexpr std::size_t kLeastRead = 8192;
 constexpr std::size_t kMostRead = 1U << 20U;
 constexpr std::size_t kInlineCompression = 64U << 10U;  // bytes; more is the pool's work
 constexpr int kMetadataTwice = 186;
+constexpr int kUnauthorized = 13;
+constexpr int kAuthenticationFailed = 18;
 
 metrics::Counter& request_count() {
   static metrics::Counter counter("restitch_wire_requests_total",
@@ -245,8 +249,8 @@ class WireConnection final : public net::Connection,
   }
 
   std::size_t longest_message() const {
-    return caller_->authentication->is_trusted() ? kMaxMessageBytes
-                                                 : service_.options.max_message_before_sign_in;
+    const bool is_trusted = app_user_ || (caller_->authentication->is_trusted() && !app_user_name_);
+    return is_trusted ? kMaxMessageBytes : service_.options.max_message_before_sign_in;
   }
 
   bool refuse(std::string_view reason) {
@@ -337,6 +341,10 @@ class WireConnection final : public net::Connection,
       if (!hello) co_return error_reply(hello.error());
       co_return std::move(*hello);
     }
+    if (app_user_name_) {
+      auto reply = co_await run_for_app_user(command);
+      if (reply) co_return std::move(*reply);
+    }
     co_return co_await run_on_cluster(command.database, std::move(command.document));
   }
 
@@ -350,6 +358,45 @@ class WireConnection final : public net::Connection,
         co_await service_.cluster.run_for(std::move(context), database, std::move(document));
     if (!reply) co_return error_reply(reply.error(), labels);
     co_return std::move(*reply);
+  }
+
+  // ---- app users
+
+  // The reply of a connection whose application name is an app user's; nothing when the command is
+  // the cluster's: before the sign-in, or after one as a user of the cluster.
+  asio::awaitable<std::optional<Document>> run_for_app_user(Command& command) {
+    const std::string_view name = name_of(command.document);
+    const bool is_plain = name == "saslStart" && command.database == "$external" &&
+                          command.document["mechanism"].as_string() == "PLAIN";
+    if (is_plain && !app_user_) co_return co_await sign_in_app_user(command.document);
+    if (app_user_) {
+      if (name == "logout") app_user_.reset();
+      if (name == "buildInfo" || name == "buildinfo" || name == "logout") co_return std::nullopt;
+      Document reply = co_await app_user_->run(command.database, std::move(command.document));
+      if (app_user_->has_ended()) caller_->has_to_close = true;
+      co_return reply;
+    }
+    const bool is_open = !caller_->authentication->users.empty() || name.starts_with("sasl") ||
+                         kind_of_command(name) == AppUserCommand::kOther;
+    if (is_open) co_return std::nullopt;
+    co_return error_reply(
+        mongo_error(kUnauthorized, "Command " + std::string(name) + " requires authentication"));
+  }
+
+  asio::awaitable<Document> sign_in_app_user(const Document& command) {
+    const Error refused = mongo_error(kAuthenticationFailed, "Authentication failed.");
+    const bool is_private = stream_.is_encrypted() || stream_.remote().address().is_loopback();
+    const bson::ValueView payload = command["payload"];
+    if (!is_private || payload.type() != bson::Type::kBinary) co_return error_reply(refused);
+    auto user =
+        co_await AppUser::sign_in(*service_.app_users, *app_user_name_, payload.get_binary().bytes,
+                                  stream_.remote().address().to_string());
+    if (!user) co_return error_reply(user.error());
+    app_user_ = std::move(*user);
+    bson::Builder reply;
+    reply.append("conversationId", std::int32_t{1}).append("done", true);
+    reply.append_binary("payload", 0, {}).append("ok", 1.0);
+    co_return std::move(reply).finish();
   }
 
   Status hear_time(bson::View command) {
@@ -387,6 +434,7 @@ class WireConnection final : public net::Connection,
     }
     RESTITCH_CHECK(check_metadata(*request.metadata));
     caller_ = caller_->with_metadata(*request.metadata);
+    if (service_.app_users) app_user_name_ = parse_app_name(caller_->app_name);
     RESTITCH_LOG(kDebug1, kNetwork, 1206, "Wire client", {"connection", caller_->connection},
                  {"remote", caller_->remote},
                  {"client", bson::to_json(*request.metadata, bson::JsonMode::kRelaxed)});
@@ -500,6 +548,8 @@ class WireConnection final : public net::Connection,
   WireService& service_;
   datasource::embedded::ConnectionStatistics& counted_;
   CallerPtr caller_ = std::make_shared<Caller>();  // replaced when the client tells about itself
+  std::optional<AppUserName> app_user_name_;       // what the client calls itself, if it is one
+  std::unique_ptr<AppUser> app_user_;              // once signed in
   asio::steady_timer await_timer_;
   std::string input_;
   std::int64_t held_ = 0;

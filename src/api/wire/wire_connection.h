@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
+#include "api/wire/app_user.h"
 #include "api/wire/wire_server.h"
 #include "net/listener.h"
 
@@ -15,6 +16,7 @@ struct WireService {
   datasource::embedded::Cluster& cluster;
   runtime::BlockingPool& pool;
   std::shared_ptr<net::TlsContext> tls;      // null: plain
+  std::unique_ptr<AppUserService> app_users;  // null: there are none
   std::atomic<std::uint64_t> heard_time{0};  // the latest cluster time a client has told
   std::atomic<std::int64_t> held_bytes{0};   // see WireServerOptions::max_held_bytes
 };

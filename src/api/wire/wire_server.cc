@@ -46,7 +46,11 @@ class Server final : public WireServer {
  public:
   Server(WireServerOptions options, datasource::embedded::Cluster& cluster,
          runtime::BlockingPool& pool)
-      : service_{std::move(options), cluster, pool, nullptr, {}, {}} {}
+      : service_{std::move(options), cluster, pool, nullptr, nullptr, {}, {}} {
+    const WireServerOptions& given = service_.options;
+    if (given.apps == nullptr || given.auth == nullptr) return;
+    service_.app_users.reset(new AppUserService{*given.apps, *given.auth, {}});
+  }
 
   Status open(runtime::IoThreads& threads) {
     const WireServerOptions& options = service_.options;

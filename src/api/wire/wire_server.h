@@ -6,8 +6,10 @@
 #include <optional>
 #include <string>
 
+#include "auth/auth_service.h"
 #include "base/result.h"
 #include "datasource/embedded/cluster.h"
+#include "deployment/app_registry.h"
 #include "net/byte_stream.h"
 #include "runtime/blocking_pool.h"
 #include "runtime/io_threads.h"
@@ -23,6 +25,10 @@ struct WireServerOptions {
   // Whether commands need a user. Without it only loopback addresses may be listened on.
   bool must_authenticate = false;
   std::optional<net::TlsOptions> tls;
+  // Whose users may sign in, on data sources with `wireProtocolEnabled`. Both or neither; they must
+  // outlive the server.
+  deployment::AppRegistry* apps = nullptr;
+  auth::AuthService* auth = nullptr;
 
   std::size_t max_connections = 10000;
   std::chrono::seconds idle_timeout{3600};     // between two requests

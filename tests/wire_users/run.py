@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""App users who connect with a MongoDB driver and mongosh (spec of the rules: wire protocol), against the real binary."""
+
+import argparse
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+sys.dont_write_bytecode = True
+
+from black_box import Tally, request_json  # noqa: E402
+from python_packages import provide_packages  # noqa: E402
+from restitch_process import RestitchProcess  # noqa: E402
+
+provide_packages()
+import pymongo  # noqa: E402
+from pymongo.errors import (AutoReconnect, BulkWriteError, DuplicateKeyError, OperationFailure,  # noqa: E402
+                            WriteError)
+
+APP = "wired-aaaaa"
+PASSWORD = "corr3ct/horse:@"
+MONGOSH = HERE.parent / "drivers/apps/node_modules/.bin/mongosh"
+
+
+class Bench:
+    """The server, with and without sign-in of its own users on the endpoint, and two app users."""
+
+    def __init__(self, binary):
+        self.folder = tempfile.mkdtemp(prefix="restitch-wire-users-")
+        self.server = RestitchProcess(binary, f"{self.folder}/data", [str(HERE / "app")],
+                                      ["--wire", "127.0.0.1:0", "--wire-auth"]).wait_until_ready()
+        self._root = f"{self.server.url}/api/client/v2.0"
+        self.ids = {name: self._register(name) for name in ("ann", "bob")}
+        admin = json.loads((pathlib.Path(self.folder) / "data/admin.json").read_text())
+        self.admin = pymongo.MongoClient("127.0.0.1", self.server.wire_port, username=admin["publicApiKey"],
+                                         password=admin["privateApiKey"])
+
+    def _register(self, name):
+        account = {"email": f"{name}@example.org", "password": PASSWORD}
+        request_json("POST", f"{self._root}/app/{APP}/auth/providers/local-userpass/register", account)
+        return self.session(name)["user_id"]
+
+    def session(self, name):
+        return request_json("POST", f"{self._root}/app/{APP}/auth/providers/local-userpass/login",
+                            {"username": f"{name}@example.org", "password": PASSWORD})
+
+    def uri(self, user, password=PASSWORD, service="main", provider="local-userpass", app=APP):
+        return (f"mongodb://{urllib.parse.quote_plus(user)}:{urllib.parse.quote_plus(password)}"
+                f"@127.0.0.1:{self.server.wire_port}/?authMechanism=PLAIN&authSource=%24external"
+                f"&appName={app}:{service}:{provider}")
+
+    def connect(self, name="ann", **arguments):
+        return pymongo.MongoClient(self.uri(f"{name}@example.org", **arguments), serverSelectionTimeoutMS=5000)
+
+    def fresh(self, name="items"):
+        collection = self.admin.shop[name]
+        collection.drop()
+        return collection
+
+    def api(self, method, path, token, body=None):
+        return request_json(method, self._root + path, body, token)
+
+    def close(self):
+        self.admin.close()
+        code = self.server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        assert code == 0, self.server.log_tail()
+
+
+def refused(code, action, kind=OperationFailure):
+    try:
+        answer = action()
+    except kind as error:
+        assert error.code == code, f"{error.code}: {error}"
+        return str(error)
+    raise AssertionError(f"not refused but answered {answer}")
+
+
+# ---- Tests: each takes the bench.
+
+
+def test_a_user_reads_what_the_rules_allow(bench):
+    bench.fresh().insert_many([
+        {"_id": 1, "owner": bench.ids["ann"], "name": "mine", "secret": "s", "price": 1},
+        {"_id": 2, "owner": bench.ids["bob"], "name": "seen", "public": True, "price": 2},
+        {"_id": 3, "owner": bench.ids["bob"], "name": "hidden"}])
+    items = bench.connect().shop.items
+    assert list(items.find().sort("_id")) == [
+        {"_id": 1, "owner": bench.ids["ann"], "name": "mine", "price": 1}, {"_id": 2, "name": "seen"}]
+    assert items.find_one({"_id": 3}) is None
+    assert items.count_documents({}) == 2
+    assert items.estimated_document_count() == 2
+    assert sorted(items.distinct("name")) == ["mine", "seen"]
+    assert list(items.aggregate([{"$group": {"_id": None, "price": {"$sum": "$price"}}}])) == [{"_id": None, "price": 1}]
+
+
+def test_writes_are_checked(bench):
+    stored = bench.fresh()
+    stored.insert_many([{"_id": 1, "owner": bench.ids["ann"], "price": 5}, {"_id": 2, "owner": bench.ids["bob"]}])
+    items = bench.connect().shop.items
+    items.insert_one({"_id": 7, "owner": bench.ids["ann"], "name": "new"})
+    assert "insert not permitted" in refused(13, lambda: items.insert_one({"_id": 8, "owner": bench.ids["bob"]}), WriteError)
+    done = items.update_one({"_id": 1}, {"$set": {"name": "named"}})
+    assert (done.matched_count, done.modified_count) == (1, 1)
+    assert "update not permitted" in refused(13, lambda: items.update_one({"_id": 1}, {"$set": {"price": 6}}), WriteError)
+    assert items.update_many({}, {"$set": {"seen": True}}).modified_count == 2
+    assert items.update_one({"_id": 2}, {"$set": {"name": "x"}}).matched_count == 0
+    made = items.update_one({"_id": 9, "owner": bench.ids["ann"]}, {"$set": {"name": "up"}}, upsert=True)
+    assert made.upserted_id == 9
+    assert items.delete_one({"_id": 7}).deleted_count == 1
+    assert items.delete_many({"_id": 2}).deleted_count == 0
+    refused(11000, lambda: items.insert_one({"_id": 9, "owner": bench.ids["ann"]}), DuplicateKeyError)
+    assert sorted(document["_id"] for document in stored.find()) == [1, 2, 9]
+    assert stored.find_one({"_id": 1})["price"] == 5
+
+
+def test_a_bulk_write_tells_which_statement_was_refused(bench):
+    bench.fresh().insert_one({"_id": 1, "owner": bench.ids["ann"], "price": 1})
+    items = bench.connect().shop.items
+    changes = [pymongo.UpdateOne({"_id": 1}, {"$set": {"name": "a"}}), pymongo.UpdateOne({"_id": 1}, {"$set": {"price": 2}}),
+               pymongo.UpdateOne({"_id": 1}, {"$set": {"name": "b"}})]
+    for ordered, name in ((True, "a"), (False, "b")):
+        try:
+            items.bulk_write(changes, ordered=ordered)
+            raise AssertionError("not refused")
+        except BulkWriteError as error:
+            assert [one["index"] for one in error.details["writeErrors"]] == [1], error.details
+        assert items.find_one({"_id": 1})["name"] == name
+
+
+def test_a_schema_holds(bench):
+    bench.fresh("notes")
+    notes = bench.connect().shop.notes
+    notes.insert_one({"_id": 1, "text": "x"})
+    refused(121, lambda: notes.insert_one({"_id": 2, "text": 5}), WriteError)
+    refused(121, lambda: notes.update_one({"_id": 1}, {"$set": {"other": 1}}), WriteError)
+    assert list(notes.find()) == [{"_id": 1, "text": "x"}]
+
+
+def test_a_cursor_goes_on_over_batches_and_belongs_to_its_user(bench):
+    bench.fresh("notes").insert_many([{"_id": number, "text": "x"} for number in range(1000)])
+    client = bench.connect()
+    assert [document["_id"] for document in client.shop.notes.find(batch_size=100)] == list(range(1000))
+    cursor = client.shop.notes.find(batch_size=10)
+    next(cursor)
+    other = bench.connect("bob")
+    refused(43, lambda: other.shop.command("getMore", cursor.cursor_id, collection="notes"))
+    assert other.shop.command("killCursors", "notes", cursors=[cursor.cursor_id])["cursorsKilled"] == []
+    assert client.shop.command("killCursors", "notes", cursors=[cursor.cursor_id])["cursorsKilled"] == [cursor.cursor_id]
+    assert len(list(client.shop.notes.find(limit=5))) == 5
+
+
+def test_only_the_commands_and_options_of_app_users_are_there(bench):
+    client = bench.connect()
+    items = client.shop.items
+    for action in (lambda: items.create_index("name"), lambda: items.drop(), lambda: client.shop.command("dbStats"),
+                   lambda: client.admin.command("serverStatus"), lambda: client.shop.create_collection("fresh"),
+                   lambda: client.admin.system.users.find_one(), lambda: client.shop.other.find_one(),
+                   lambda: client.local["oplog.rs"].find_one(), lambda: client["__restitch"].users.find_one(),
+                   lambda: items.find_one_and_update({}, {"$set": {"a": 1}})):
+        refused(13, action)
+    for action in (lambda: list(items.find().skip(1)), lambda: list(items.find().hint("_id_")),
+                   lambda: list(items.find().comment("x")), lambda: list(items.find({"$where": "1"})),
+                   lambda: list(items.aggregate([{"$lookup": {"from": "notes", "pipeline": [], "as": "n"}}])),
+                   lambda: list(items.aggregate([], allowDiskUse=True)),
+                   lambda: client.shop.command("find", "items", readConcern={"level": "snapshot"})):
+        refused(9, action)
+    with client.start_session() as session:
+        session.start_transaction()
+        refused(9, lambda: items.find_one({}, session=session))
+        session.abort_transaction()
+
+
+def test_databases_and_collections_with_rules_are_listed(bench):
+    client = bench.connect()
+    assert client.list_database_names() == ["shop"]
+    assert sorted(client.shop.list_collection_names()) == ["items", "notes"]
+    status = client.admin.command("connectionStatus")
+    assert status["authInfo"]["authenticatedUsers"] == [{"user": bench.ids["ann"], "db": "$external"}]
+    assert client.server_info()["version"].startswith("7.")
+
+
+def test_a_wrong_sign_in_is_refused(bench):
+    for arguments in ({"password": "wrong"}, {"service": "off"}, {"service": "none"}, {"app": "none-aaaaa"},
+                      {"provider": "api-key"}):
+        refused(18, bench.connect(**arguments).shop.items.find_one)
+    # Without a provider that app users sign in with, the connection is one of the cluster's own users.
+    refused(334, bench.connect(provider="anon-user").shop.items.find_one)
+
+
+def test_a_connection_of_an_app_user_does_nothing_before_the_sign_in(bench):
+    bare = pymongo.MongoClient("127.0.0.1", bench.server.wire_port, appname=f"{APP}:main:local-userpass")
+    refused(13, bare.shop.items.find_one)
+    assert bare.admin.command("ping")["ok"] == 1
+
+
+def test_an_api_key_signs_in(bench):
+    bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
+    session = bench.session("ann")
+    key = bench.api("POST", "/auth/api_keys", session["refresh_token"], {"name": f"k{time.time_ns()}"})["key"]
+    client = pymongo.MongoClient(bench.uri("_", key, provider="api-key"), serverSelectionTimeoutMS=5000)
+    assert client.shop.notes.find_one() == {"_id": 1, "text": "x"}
+
+
+def test_a_deleted_user_is_cut_off(bench):
+    bench.ids["eve"] = bench._register("eve")
+    bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
+    notes = bench.connect("eve").shop.notes
+    assert notes.find_one()
+    bench.api("DELETE", "/auth/delete", bench.session("eve")["access_token"])
+    try:
+        notes.find_one()
+        raise AssertionError("still served")
+    except (OperationFailure, AutoReconnect):
+        pass
+    refused(18, bench.connect("eve").shop.notes.find_one)
+
+
+def test_mongosh_connects(bench):
+    if not MONGOSH.exists():
+        print("     mongosh is not installed here")
+        return
+    bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
+    script = "printjson(db.getSiblingDB('shop').notes.find().toArray()); printjson(db.getSiblingDB('shop').getCollectionNames())"
+    done = subprocess.run([str(MONGOSH), bench.uri("ann@example.org"), "--quiet", "--eval", script], capture_output=True,
+                          text=True, timeout=60, env={"HOME": bench.folder, "PATH": "/usr/local/bin:/usr/bin:/bin"})
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "text: 'x'" in done.stdout and "'items'" in done.stdout, done.stdout
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
+    parser.add_argument("--only", default="", help="only tests whose name holds this")
+    options = parser.parse_args()
+    tally = Tally()
+    bench = Bench(options.binary)
+    try:
+        tally.run(globals(), options.only, bench)
+        bench.close()
+    finally:
+        bench.server.kill()
+    return tally.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
