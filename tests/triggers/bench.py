@@ -1,9 +1,11 @@
 """A server with an app of triggers whose functions note what they are given, and the deployment behind its data."""
 
 import json
+import os
 import pathlib
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -188,6 +190,15 @@ class Bench:
         apps = request_json("GET", f"{root}/groups/{keys['groupId']}/apps", token=token)
         app = next(app for app in apps if app["client_app_id"] == APP)
         return request_json(method, f"{root}/groups/{keys['groupId']}/apps/{app['_id']}{path}", body, token)
+
+    def command_line(self, *arguments):
+        """What `restitch triggers …` prints."""
+        environment = {**os.environ, "RESTITCH_URL": self.server.url, "RESTITCH_DATA": str(self.folder / "server"),
+                       "HOME": str(self.folder)}
+        command = [self.binary, "triggers", *arguments, "--app", APP]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def stop(self):
         self.mongo.close()

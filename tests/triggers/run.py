@@ -273,6 +273,17 @@ def test_administrators_replay_failed_events(bench):
         raise AssertionError("a trigger that is not there was paused")
 
 
+def test_the_command_line_does_the_same(bench):
+    assert "paused" in bench.command_line("list")
+    bench.command_line("pause", "plain")
+    assert bench.record("plain")["state"] == "paused"
+    assert "paused by an administrator" in bench.command_line("describe", "plain")
+    bench.command_line("resume", "plain", "--from-now")
+    assert bench.record("plain")["state"] == "running"
+    assert '{"message":"no","name":"Error"}' in bench.command_line("failed", "failing").replace('\\"', '"')
+    assert "0 succeeded, 1 failed again" in bench.command_line("replay", "failing")
+
+
 # ---- Authentication triggers
 
 

@@ -101,12 +101,11 @@ Task<AdminReply> remove(AdminApi& api, AdminRequest& request) {
   co_return AdminReply::of(bson::Document());
 }
 
-// The stored name: the service knows triggers by what their app calls them.
+// The stored name, or what the path says: the service knows triggers by what their app calls them.
 Result<std::string> name_of_trigger(const AdminRequest& request) {
   const auto config = request.app->deployed();
-  RESTITCH_TRY(const Entity* trigger,
-               config->require(EntityKind::kTrigger, request.parameters.at(0)));
-  return trigger->name;
+  const auto trigger = config->require(EntityKind::kTrigger, request.parameters.at(0));
+  return trigger ? (*trigger)->name : request.parameters.at(0);
 }
 
 Task<AdminReply> resume(AdminApi& api, AdminRequest& request) {
