@@ -127,8 +127,12 @@ Task<AppIdentity> AppStore::find_or_create(std::string client_app_id, std::strin
 
 Task<AppIdentity> AppStore::create(NewApp app) {
   for (int attempt = 0;; ++attempt) {
-    auto created = co_await insert(app, {}, false);
+    auto created = co_await insert(app, app.client_app_id, false);
     const bool is_taken = !created && created.error().code() == ErrorCode::kDuplicateKey;
+    if (is_taken && !app.client_app_id.empty()) {
+      co_return Error(ErrorCode::kDuplicateKey,
+                      "an app with the id '" + app.client_app_id + "' exists already");
+    }
     if (!is_taken || attempt == 10) co_return created;
   }
 }

@@ -46,6 +46,7 @@ struct AppIdentity {
 // What the Admin API's callers choose for a new app.
 struct NewApp {
   std::string name;
+  std::string client_app_id;  // that clients know already; "" = made of the name
   std::string location = "US-VA";
   std::string provider_region = "aws-us-east-1";
   std::string deployment_model = "GLOBAL";
@@ -71,7 +72,7 @@ class AppStore {
   // "<name>-<5 letters>" and is kept, so that the next start of the same directory finds the same
   // app.
   Task<AppIdentity> find_or_create(std::string client_app_id, std::string name);
-  // A new app, whatever others are called.
+  // A new app, whatever others are called. kDuplicateKey if its client app id is taken.
   Task<AppIdentity> create(NewApp app);
   Task<std::vector<AppIdentity>> all();
   // As it is now. kAppNotFound.

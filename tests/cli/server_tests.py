@@ -61,6 +61,18 @@ def test_pull_takes_away_what_the_app_no_longer_has(make, server):
     assert not (folder / "functions/extra.js").exists() and (folder / "notes.md").exists()
 
 
+def test_an_app_keeps_the_id_that_its_clients_know(make, server):
+    cli = make()
+    assert cli.run("init", "moved").code == 0
+    folder = cli.folder / "moved"
+    root = json.loads((folder / "realm_config.json").read_text())
+    (folder / "realm_config.json").write_text(json.dumps({**root, "app_id": "application-0-xyzzy"}))
+    said = cli.run("push", "--yes", folder=folder, environment=server)
+    assert said.code == 0 and "Successfully pushed app up: application-0-xyzzy" in said.out, said
+    said = cli.run("apps", "create", "--name", "other", environment=server)
+    assert said.code == 0 and "application-0-xyzzy" not in said.out, said
+
+
 def test_a_change_is_shown_and_deployed(make, server):
     cli = make()
     folder = pushed(cli, server, "changes")

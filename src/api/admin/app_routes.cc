@@ -98,12 +98,21 @@ Status read_place(bson::View body, deployment::NewApp& app) {
   return {};
 }
 
+constexpr std::size_t kMaxAppIdLength = 64;
+
 Result<deployment::NewApp> read_new_app(const AdminRequest& request, bson::View body) {
   deployment::NewApp app;
   RESTITCH_TRY(app.name, required_text(body, "name"));
   if (app.name.size() > app::kMaxAppNameLength || !app::has_name_characters(app.name)) {
     return Error(ErrorCode::kInvalidArgument,
                  "an app's name has 1 to 32 ASCII letters, digits, underscores and hyphens");
+  }
+  // An app that moves here keeps the id that its clients were built with.
+  app.client_app_id = text_or_empty(body, "client_app_id");
+  if (!app.client_app_id.empty() &&
+      (app.client_app_id.size() > kMaxAppIdLength || !app::has_name_characters(app.client_app_id))) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "a client app id has 1 to 64 ASCII letters, digits, underscores and hyphens");
   }
   RESTITCH_CHECK(read_place(body, app));
   const std::string model = text_or_empty(body, "deployment_model");
