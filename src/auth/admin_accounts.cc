@@ -170,7 +170,8 @@ Result<AdminUser> AdminAccounts::authenticate(std::string_view access_token) con
         return Error(ErrorCode::kInvalidSession, "invalid session: access token expired");
       case ErrorCode::kWrongTokenType:
         return Error(ErrorCode::kWrongTokenType, "invalid session: valid Issuer required");
-      default: return Error(ErrorCode::kInvalidSession, "invalid session");
+      default:
+        return Error(ErrorCode::kInvalidSession, "invalid session");
     }
   }
   const auto user = by_id_.find(claims->user_id);

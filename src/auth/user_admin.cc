@@ -150,8 +150,7 @@ Task<UserRecord> UserAdmin::create(std::shared_ptr<const AppAuth> app, std::stri
                              bson::make_document("email", email)});
   user.created = bson::Date{now_millis()};
   auto events = events_of(*app, AuthEvent::kCreate, user);
-  RESTITCH_CO_CHECK(
-      co_await auth_.store_.insert_user_of_login(user, login.id, std::move(events)));
+  RESTITCH_CO_CHECK(co_await auth_.store_.insert_user_of_login(user, login.id, std::move(events)));
   co_return user;
 }
 
@@ -176,7 +175,8 @@ Task<void> UserAdmin::revoke_sessions(ObjectId app, ObjectId user) const {
   const Document by_user = bson::make_document("user", user);
   RESTITCH_CO_CHECK(co_await sessions_.delete_many(by_user));
   asio::steady_timer timer(co_await asio::this_coro::executor);
-  timer.expires_after(std::chrono::milliseconds(std::max<std::int64_t>(0, limit - now_millis()) + 1));
+  timer.expires_after(
+      std::chrono::milliseconds(std::max<std::int64_t>(0, limit - now_millis()) + 1));
   co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   co_return Status();
 }
@@ -315,8 +315,8 @@ Task<CreatedApiKey> UserAdmin::create_server_key(std::shared_ptr<const AppAuth> 
   user.id = ObjectId::generate();
   user.app_id = app->app_id;
   user.type = "server";
-  user.identities.push_back({created.key.id.to_hex(), "api-key", provider->second.id,
-                             bson::make_document("name", name)});
+  user.identities.push_back(
+      {created.key.id.to_hex(), "api-key", provider->second.id, bson::make_document("name", name)});
   user.created = bson::Date{now_millis()};
   auto events = events_of(*app, AuthEvent::kCreate, user);
   RESTITCH_CO_CHECK(co_await auth_.store_.insert_user(user, std::move(events)));

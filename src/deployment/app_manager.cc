@@ -167,8 +167,7 @@ Task<DeployedAppPtr> AppManager::build(ManagedAppPtr app, const StoredConfig& co
   co_return co_await deployer_.build(std::move(request), findings);
 }
 
-Task<ManagedAppPtr> AppManager::create(NewApp wanted, ConfigEdit initial,
-                                       app::Findings& findings) {
+Task<ManagedAppPtr> AppManager::create(NewApp wanted, ConfigEdit initial, app::Findings& findings) {
   StoredConfig first = new_config();
   RESTITCH_CO_CHECK(initial(first));
   RESTITCH_CO_TRY(AppIdentity identity, co_await apps_.create(std::move(wanted)));
@@ -260,8 +259,7 @@ Task<void> AppManager::apply(ManagedAppPtr app, const Actor& actor, StoredConfig
 }
 
 Task<void> AppManager::deploy(ManagedAppPtr app, std::shared_ptr<const StoredConfig> config,
-                              Deployment deployment, bool checks_sources,
-                              app::Findings& findings) {
+                              Deployment deployment, bool checks_sources, app::Findings& findings) {
   RESTITCH_CO_TRY(DeployedAppPtr built,
                   co_await build(app, *config, checks_sources, false, findings));
   const std::int64_t now = deployment.deployed_at;
@@ -406,8 +404,8 @@ Task<std::vector<std::string>> AppManager::diff_import(ManagedAppPtr app, Actor 
   if (!prepared.secrets.empty() || !is_same(*base, prepared.config)) {
     const bool checks_sources = !has_same_functions(*base, prepared.config);
     const bool brings_secrets = !prepared.secrets.empty();
-    RESTITCH_CO_TRY(const DeployedAppPtr checked, co_await build(app, prepared.config, checks_sources,
-                                                                 brings_secrets, findings));
+    RESTITCH_CO_TRY(const DeployedAppPtr checked,
+                    co_await build(app, prepared.config, checks_sources, brings_secrets, findings));
     co_await checked->functions->stop();
   }
   co_return diff_of(to_tree(*base, app->identity()), to_tree(prepared.config, app->identity()));
@@ -452,8 +450,8 @@ Task<std::string> AppManager::deploy_directory(std::string path, app::Findings& 
   co_return app->identity().client_app_id;
 }
 
-// What the directory makes of the app's configuration; providers keep the ids that users' identities
-// name.
+// What the directory makes of the app's configuration; providers keep the ids that users'
+// identities name.
 Task<StoredConfig> AppManager::stored_form(ManagedAppPtr app, app::Tree tree,
                                            const app::Config& config) {
   app::Findings told;
@@ -479,8 +477,7 @@ Task<StoredConfig> AppManager::stored_form(ManagedAppPtr app, app::Tree tree,
 Task<void> AppManager::store_directory(ManagedAppPtr app, StoredConfig next) {
   const auto former = app->deployed();
   const bson::ObjectId id = app->identity().id;
-  RESTITCH_CO_CHECK(co_await apps_.set_extra(id, "packages",
-                                             bson::Value::of(app->packages_)));
+  RESTITCH_CO_CHECK(co_await apps_.set_extra(id, "packages", bson::Value::of(app->packages_)));
   if (is_same(*former, next)) co_return Status();
   const Actor actor{"", "CLI"};
   Deployment deployment = new_deployment(*app, actor);

@@ -82,18 +82,20 @@ class AppManager {
   Task<void> rename_secret(ManagedAppPtr app, Actor actor, std::string from, std::string to);
 
   // `document` is plain JSON (spec: app-config §2).
-  Task<void> import(ManagedAppPtr app, Actor actor, bson::Document document, ImportStrategy strategy,
-                    app::Findings& findings);
+  Task<void> import(ManagedAppPtr app, Actor actor, bson::Document document,
+                    ImportStrategy strategy, app::Findings& findings);
   // What the import would change: a unified diff for each file.
-  Task<std::vector<std::string>> diff_import(ManagedAppPtr app, Actor actor, bson::Document document,
-                                             ImportStrategy strategy, app::Findings& findings);
+  Task<std::vector<std::string>> diff_import(ManagedAppPtr app, Actor actor,
+                                             bson::Document document, ImportStrategy strategy,
+                                             app::Findings& findings);
   // The same for the draft against what is deployed.
   std::vector<std::string> diff_draft(const ManagedApp& app, const Draft& draft) const;
 
   // kDuplicateKey when the administrator has one already.
   Task<Draft> create_draft(ManagedAppPtr app, Actor actor);
   Task<void> discard_draft(ManagedAppPtr app, bson::ObjectId id);
-  Task<Deployment> deploy_draft(ManagedAppPtr app, Actor actor, bson::ObjectId id, std::string name);
+  Task<Deployment> deploy_draft(ManagedAppPtr app, Actor actor, bson::ObjectId id,
+                                std::string name);
   // A new deployment of an earlier one's configuration.
   Task<Deployment> redeploy(ManagedAppPtr app, Actor actor, bson::ObjectId id);
 
@@ -119,8 +121,9 @@ class AppManager {
   ManagedAppPtr keep(AppIdentity identity);
   Task<void> start_app(ManagedAppPtr app);
   Task<std::map<std::string, std::string>> secret_names_by_id(bson::ObjectId app);
-  Task<Prepared> prepare_import(ManagedAppPtr app, const StoredConfig& base, bson::Document document,
-                                ImportStrategy strategy, app::Findings& findings);
+  Task<Prepared> prepare_import(ManagedAppPtr app, const StoredConfig& base,
+                                bson::Document document, ImportStrategy strategy,
+                                app::Findings& findings);
   Task<void> apply(ManagedAppPtr app, const Actor& actor, StoredConfig changed,
                    std::map<std::string, std::string> secrets, app::Findings& findings);
   // Builds, stores and runs it.

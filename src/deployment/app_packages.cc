@@ -51,8 +51,9 @@ std::string AppManager::packages_of(const ManagedApp& app) const {
 Task<void> AppManager::put_packages(ManagedAppPtr app, Actor actor, std::string name,
                                     std::string content, bson::Value list) {
   if (!is_known_name(name)) {
-    co_return Error(ErrorCode::kInvalidArgument,
-                    "'" + name + "' is none of package.json, node_modules.zip, .tar, .tgz, .tar.gz");
+    co_return Error(
+        ErrorCode::kInvalidArgument,
+        "'" + name + "' is none of package.json, node_modules.zip, .tar, .tgz, .tar.gz");
   }
   auto turn = co_await app->turns_.take();
   const std::string root = packages_of(*app);
@@ -76,9 +77,8 @@ Task<void> AppManager::put_packages(ManagedAppPtr app, Actor actor, std::string 
 asio::awaitable<void> AppManager::install_packages(ManagedAppPtr app, Actor actor, std::string name,
                                                    bson::Value list) {
   const auto built = co_await rebuild(app);
-  const bson::Value ended =
-      built ? described(name, actor, list, "successful", "")
-            : described(name, actor, list, "failed", built.error().message());
+  const bson::Value ended = built ? described(name, actor, list, "successful", "")
+                                  : described(name, actor, list, "failed", built.error().message());
   const auto noted = co_await apps_.set_extra(app->identity().id, "dependencies", ended);
   if (!noted) {
     RESTITCH_LOG(kWarning, kApp, 2007, "Cannot note how an installation ended",

@@ -113,7 +113,7 @@ Result<AppIdentity> AppStore::identity_from(bson::View document) const {
 Task<AppIdentity> AppStore::find_or_create(std::string client_app_id, std::string name) {
   Builder filter;
   if (client_app_id.empty()) {
-    filter.append("name", name).append("from_directory", true);
+    filter.append("name", name).open_object("from_directory").append("$ne", false).close();
   } else {
     filter.append("client_app_id", client_app_id);
   }

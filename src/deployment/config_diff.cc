@@ -53,9 +53,10 @@ std::vector<Line> edit_between(const Lines& before, const Lines& after) {
     std::vector<std::uint32_t> common((rows + 1) * width, 0);
     for (std::size_t i = rows; i-- > 0;) {
       for (std::size_t j = columns; j-- > 0;) {
-        common[i * width + j] = before[head + i] == after[head + j]
-                                    ? common[(i + 1) * width + j + 1] + 1
-                                    : std::max(common[(i + 1) * width + j], common[i * width + j + 1]);
+        common[i * width + j] =
+            before[head + i] == after[head + j]
+                ? common[(i + 1) * width + j + 1] + 1
+                : std::max(common[(i + 1) * width + j], common[i * width + j + 1]);
       }
     }
     std::size_t i = 0;

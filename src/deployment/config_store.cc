@@ -23,8 +23,8 @@ Document one_of(const ObjectId& app, const ObjectId& id) {
 
 Status check_size(const Document& config) {
   if (config.bytes().size() <= kMaxConfigBytes) return {};
-  return Error(ErrorCode::kInvalidArgument,
-               "the configuration is larger than " + std::to_string(kMaxConfigBytes >> 20U) + " MiB");
+  return Error(ErrorCode::kInvalidArgument, "the configuration is larger than " +
+                                                std::to_string(kMaxConfigBytes >> 20U) + " MiB");
 }
 
 Document to_bson(const Deployment& deployment, const Document& config) {
@@ -80,10 +80,14 @@ datasource::FindOptions newest_first() {
 
 std::string_view name_of(DeploymentStatus status) {
   switch (status) {
-    case DeploymentStatus::kCreated: return "created";
-    case DeploymentStatus::kPending: return "pending";
-    case DeploymentStatus::kSuccessful: return "successful";
-    case DeploymentStatus::kFailed: return "failed";
+    case DeploymentStatus::kCreated:
+      return "created";
+    case DeploymentStatus::kPending:
+      return "pending";
+    case DeploymentStatus::kSuccessful:
+      return "successful";
+    case DeploymentStatus::kFailed:
+      return "failed";
   }
   return "";
 }

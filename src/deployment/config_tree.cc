@@ -60,9 +60,9 @@ class TreeMaker {
     root.set("config_version", Value::of(std::int32_t{20210101}));
     if (options_.with_identity) root.set("app_id", Value::of(app_.client_app_id));
     root.set("name", Value::of(app_.name));
-    for (const auto& [name, value] : {std::pair("location", app_.location),
-                                      std::pair("provider_region", app_.provider_region),
-                                      std::pair("deployment_model", app_.deployment_model)}) {
+    for (const auto& [name, value] :
+         {std::pair("location", app_.location), std::pair("provider_region", app_.provider_region),
+          std::pair("deployment_model", app_.deployment_model)}) {
       if (!value.empty()) root.set(name, Value::of(value));
     }
     const Members settings(config_.settings(kAppSettings));
@@ -83,22 +83,44 @@ class TreeMaker {
       case EntityKind::kService:
         tree_.put(directory_of(entity) + "/config.json", body_of(entity));
         break;
-      case EntityKind::kDefaultRule: add_below_service(entity, "/default_rule.json"); break;
-      case EntityKind::kRule: add_rule(entity); break;
-      case EntityKind::kSchema: add_schema(entity); break;
-      case EntityKind::kWebhook: add_webhook(entity); break;
-      case EntityKind::kFunction: add_function(entity); break;
-      case EntityKind::kAuthProvider: providers_.set(entity.name, body_of(entity)); break;
-      case EntityKind::kValue: tree_.put("values/" + file, body_of(entity)); break;
-      case EntityKind::kEnvironmentValue: add_environment_value(entity); break;
-      case EntityKind::kTrigger: tree_.put("triggers/" + file, body_of(entity)); break;
-      case EntityKind::kEndpoint: endpoints_.push_back(body_of(entity)); break;
+      case EntityKind::kDefaultRule:
+        add_below_service(entity, "/default_rule.json");
+        break;
+      case EntityKind::kRule:
+        add_rule(entity);
+        break;
+      case EntityKind::kSchema:
+        add_schema(entity);
+        break;
+      case EntityKind::kWebhook:
+        add_webhook(entity);
+        break;
+      case EntityKind::kFunction:
+        add_function(entity);
+        break;
+      case EntityKind::kAuthProvider:
+        providers_.set(entity.name, body_of(entity));
+        break;
+      case EntityKind::kValue:
+        tree_.put("values/" + file, body_of(entity));
+        break;
+      case EntityKind::kEnvironmentValue:
+        add_environment_value(entity);
+        break;
+      case EntityKind::kTrigger:
+        tree_.put("triggers/" + file, body_of(entity));
+        break;
+      case EntityKind::kEndpoint:
+        endpoints_.push_back(body_of(entity));
+        break;
       case EntityKind::kResolver:
         tree_.put("graphql/custom_resolvers/" + path_component(text_of(entity.body, "on_type")) +
                       "_" + path_component(text_of(entity.body, "field_name")) + ".json",
                   body_of(entity));
         break;
-      case EntityKind::kLogForwarder: tree_.put("log_forwarders/" + file, body_of(entity)); break;
+      case EntityKind::kLogForwarder:
+        tree_.put("log_forwarders/" + file, body_of(entity));
+        break;
       case EntityKind::kSettings:
         if (!entity.name.empty()) tree_.put(entity.name, entity.body);
         break;
@@ -106,8 +128,8 @@ class TreeMaker {
   }
 
   static std::string directory_of(const Entity& service) {
-    const std::string root = is_data_source(text_of(service.body, "type")) ? "data_sources/"
-                                                                           : "services/";
+    const std::string root =
+        is_data_source(text_of(service.body, "type")) ? "data_sources/" : "services/";
     return root + path_component(service.name);
   }
 
@@ -136,9 +158,9 @@ class TreeMaker {
     Members schema(members["schema"]);
     if (options_.with_ids) schema.set("id", Value::of(entity.id.to_hex()));
     tree_.put(path + "/schema.json", schema.value());
-    tree_.put(path + "/relationships.json",
-              members["relationships"].is_nullish() ? Value::of(bson::Document())
-                                                    : Value(members["relationships"]));
+    tree_.put(path + "/relationships.json", members["relationships"].is_nullish()
+                                                ? Value::of(bson::Document())
+                                                : Value(members["relationships"]));
     if (tree_.json.contains(path + "/rules.json")) return;
     Members names;  // the directories' names may be escaped
     names.set("database", Value(members["database"]));
@@ -167,7 +189,7 @@ class TreeMaker {
     for (const bson::Element& value : *values) {
       const bool is_none = value.name.empty() || value.name == "none";
       environments_[is_none ? "no-environment" : std::string(value.name)].set(entity.name,
-                                                                             Value(value.value));
+                                                                              Value(value.value));
     }
   }
 
@@ -208,8 +230,8 @@ class TreeTaker {
   // The one of the two that has entries.
   std::string endpoints_file() const {
     const std::string own = endpoints_folder() + "/config.json";
-    const std::string other = own.starts_with("https") ? "http_endpoints/config.json"
-                                                       : "https_endpoints/config.json";
+    const std::string other =
+        own.starts_with("https") ? "http_endpoints/config.json" : "https_endpoints/config.json";
     const auto list = tree_.as_written(own).as_array();
     return list && !list->empty() ? own : (tree_.json.contains(other) ? other : own);
   }
@@ -359,7 +381,8 @@ class TreeTaker {
     add(EntityKind::kRule, body.value(), service);
   }
 
-  void take_webhook(const std::string& file, const std::string& directory, const ObjectId& service) {
+  void take_webhook(const std::string& file, const std::string& directory,
+                    const ObjectId& service) {
     Members body(tree_.as_written(file));
     body.set_default("name", Value::of(app::file_name(directory)));
     Entity& hook = add(EntityKind::kWebhook, body.value(), service);
@@ -384,8 +407,8 @@ class TreeTaker {
     body.set("database", Value(rule["database"]));
     body.set("collection", Value(rule["collection"]));
     body.set("schema", content.value());
-    body.set("relationships", relationships.is_nullish() ? Value::of(bson::Document())
-                                                         : Value(relationships));
+    body.set("relationships",
+             relationships.is_nullish() ? Value::of(bson::Document()) : Value(relationships));
     add(EntityKind::kSchema, body.value(), service).given_id = given;
   }
 

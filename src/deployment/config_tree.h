@@ -7,7 +7,7 @@
 namespace restitch::deployment {
 
 struct TreeOptions {
-  bool with_ids = false;     // `id` of every entity
+  bool with_ids = false;      // `id` of every entity
   bool with_identity = true;  // app_id and the place where the app runs
 };
 

@@ -147,6 +147,13 @@ void check_kind(const app::DataSourceConfig& source, datasource::Kind kind, bool
                      ", so the data source's type must " + (is_federated ? "" : "not ") + "be \"datalake\"");
 }
 
+// Whether the running app has the source already: then nobody waits for its deployment again.
+bool is_known_source(const app::Config* former, const app::DataSourceConfig& source) {
+  const app::DataSourceConfig* known =
+      former == nullptr ? nullptr : former->find_data_source(source.name);
+  return known != nullptr && known->uri == source.uri && known->uri_secret == source.uri_secret;
+}
+
 // Waits until a deployment answers, or its time limit: whether it has transactions is known afterwards.
 asio::awaitable<void> look_for(datasource::DataSource& source) {
   bson::Document ping = bson::make_document("ping", std::int32_t{1});
@@ -293,7 +300,7 @@ Task<DeployedAppPtr> Deployer::build(BuildRequest request, app::Findings& findin
   app->config = request.config;
   RESTITCH_CO_TRY(app->access_list, address_set(identity.access_list));
   RESTITCH_CO_CHECK(check_secrets(request, secrets, findings));
-  RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(config, secrets, findings));
+  RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(config, secrets, request.former, findings));
   app->values = resolve_values(config, secrets);
   app->endpoints = std::make_shared<const EndpointTable>(config, secrets);
   app->environment_tag = config.environment;
@@ -340,6 +347,7 @@ Status Deployer::check_secrets(const BuildRequest& request,
 
 Task<rules::SourceMap> Deployer::resolve_sources(const app::Config& config,
                                                  const std::map<std::string, std::string>& secrets,
+                                                 const app::Config* former,
                                                  app::Findings& findings) const {
   rules::SourceMap sources;
   for (const app::DataSourceConfig& source : config.data_sources) {
@@ -362,7 +370,7 @@ Task<rules::SourceMap> Deployer::resolve_sources(const app::Config& config,
       continue;
     }
     check_kind(source, (*resolved)->kind(), clusters_.is_bound(source.cluster_name), findings);
-    if (has_uri) co_await look_for(**resolved);
+    if (has_uri && !is_known_source(former, source)) co_await look_for(**resolved);
     sources[source.name] = std::move(*resolved);
   }
   co_return sources;

@@ -81,6 +81,7 @@ class Deployer {
                        app::Findings& findings) const;
   Task<rules::SourceMap> resolve_sources(const app::Config& config,
                                          const std::map<std::string, std::string>& secrets,
+                                         const app::Config* former,
                                          app::Findings& findings) const;
   Task<std::shared_ptr<functions::FunctionService>> start_functions(
       const BuildRequest& request, const DeployedApp& app, functions::NameLister list_names,

@@ -79,7 +79,8 @@ void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_
   const bson::Date time = now();
   const bson::ObjectId id = bson::ObjectId::generate();
   Builder entry;
-  entry.append("_id", id).append("co_id", id.to_hex()).append("type", type);
+  entry.append("_id", id).append("type", type);
+  if (!fields.view().contains("co_id")) entry.append("co_id", id.to_hex());
   entry.append("app_id", app_id).append("group_id", group_id);
   entry.append("started", time).append("completed", time).append_all(fields);
   store(std::move(entry).finish());

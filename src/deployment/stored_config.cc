@@ -332,16 +332,23 @@ std::string name_of_entity(EntityKind kind, bson::View body) {
     case EntityKind::kValue:
     case EntityKind::kEnvironmentValue:
     case EntityKind::kTrigger:
-    case EntityKind::kLogForwarder: return text_of(body, "name");
-    case EntityKind::kAuthProvider: return text_of(body, "type");
+    case EntityKind::kLogForwarder:
+      return text_of(body, "name");
+    case EntityKind::kAuthProvider:
+      return text_of(body, "type");
     case EntityKind::kRule:
       if (!body.contains("database")) return text_of(body, "name");
       [[fallthrough]];
-    case EntityKind::kSchema: return text_of(body, "database") + "." + text_of(body, "collection");
-    case EntityKind::kEndpoint: return text_of(body, "http_method") + " " + text_of(body, "route");
-    case EntityKind::kResolver: return text_of(body, "on_type") + "." + text_of(body, "field_name");
-    case EntityKind::kDefaultRule: return "default";
-    case EntityKind::kSettings: break;
+    case EntityKind::kSchema:
+      return text_of(body, "database") + "." + text_of(body, "collection");
+    case EntityKind::kEndpoint:
+      return text_of(body, "http_method") + " " + text_of(body, "route");
+    case EntityKind::kResolver:
+      return text_of(body, "on_type") + "." + text_of(body, "field_name");
+    case EntityKind::kDefaultRule:
+      return "default";
+    case EntityKind::kSettings:
+      break;
   }
   return {};
 }
@@ -429,7 +436,8 @@ class Import {
     if (parent != service_ids_.end()) entity.service = parent->second;
     RESTITCH_TRY(const Entity* match, match_of(entity));
     entity.id = match != nullptr ? match->id : ObjectId::generate();
-    entity.modified = match != nullptr && is_same(*match, entity) ? match->modified : now_in_seconds();
+    entity.modified =
+        match != nullptr && is_same(*match, entity) ? match->modified : now_in_seconds();
     if (entity.kind == EntityKind::kService) service_ids_[imported.id] = entity.id;
     if (match != nullptr) {
       taken_[match->id] = std::move(entity);

@@ -44,9 +44,9 @@ struct Entity {
   EntityKind kind = EntityKind::kSettings;
   bson::ObjectId service;  // that it belongs to: rules, schemas, webhooks
   std::string name;        // unique among its kind (and service), see name_of_entity()
-  bson::Value body;        // plain JSON as its file has it, without ids; a function's manifest entry
-  std::string path;        // functions: of the source below functions/, without ".js"
-  std::string source;      // functions and webhooks
+  bson::Value body;    // plain JSON as its file has it, without ids; a function's manifest entry
+  std::string path;    // functions: of the source below functions/, without ".js"
+  std::string source;  // functions and webhooks
   std::int64_t modified = 0;  // seconds
   std::string given_id;       // imports: the id that the file has; not stored
 };
@@ -89,7 +89,8 @@ bson::Document cleaned(EntityKind kind, bson::View body);
 
 // Puts names for the ids of functions, services and secrets that bodies refer to. An id that means
 // nothing stays.
-void put_names_for_ids(StoredConfig& config, const std::map<std::string, std::string>& secret_names);
+void put_names_for_ids(StoredConfig& config,
+                       const std::map<std::string, std::string>& secret_names);
 
 // Has every reference to the function (or service, or secret) follow its new name.
 enum class Referred : std::uint8_t { kFunction, kService, kSecret };
@@ -98,7 +99,8 @@ void rename_references(StoredConfig& config, Referred what, const std::string& f
 
 enum class ImportStrategy : std::uint8_t { kMerge, kReplace, kReplaceByName };
 
-// `imported` put into `former` (spec: app-config §16.1). kInvalidArgument for ids that mean nothing.
+// `imported` put into `former` (spec: app-config §16.1). kInvalidArgument for ids that mean
+// nothing.
 Result<StoredConfig> import_into(const StoredConfig& former, StoredConfig imported,
                                  ImportStrategy strategy);
 

@@ -42,9 +42,7 @@ class Turns {
         [this](auto handler) {
           auto executor = asio::get_associated_executor(handler);
           auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-          enqueue([executor, kept] {
-            asio::post(executor, [kept] { std::move (*kept)(); });
-          });
+          enqueue([executor, kept] { asio::post(executor, [kept] { std::move (*kept)(); }); });
         },
         asio::use_awaitable);
     co_return Turn(this);

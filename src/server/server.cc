@@ -116,7 +116,7 @@ class RunningServer final : public Server {
         manager_(registry_, apps_store_, configs_, deployer_, options_.data_directory + "/uploads"),
         accounts_(cluster_, std::move(box), admin_credentials(options_, admin_)),
         user_admin_(cluster_, auth_),
-        client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies}),
+        client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies, &logs_}),
         admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, admin_options(options_)),
         endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies),
         commands_(threads_, registry_, deployer_, auth_),

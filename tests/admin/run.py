@@ -644,6 +644,94 @@ def test_an_import_of_an_export_changes_nothing(server):
     admin.delete_app()
 
 
+def test_packages_of_functions_are_uploaded_and_installed(server):
+    admin = server.admin()
+    admin.create_app("packages")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("node_modules/tiny/package.json", '{"name": "tiny", "version": "1.0.0", "main": "index.js"}')
+        files.writestr("node_modules/tiny/index.js", "module.exports = () => 42;")
+    boundary = "a-boundary-of-its-own"
+    body = (f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="node_modules.zip"\r\n'
+            f'Content-Type: application/octet-stream\r\n\r\n').encode() + archive.getvalue() + \
+        f"\r\n--{boundary}--\r\n".encode()
+    kind = f"multipart/form-data; boundary={boundary}"
+    assert admin.get("/dependencies/status") == {"status": "", "status_message": ""}
+    assert admin.expect(204, "PUT", admin.path("/dependencies"), body, content_type=kind) == b""
+    status = admin.get("/dependencies/status")
+    assert status in ({"status": "created", "status_message": "processing request"},
+                      {"status": "successful", "status_message": ""})
+    deadline = time.monotonic() + 20
+    while admin.get("/dependencies/status")["status"] == "created" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert admin.get("/dependencies/status")["status"] == "successful"
+    admin.post("/functions", {"name": "answer", "source": "exports = () => require('tiny')();"})
+    result = admin.post("/debug/execute_function?run_as_system=true", {"name": "answer", "arguments": []}, 200)
+    assert result["result"] == {"$numberInt": "42"}
+    answer = admin.raw("GET", admin.path("/dependencies/archive"), None, {"Authorization": f"Bearer {admin.token}"})
+    assert answer.status == 200 and answer.body == archive.getvalue()
+    assert 'filename="node_modules.zip"' in answer.headers["Content-Disposition"]
+    admin.expect(400, "PUT", admin.path("/dependencies"), "--x", content_type="multipart/form-data; boundary=x")
+    admin.delete_app()
+
+
+def test_a_function_patches_the_configuration_of_its_own_app(server):
+    admin = server.admin()
+    admin.create_app("tunnel")
+    admin.post("/functions", {"name": "forwardAsPatch", "run_as_system": True, "source": """
+        exports = async function (request, response) {
+          const { url, body } = JSON.parse(request.body.text());
+          const answer = await context.http.patch({ url, body: JSON.parse(body),
+            headers: context.request.requestHeaders, encodeBodyAsJSON: true });
+          response.setStatusCode(answer.statusCode);
+        };"""})
+    admin.post("/endpoints", {
+        "route": "/forwardAsPatch", "http_method": "POST", "function_name": "forwardAsPatch",
+        "function_id": admin.get("/functions")[0]["_id"], "validation_method": "NO_VALIDATION", "secret_id": "",
+        "secret_name": "", "create_user_on_auth": False, "fetch_custom_user_data": False, "respond_result": False,
+        "disabled": False, "return_type": "JSON"})
+    provider = admin.get("/auth_providers")[0]
+    for _ in range(2):
+        answer = admin.raw("POST", f"/app/{admin.client_app_id}/endpoint/forwardAsPatch",
+                           json.dumps({"url": admin.url + admin.path(f"/auth_providers/{provider['_id']}"),
+                                       "body": json.dumps({"disabled": False})}),
+                           {"Authorization": f"Bearer {admin.token}", "Content-Type": "application/json"})
+        assert answer.status == 204, answer.body
+    assert admin.get("/auth_providers")[0]["disabled"] is False
+    admin.delete_app()
+
+
+def test_sign_ins_are_in_the_logs_and_data_sources_answer_commands(server):
+    admin = server.admin()
+    admin.create_app("looks")
+    admin.post("/auth_providers", {"type": "anon-user"})
+    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
+                                       "config": {"clusterName": "Cluster0"}})
+    admin.post(f"/services/{service['_id']}/default_rule", roles())
+    user = AppUser(admin)
+    user.login()
+    user.login("local-userpass", {"username": "a", "password": "b"}, status=404)
+    deadline = time.monotonic() + 10
+    logs = []
+    while len(logs) < 2 and time.monotonic() < deadline:
+        logs = admin.get("/logs?type=AUTH")["logs"]
+    assert [one["auth_event"]["failed"] for one in logs] == [True, False], logs
+    assert logs[0]["error_code"] == "AuthProviderNotFound" and logs[1]["user_id"] == user.id
+    assert admin.get(f"/logs?co_id={logs[0]['co_id']}")["logs"] == [logs[0]]
+    assert [one["status"] for one in admin.get("/logs?errors_only")["logs"]] == [404]
+    user.call("insertOne", {"database": "looked", "collection": "at", "document": {"a": 1, "b": {"c": ["x"]}}},
+              service="mongodb-atlas")
+    commands = f"/services/{service['_id']}/commands"
+    assert admin.get(f"{commands}/build_info")["version"]
+    databases = admin.post(f"{commands}/list_databases", None, 200)["databases"]
+    assert "looked" in databases and not any(one.startswith("__restitch") for one in databases)
+    assert admin.post(f"{commands}/list_collections", {"database_name": "looked"}, 200) == {"collections": ["at"]}
+    schema = admin.post(f"{commands}/generate_schema", {"database_name": "looked", "collection_name": "at"}, 200)["schema"]
+    assert schema["properties"]["b"]["properties"]["c"] == {"bsonType": "array", "items": {"bsonType": "string"}}
+    assert admin.post(f"{commands}/moon", {}, 404)["error_code"] == "ServiceCommandNotFound"
+    admin.delete_app()
+
+
 def test_a_directory_and_the_api_work_on_the_same_app(server):
     directory = tempfile.mkdtemp(prefix="restitch-admin-app-")
     root = pathlib.Path(directory)

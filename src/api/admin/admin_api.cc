@@ -56,6 +56,7 @@ Refusal refusal_of(const Error& error, const Family& family, const app::Findings
     return {404, std::string(family.not_found), is_bare ? noun + error.message() : error.message()};
   }
   if (error.code() == ErrorCode::kDuplicateKey) {
+    if (error.message().starts_with("another administrator")) return {409, "", error.message()};
     const bool is_bare = error.message().starts_with("name already in use");
     return {family.exists_status, std::string(family.exists),
             is_bare ? noun + error.message() : error.message()};
@@ -97,9 +98,15 @@ bool AdminApi::serves(std::string_view path) {
 }
 
 asio::awaitable<net::HttpResponse> AdminApi::handle(const net::HttpRequest& http) {
-  AdminRequest request{http, bson::ObjectId::generate().to_hex(), options_.public_url,
-                       {},   net::parse_query(http.query()),      {},
-                       {},   nullptr,                             {}};
+  AdminRequest request{http,
+                       bson::ObjectId::generate().to_hex(),
+                       options_.public_url,
+                       {},
+                       net::parse_query(http.query()),
+                       {},
+                       {},
+                       nullptr,
+                       {}};
   if (request.base_url.empty()) request.base_url = "http://" + std::string(http.header("Host"));
   const Route* route = find_route(http, request);
   if (route == nullptr) {
@@ -146,9 +153,10 @@ Task<AdminReply> AdminApi::dispatch(AdminRequest& request, const Route& route) {
   Result<AdminReply> outcome = co_await route.handler(*this, request);
   const bool is_change = request.http.method() != "GET" && route.scope != Scope::kPublic;
   if (is_change && outcome) {
-    RESTITCH_LOG(kInfo, kApi, 4102, "Administrator changed the server", {"request", request.request_id},
-                 {"administrator", request.admin.username}, {"method", request.http.method()},
-                 {"path", request.http.path()}, {"address", request.http.remote_ip()},
+    RESTITCH_LOG(kInfo, kApi, 4102, "Administrator changed the server",
+                 {"request", request.request_id}, {"administrator", request.admin.username},
+                 {"method", request.http.method()}, {"path", request.http.path()},
+                 {"address", request.http.remote_ip()},
                  {"app", request.app ? request.app->identity().client_app_id : std::string()});
   }
   co_return outcome;

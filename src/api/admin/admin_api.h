@@ -36,7 +36,7 @@ struct Route {
 };
 
 struct AdminApiOptions {
-  std::string public_url;  // "" = derived from each request
+  std::string public_url;                                    // "" = derived from each request
   std::vector<std::string> clusters, serverless, federated;  // names that the operator has bound
 };
 
@@ -45,8 +45,8 @@ struct AdminApiOptions {
 class AdminApi {
  public:
   AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts, auth::AuthService& auth,
-           auth::UserAdmin& users, deployment::LogStore& logs,
-           triggers::TriggerService& triggers, AdminApiOptions options);
+           auth::UserAdmin& users, deployment::LogStore& logs, triggers::TriggerService& triggers,
+           AdminApiOptions options);
 
   static constexpr std::string_view kPrefix = "/api";
   static bool serves(std::string_view path);

@@ -28,21 +28,30 @@ struct Region {
   std::string_view id, name, country;
 };
 constexpr std::array kRegions = {
-    Region{"aws-us-east-1", "Virginia", "US"},      Region{"aws-us-west-2", "Oregon", "US"},
-    Region{"aws-us-east-2", "Ohio", "US"},          Region{"aws-eu-central-1", "Frankfurt", "DE"},
-    Region{"aws-eu-west-1", "Ireland", "IE"},       Region{"aws-eu-west-2", "London", "GB"},
-    Region{"aws-ap-southeast-1", "Singapore", "SG"}, Region{"aws-ap-southeast-2", "Sydney", "AU"},
-    Region{"aws-ap-south-1", "Mumbai", "IN"},       Region{"aws-sa-east-1", "Sao Paulo", "BR"},
-    Region{"azure-eastus2", "Virginia", "US"},      Region{"azure-westus", "California", "US"},
-    Region{"azure-westeurope", "Netherlands", "NL"}, Region{"azure-eastasia", "Hong Kong", "HK"},
-    Region{"azure-southeastasia", "Singapore", "SG"}, Region{"gcp-us-central1", "Iowa", "US"},
-    Region{"gcp-us-east4", "Virginia", "US"},       Region{"gcp-us-west1", "Oregon", "US"},
-    Region{"gcp-europe-west1", "Belgium", "BE"},    Region{"gcp-asia-south1", "Mumbai", "IN"},
+    Region{"aws-us-east-1", "Virginia", "US"},
+    Region{"aws-us-west-2", "Oregon", "US"},
+    Region{"aws-us-east-2", "Ohio", "US"},
+    Region{"aws-eu-central-1", "Frankfurt", "DE"},
+    Region{"aws-eu-west-1", "Ireland", "IE"},
+    Region{"aws-eu-west-2", "London", "GB"},
+    Region{"aws-ap-southeast-1", "Singapore", "SG"},
+    Region{"aws-ap-southeast-2", "Sydney", "AU"},
+    Region{"aws-ap-south-1", "Mumbai", "IN"},
+    Region{"aws-sa-east-1", "Sao Paulo", "BR"},
+    Region{"azure-eastus2", "Virginia", "US"},
+    Region{"azure-westus", "California", "US"},
+    Region{"azure-westeurope", "Netherlands", "NL"},
+    Region{"azure-eastasia", "Hong Kong", "HK"},
+    Region{"azure-southeastasia", "Singapore", "SG"},
+    Region{"gcp-us-central1", "Iowa", "US"},
+    Region{"gcp-us-east4", "Virginia", "US"},
+    Region{"gcp-us-west1", "Oregon", "US"},
+    Region{"gcp-europe-west1", "Belgium", "BE"},
+    Region{"gcp-asia-south1", "Mumbai", "IN"},
 };
 
 Error unknown(std::string_view member, const std::string& value) {
-  return Error(ErrorCode::kInvalidArgument,
-               "unknown " + std::string(member) + ": '" + value + "'");
+  return Error(ErrorCode::kInvalidArgument, "unknown " + std::string(member) + ": '" + value + "'");
 }
 
 std::string environment_of(const StoredConfig& config) {
@@ -214,7 +223,8 @@ class Description {
 
   Members make(const std::string& group) {
     const deployment::AppIdentity& identity = request_.app->identity();
-    const std::string app = request_.base_url + "/groups/" + group + "/apps/" + identity.id.to_hex();
+    const std::string app =
+        request_.base_url + "/groups/" + group + "/apps/" + identity.id.to_hex();
     for (const Entity& entity : config_.entities) add(entity);
     Members out;
     out.set("client_app_id", bson::Value::of(identity.client_app_id));
@@ -251,7 +261,8 @@ class Description {
     Members out;
     put(out, "name", entity.name);
     switch (entity.kind) {
-      case EntityKind::kService: return add_service(entity, body);
+      case EntityKind::kService:
+        return add_service(entity, body);
       case EntityKind::kEndpoint: {
         Members endpoint;
         put(endpoint, "route", body.text("route"));
@@ -270,12 +281,15 @@ class Description {
       case EntityKind::kFunction:
         put(out, "path", entity.path);
         return functions_.push_back(out.value());
-      case EntityKind::kValue: return values_.push_back(bson::Value::of(entity.name));
-      case EntityKind::kResolver: return resolvers_.push_back(bson::Value::of(entity.name));
+      case EntityKind::kValue:
+        return values_.push_back(bson::Value::of(entity.name));
+      case EntityKind::kResolver:
+        return resolvers_.push_back(bson::Value::of(entity.name));
       case EntityKind::kLogForwarder:
         out.set("enabled", bson::Value::of(is_enabled));
         return forwarders_.push_back(out.value());
-      default: return;
+      default:
+        return;
     }
   }
 
@@ -286,8 +300,7 @@ class Description {
     if (type == "mongodb" || type == "mongodb-atlas" || type == "datalake") {
       const Members config(body["config"]);
       put(out, "type", type);
-      put(out, "data_source",
-          config.text(type == "datalake" ? "dataLakeName" : "clusterName"));
+      put(out, "data_source", config.text(type == "datalake" ? "dataLakeName" : "clusterName"));
       return sources_.push_back(out.value());
     }
     std::vector<bson::Value> hooks;

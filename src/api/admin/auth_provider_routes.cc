@@ -67,7 +67,7 @@ Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
 Task<void> change_provider(AdminApi& api, AdminRequest& request, bson::Document sent) {
   const bson::Document patch = normal(sent);
   const deployment::ConfigEdit change = [&](StoredConfig& config) -> Status {
-    RESTITCH_TRY(Entity* provider,
+    RESTITCH_TRY(Entity * provider,
                  config.require(EntityKind::kAuthProvider, request.parameters.at(0)));
     const std::string type = text_or_empty(patch, "type");
     if (!type.empty() && type != provider->name) {
@@ -92,8 +92,7 @@ Task<AdminReply> patch(AdminApi& api, AdminRequest& request) {
 }
 
 Task<AdminReply> enable(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(
-      co_await change_provider(api, request, bson::make_document("disabled", false)));
+  RESTITCH_CO_CHECK(co_await change_provider(api, request, bson::make_document("disabled", false)));
   co_return AdminReply::empty();
 }
 

@@ -114,8 +114,9 @@ Task<AdminReply> send(AdminApi& api, AdminRequest& request, bool as_archive) {
   RESTITCH_CO_TRY(std::string bytes, co_await api.apps().read_packages(request.app, name));
   const bool is_zip = name.ends_with(".zip") && as_archive;
   AdminReply reply{200, std::move(bytes), "application/octet-stream"};
-  reply.headers.emplace_back("Content-Disposition", "attachment; filename=\"" +
-                                                        (is_zip ? "node_modules.zip" : name) + "\"");
+  reply.headers.emplace_back(
+      "Content-Disposition",
+      "attachment; filename=\"" + (is_zip ? "node_modules.zip" : name) + "\"");
   co_return reply;
 }
 

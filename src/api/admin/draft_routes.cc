@@ -121,8 +121,8 @@ Task<AdminReply> redeploy(AdminApi& api, AdminRequest& request) {
 }
 
 Task<AdminReply> fetch_settings(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_TRY(const bson::Value stored, co_await api.apps().store().extra(
-                                                request.app->identity().id, kDeploySettings));
+  RESTITCH_CO_TRY(const bson::Value stored,
+                  co_await api.apps().store().extra(request.app->identity().id, kDeploySettings));
   Members out(stored.view());
   out.set_default("ui_drafts_disabled", bson::Value::of(false));
   Members automatic(out["automatic_deployment"]);
@@ -140,8 +140,8 @@ Task<AdminReply> patch_settings(AdminApi& api, AdminRequest& request) {
   const bson::ObjectId app = request.app->identity().id;
   RESTITCH_CO_TRY(const bson::Value stored,
                   co_await api.apps().store().extra(app, kDeploySettings));
-  Members next(bson::Value::of(deep_merged(stored.view().as_object().value_or(bson::View()), body))
-                   .view());
+  Members next(
+      bson::Value::of(deep_merged(stored.view().as_object().value_or(bson::View()), body)).view());
   next.set("last_modified", bson::Value::of(deployment::now_in_seconds()));
   RESTITCH_CO_CHECK(co_await api.apps().store().set_extra(app, kDeploySettings, next.value()));
   co_return AdminReply::empty();

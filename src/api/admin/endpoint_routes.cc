@@ -47,7 +47,7 @@ Task<AdminReply> replace_endpoint(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document sent, object_body(request.http));
   const bson::Document body = normal(sent);
   const deployment::ConfigEdit change = [&](StoredConfig& config) -> Status {
-    RESTITCH_TRY(Entity* endpoint,
+    RESTITCH_TRY(Entity * endpoint,
                  config.require(EntityKind::kEndpoint, request.parameters.at(0)));
     Members former(endpoint->body);
     if (body.view().contains("function_id")) former.remove("function_name");

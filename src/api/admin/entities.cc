@@ -25,8 +25,8 @@ AdminReply entity_list(const AdminRequest& request, EntityKind kind, EntityView 
   const auto config = request.config();
   std::vector<bson::Document> list;
   for (const Entity& entity : config->entities) {
-    const bool is_wanted = entity.kind == kind &&
-                           (service == bson::ObjectId{} || entity.service == service);
+    const bool is_wanted =
+        entity.kind == kind && (service == bson::ObjectId{} || entity.service == service);
     if (is_wanted) list.push_back(view(*config, entity, false).document());
   }
   return AdminReply::of_list(list);
@@ -58,7 +58,7 @@ Task<AdminReply> create_entity(AdminApi& api, AdminRequest& request, EntityKind 
 Task<void> replace_entity(AdminApi& api, AdminRequest& request, EntityKind kind, std::string id,
                           bson::Document body, bool keeps_absent) {
   const deployment::ConfigEdit replace = [&](StoredConfig& config) -> Status {
-    RESTITCH_TRY(Entity* entity, config.require(kind, id));
+    RESTITCH_TRY(Entity * entity, config.require(kind, id));
     const auto former = entity->body.view().as_object().value_or(bson::View());
     const bson::Document next = keeps_absent ? merged(former, body) : body;
     return config.replace(*entity, next);

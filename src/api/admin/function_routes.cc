@@ -48,7 +48,7 @@ Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
 Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   const deployment::ConfigEdit change = [&](StoredConfig& config) -> Status {
-    RESTITCH_TRY(Entity* function,
+    RESTITCH_TRY(Entity * function,
                  config.require(EntityKind::kFunction, request.parameters.at(0)));
     if (const auto source = body["source"].as_string()) function->source = std::string(*source);
     const bson::View former = function->body.view().as_object().value_or(bson::View());
@@ -92,9 +92,11 @@ std::string duration(std::chrono::microseconds time) {
   char text[32];
   const auto count = time.count();
   const int size =
-      count < 1000      ? std::snprintf(text, sizeof(text), "%lld\xC2\xB5s", static_cast<long long>(count))
-      : count < 1000000 ? std::snprintf(text, sizeof(text), "%.6gms", static_cast<double>(count) / 1e3)
-                        : std::snprintf(text, sizeof(text), "%.9gs", static_cast<double>(count) / 1e6);
+      count < 1000
+          ? std::snprintf(text, sizeof(text), "%lld\xC2\xB5s", static_cast<long long>(count))
+      : count < 1000000
+          ? std::snprintf(text, sizeof(text), "%.6gms", static_cast<double>(count) / 1e3)
+          : std::snprintf(text, sizeof(text), "%.9gs", static_cast<double>(count) / 1e6);
   return {text, static_cast<std::size_t>(size)};
 }
 

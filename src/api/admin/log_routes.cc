@@ -3,6 +3,7 @@
 
 #include "api/admin/entities.h"
 #include "api/admin/routes.h"
+#include "api/http_error.h"
 #include "bson/iso_date.h"
 
 namespace restitch::api::admin {
@@ -25,13 +26,14 @@ Result<std::optional<bson::Date>> date_of(const AdminRequest& request, const cha
   std::replace(cleaned.begin(), cleaned.end(), ' ', '+');
   const auto date = bson::parse_iso_date(cleaned);
   if (!date) {
-    return Error(ErrorCode::kInvalidArgument, "'" + std::string(name) + "' must be an RFC 3339 time");
+    return Error(ErrorCode::kInvalidArgument,
+                 "'" + std::string(name) + "' must be an RFC 3339 time");
   }
   return std::optional<bson::Date>(bson::Date{*date});
 }
 
-Result<std::int64_t> number_of(const AdminRequest& request, const char* name,
-                               std::int64_t fallback, std::int64_t most) {
+Result<std::int64_t> number_of(const AdminRequest& request, const char* name, std::int64_t fallback,
+                               std::int64_t most) {
   const auto text = request.query_value(name);
   if (!text || text->empty()) return fallback;
   std::int64_t value = 0;
@@ -59,12 +61,25 @@ std::vector<std::string> comma_separated(std::string_view text) {
   return parts;
 }
 
+// The server's name of a failure in the clients' words.
+std::string client_code(std::string_view stored) {
+  for (auto number = static_cast<int>(ErrorCode::kInvalidArgument);
+       number <= static_cast<int>(ErrorCode::kInternal); ++number) {
+    const auto code = static_cast<ErrorCode>(number);
+    if (name_of(code) == stored) return std::string(http_error_of(code).error_code);
+  }
+  return std::string(stored);
+}
+
 // A stored entry as callers decode one: ids and times are texts.
 Members view(const bson::Document& entry) {
   Members out;
   for (const bson::Element& member : entry.view()) {
     if (const auto id = member.value.as_object_id()) {
       out.set(member.name, bson::Value::of(id->to_hex()));
+    } else if (member.name == "error_code") {
+      const std::string code = client_code(member.value.as_string().value_or(""));
+      if (!code.empty()) out.set(member.name, bson::Value::of(code));
     } else if (member.value.type() == bson::Type::kDate) {
       out.set(member.name, bson::Value::of(iso(member.value.get_date())));
     } else {
@@ -121,7 +136,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kMeasurem
     {"mem_usage", "GIGABYTE_SECONDS"},
 }};
 
-void append_period(bson::Builder& out, const AdminRequest& request, const std::string& granularity) {
+void append_period(bson::Builder& out, const AdminRequest& request,
+                   const std::string& granularity) {
   for (const char* edge : {"start", "end"}) {
     out.append(edge, request.query_value(edge).value_or(
                          iso(bson::Date{deployment::now_in_seconds() * 1000})));

@@ -47,7 +47,8 @@ Result<Part> parse_part(std::string_view text) {
       part.name = parameter(line, "name");
       part.filename = parameter(line, "filename");
     }
-    headers = line_end == std::string_view::npos ? std::string_view() : headers.substr(line_end + 2);
+    headers =
+        line_end == std::string_view::npos ? std::string_view() : headers.substr(line_end + 2);
   }
   return part;
 }

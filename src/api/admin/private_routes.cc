@@ -45,8 +45,8 @@ Task<AdminReply> put_features(AdminApi& api, AdminRequest& request) {
     });
     if (action == "enable") features.push_back(flag);
   }
-  RESTITCH_CO_CHECK(co_await api.apps().store().set_extra(app_id(request), kFeatures,
-                                                          app::array_of(features)));
+  RESTITCH_CO_CHECK(
+      co_await api.apps().store().set_extra(app_id(request), kFeatures, app::array_of(features)));
   co_return AdminReply::empty();
 }
 
@@ -60,8 +60,7 @@ Task<AdminReply> patch_settings(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_TRY(const bson::Value stored,
                   co_await api.apps().store().extra(app_id(request), kSettings));
-  const bson::Document next =
-      deep_merged(stored.view().as_object().value_or(bson::View()), body);
+  const bson::Document next = deep_merged(stored.view().as_object().value_or(bson::View()), body);
   RESTITCH_CO_CHECK(
       co_await api.apps().store().set_extra(app_id(request), kSettings, bson::Value::of(next)));
   co_return AdminReply::empty();
@@ -110,10 +109,10 @@ bool is_digest_right(AdminApi& api, const net::HttpRequest& request) {
 
 AdminReply challenge() {
   AdminReply reply = AdminReply::of(bson::make_document("detail", "You are not authorized."), 401);
-  reply.headers.emplace_back(
-      "WWW-Authenticate", "Digest realm=\"MMS Public API\", domain=\"\", nonce=\"" +
-                              to_hex(auth::random_bytes(16)) +
-                              "\", algorithm=MD5, qop=\"auth\", stale=false");
+  reply.headers.emplace_back("WWW-Authenticate",
+                             "Digest realm=\"MMS Public API\", domain=\"\", nonce=\"" +
+                                 to_hex(auth::random_bytes(16)) +
+                                 "\", algorithm=MD5, qop=\"auth\", stale=false");
   return reply;
 }
 
@@ -127,8 +126,8 @@ bool is_admin(AdminApi& api, const net::HttpRequest& request) {
 }
 
 AdminReply not_this_group(const std::string& group) {
-  return AdminReply::of(
-      bson::make_document("detail", "No group with ID \"" + group + "\" exists."), 404);
+  return AdminReply::of(bson::make_document("detail", "No group with ID \"" + group + "\" exists."),
+                        404);
 }
 
 Task<AdminReply> groups(AdminApi& api, AdminRequest& request) {

@@ -124,8 +124,8 @@ Task<AdminReply> create(AdminApi& api, AdminRequest& request) {
   if (!is_of_collection) co_return created;
   RESTITCH_CO_TRY(const bson::Document shown, bson::parse_json_document(created.body));
   Members out(bson::Value::of(shown).view());
-  out.set("name",
-          bson::Value::of(text_or_empty(body, "database") + "." + text_or_empty(body, "collection")));
+  out.set("name", bson::Value::of(text_or_empty(body, "database") + "." +
+                                  text_or_empty(body, "collection")));
   co_return AdminReply::of(out.document(), 201);
 }
 
@@ -137,7 +137,7 @@ Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
 Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   const deployment::ConfigEdit change = [&](StoredConfig& config) -> Status {
-    RESTITCH_TRY(Entity* rule, config.require(EntityKind::kRule, request.parameters.at(1)));
+    RESTITCH_TRY(Entity * rule, config.require(EntityKind::kRule, request.parameters.at(1)));
     Members next(bson::Value::object(body).view());
     const Members former(rule->body);
     for (const char* name : {"database", "collection", "name"}) {

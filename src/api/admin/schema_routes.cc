@@ -33,8 +33,7 @@ Result<Parsed> parse(bson::View sent, bson::ValueView former) {
   const Members before(former);
   Members body;
   for (const char* name : {"database", "collection"}) {
-    const std::string text =
-        metadata.text(name).empty() ? before.text(name) : metadata.text(name);
+    const std::string text = metadata.text(name).empty() ? before.text(name) : metadata.text(name);
     if (text.empty()) {
       return Error(ErrorCode::kMissingParameter,
                    "'metadata." + std::string(name) + "' is a required string");
@@ -83,7 +82,7 @@ Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
 Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document sent, object_body(request.http));
   const deployment::ConfigEdit change = [&](StoredConfig& config) -> Status {
-    RESTITCH_TRY(Entity* schema, config.require(EntityKind::kSchema, request.parameters.at(0)));
+    RESTITCH_TRY(Entity * schema, config.require(EntityKind::kSchema, request.parameters.at(0)));
     RESTITCH_TRY(const Parsed parsed, parse(sent, schema->body));
     if (!parsed.data_source.empty()) {
       RESTITCH_TRY(schema->service, service_named(config, parsed.data_source));

@@ -75,15 +75,14 @@ Task<AdminReply> update(AdminApi& api, AdminRequest& request) {
   const std::string name = sent.empty() ? former.name : sent;
   const std::string value = text_or_empty(body, "value");
   RESTITCH_CO_CHECK(check(name, value));
-  auto updated =
-      co_await api.apps().store().update_secret(app_id(request), former.id, name, value);
+  auto updated = co_await api.apps().store().update_secret(app_id(request), former.id, name, value);
   if (!updated && updated.error().code() == ErrorCode::kDuplicateKey) {
     co_return Error(ErrorCode::kDuplicateKey, "name already in use: '" + name + "'");
   }
   RESTITCH_CO_CHECK(std::move(updated));
   if (name != former.name) {
-    RESTITCH_CO_CHECK(co_await api.apps().rename_secret(request.app, request.actor, former.name,
-                                                        name));
+    RESTITCH_CO_CHECK(
+        co_await api.apps().rename_secret(request.app, request.actor, former.name, name));
   }
   RESTITCH_CO_CHECK(co_await renew(api, request, name));
   co_return AdminReply::empty();

@@ -45,7 +45,8 @@ Task<AdminReply> put_origins(AdminApi& api, AdminRequest& request) {
 using Entries = std::vector<deployment::AllowedAddress>;
 
 Task<Entries> entries(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_TRY(const deployment::AppIdentity app, co_await api.apps().store().find(app_id(request)));
+  RESTITCH_CO_TRY(const deployment::AppIdentity app,
+                  co_await api.apps().store().find(app_id(request)));
   co_return app.access_list;
 }
 
@@ -102,9 +103,8 @@ Task<AdminReply> patch_entry(AdminApi& api, AdminRequest& request) {
   const std::string id = request.parameters.at(0);
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_TRY(Entries list, co_await entries(api, request));
-  const auto entry = std::find_if(list.begin(), list.end(), [&](const auto& one) {
-    return one.id.to_hex() == id;
-  });
+  const auto entry = std::find_if(list.begin(), list.end(),
+                                  [&](const auto& one) { return one.id.to_hex() == id; });
   if (entry == list.end()) co_return unknown_address(id);
   if (body.view().contains("address") || body.view().contains("use_current")) {
     RESTITCH_CO_TRY(entry->address, address_of(request, body));

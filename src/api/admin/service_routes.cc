@@ -158,7 +158,7 @@ Status check_link(const Entity& service, bson::View next) {
 }
 
 Status patch_service(StoredConfig& config, const std::string& id, const SplitBody& patch) {
-  RESTITCH_TRY(Entity* service, config.require(EntityKind::kService, id));
+  RESTITCH_TRY(Entity * service, config.require(EntityKind::kService, id));
   const bson::View former = service->body.view().as_object().value_or(bson::View());
   const bson::Document next = merged(former, patch.body);
   RESTITCH_CHECK(check_link(*service, next));
@@ -250,7 +250,7 @@ Task<AdminReply> fetch_webhook(AdminApi&, AdminRequest& request) {
 Task<AdminReply> replace_webhook(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   const deployment::ConfigEdit change = [&](StoredConfig& config) -> Status {
-    RESTITCH_TRY(Entity* hook, config.require(EntityKind::kWebhook, request.parameters.at(1)));
+    RESTITCH_TRY(Entity * hook, config.require(EntityKind::kWebhook, request.parameters.at(1)));
     if (const auto source = body["function_source"].as_string()) {
       hook->source = std::string(*source);
     }

@@ -26,11 +26,10 @@ Task<AdminReply> fetch_custom_user_data(AdminApi&, AdminRequest& request) {
   const auto config = request.config();
   Members out(config->settings(deployment::kCustomUserData));
   out.set_default("enabled", bson::Value::of(false));
-  const Entity* service =
-      config->find_named(EntityKind::kService, out.text("mongo_service_name"));
+  const Entity* service = config->find_named(EntityKind::kService, out.text("mongo_service_name"));
   if (service != nullptr) out.set("mongo_service_id", bson::Value::of(service->id.to_hex()));
-  const Entity* function = config->find_named(EntityKind::kFunction,
-                                              out.text("on_user_creation_function_name"));
+  const Entity* function =
+      config->find_named(EntityKind::kFunction, out.text("on_user_creation_function_name"));
   if (function != nullptr) {
     out.set("on_user_creation_function_id", bson::Value::of(function->id.to_hex()));
   }

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <array>
+
 #include "api/admin/entities.h"
 #include "api/admin/routes.h"
 
@@ -34,9 +37,9 @@ Task<AdminReply> put_config(AdminApi& api, AdminRequest& request) {
 
 Task<AdminReply> fetch_state(AdminApi&, AdminRequest& request) {
   const Members settings(request.config()->settings(deployment::kSyncConfig));
-  const std::string type =
-      settings.text("type").empty() && settings.contains("partition") ? "partition"
-                                                                      : settings.text("type");
+  const std::string type = settings.text("type").empty() && settings.contains("partition")
+                               ? "partition"
+                               : settings.text("type");
   const std::string wanted = request.query_value("sync_type").value_or(type);
   const std::string state = wanted == type ? settings.text("state") : std::string();
   co_return AdminReply::of(bson::make_document("state", state));
@@ -74,6 +77,22 @@ Task<AdminReply> versions(AdminApi&, AdminRequest&) {
   co_return AdminReply{200, "{\"versions\":[]}"};
 }
 
+// Data models are made of the schemas that are synced.
+Task<AdminReply> client_schemas(AdminApi&, AdminRequest& request) {
+  constexpr std::array<std::string_view, 7> kLanguages = {
+      "C_SHARP", "JAVA", "JAVA_SCRIPT", "KOTLIN", "OBJECTIVE_C", "SWIFT", "TYPE_SCRIPT"};
+  const std::string& language = request.parameters.at(0);
+  if (std::find(kLanguages.begin(), kLanguages.end(), language) == kLanguages.end()) {
+    co_return Error(ErrorCode::kInvalidArgument, "unknown language: '" + language + "'");
+  }
+  const auto config = request.config();
+  const bool has_schemas =
+      std::any_of(config->entities.begin(), config->entities.end(),
+                  [](const Entity& entity) { return entity.kind == EntityKind::kSchema; });
+  if (has_schemas) co_return not_offered();
+  co_return AdminReply::of_list({});
+}
+
 Task<AdminReply> refuse(AdminApi&, AdminRequest&) { co_return not_offered(); }
 
 }  // namespace
@@ -91,7 +110,7 @@ std::vector<Route> sync_routes() {
       app_route("PUT", "/sync", kSync, &refuse),
       app_route("POST", "/sync/terminate", kSync, &refuse),
       app_route("GET", "/sync/schemas/versions", kSync, &versions),
-      app_route("GET", "/sync/client_schemas/{language}", kSync, &refuse),
+      app_route("GET", "/sync/client_schemas/{language}", kSync, &client_schemas),
   };
 }
 

@@ -54,9 +54,9 @@ Task<AdminReply> push(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document sent, object_body(request.http));
   const app::Tree tree = app::from_push_document(sent, request.findings);
   bson::Document document = app::to_import_document(tree);
-  RESTITCH_CO_CHECK(co_await api.apps().import(
-      request.app, request.actor, std::move(document), deployment::ImportStrategy::kReplaceByName,
-      request.findings));
+  RESTITCH_CO_CHECK(co_await api.apps().import(request.app, request.actor, std::move(document),
+                                               deployment::ImportStrategy::kReplaceByName,
+                                               request.findings));
   co_return AdminReply::empty();
 }
 
@@ -145,8 +145,8 @@ Task<AdminReply> export_app(AdminApi& api, AdminRequest& request) {
   if (const auto wanted = request.query_value("deployment"); wanted && !wanted->empty()) {
     const auto id = bson::ObjectId::from_hex(*wanted);
     const bson::ObjectId app = request.app->identity().id;
-    RESTITCH_CO_TRY(auto snapshot, co_await api.apps().history().snapshot(
-                                       app, id.value_or(bson::ObjectId{})));
+    RESTITCH_CO_TRY(auto snapshot,
+                    co_await api.apps().history().snapshot(app, id.value_or(bson::ObjectId{})));
     if (!snapshot) co_return Error(ErrorCode::kNotFound, "deployment not found");
     config = std::make_shared<const StoredConfig>(std::move(*snapshot));
   }

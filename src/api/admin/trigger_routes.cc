@@ -74,7 +74,7 @@ Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
 Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   const deployment::ConfigEdit change = [&](StoredConfig& config) -> Status {
-    RESTITCH_TRY(Entity* trigger, config.require(EntityKind::kTrigger, request.parameters.at(0)));
+    RESTITCH_TRY(Entity * trigger, config.require(EntityKind::kTrigger, request.parameters.at(0)));
     Members former(trigger->body);
     const bool names_function = body.view().contains("function_id") ||
                                 body.view().contains("function_name") ||
@@ -112,8 +112,7 @@ Task<AdminReply> resume(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const std::string name, name_of_trigger(request));
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   const bool begins_now = body["disable_token"].as_bool().value_or(false);
-  RESTITCH_CO_CHECK(
-      co_await api.triggers().resume(request.app->identity().id, name, begins_now));
+  RESTITCH_CO_CHECK(co_await api.triggers().resume(request.app->identity().id, name, begins_now));
   co_return AdminReply::empty();
 }
 
@@ -122,7 +121,8 @@ Task<AdminReply> execution(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const triggers::TriggerStatus status,
                   co_await api.triggers().status(request.app->identity().id, name));
   bson::Builder out;
-  out.append("data", triggers::name_of(status.state)).append("resource_id", request.parameters.at(0));
+  out.append("data", triggers::name_of(status.state))
+      .append("resource_id", request.parameters.at(0));
   out.append("completed_at", status.completed_at ? status.completed_at->millis / 1000 : 0);
   out.append("cluster_time",
              status.cluster_time ? static_cast<std::int64_t>(status.cluster_time->seconds) : 0);

@@ -176,15 +176,13 @@ Task<AdminReply> confirm(AdminApi& api, AdminRequest& request) {
 
 Task<AdminReply> send_confirm(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const deployment::DeployedAppPtr app, api.running(request));
-  RESTITCH_CO_CHECK(
-      co_await api.auth().send_confirmation(app->auth, request.parameters.at(0)));
+  RESTITCH_CO_CHECK(co_await api.auth().send_confirmation(app->auth, request.parameters.at(0)));
   co_return AdminReply::of(bson::Document());
 }
 
 Task<AdminReply> run_confirm(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const deployment::DeployedAppPtr app, api.running(request));
-  RESTITCH_CO_CHECK(
-      co_await api.auth().call_confirmation(app->auth, request.parameters.at(0)));
+  RESTITCH_CO_CHECK(co_await api.auth().call_confirmation(app->auth, request.parameters.at(0)));
   co_return AdminReply::empty(202);
 }
 

@@ -1,4 +1,5 @@
 #include "api/client/handlers.h"
+#include "api/http_error.h"
 #include "net/http.h"
 
 namespace restitch::api::client {
@@ -18,14 +19,36 @@ Reply login_reply(const auth::LoginResult& result) {
   return Reply::of(std::move(body).finish());
 }
 
+// Every sign-in is in the app's logs, a refused one too.
+void note_login(ClientApi& api, const RequestContext& context, const std::string& provider,
+                const Result<auth::LoginResult>& result) {
+  if (api.logs() == nullptr) return;
+  bson::Builder fields;
+  fields.append("co_id", context.request_id).append("domain_id", context.app->auth->realm.domain_id);
+  fields.append("request_url", context.http.path()).append("request_method", context.http.method());
+  fields.append("remote_ip_address", context.client_address);
+  fields.open_object("auth_event").append("type", "LOGIN").append("provider", provider);
+  fields.append("failed", !result.has_value()).close();
+  if (result) {
+    fields.append("status", std::int32_t{200}).append("user_id", result->user_id);
+  } else {
+    const HttpError mapped = http_error_of(result.error().code());
+    fields.append("status", std::int32_t{mapped.status}).append("error", result.error().message());
+    fields.append("error_code", mapped.error_code);
+  }
+  const std::string_view type = provider == "api-key" ? "API_KEY" : "AUTH";
+  api.logs()->add_entry(context.app->id, context.app->group_id, type, std::move(fields).finish());
+}
+
 Task<Reply> login(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(bson::Document credential, json_body(context.http));
   const std::string provider = context.parameters.at(0);
   if (!wants_link(context.http)) {
-    RESTITCH_CO_TRY(const auth::LoginResult result,
-                    co_await api.auth().login(context.app->auth, provider, std::move(credential),
-                                              context.client_address));
-    co_return login_reply(result);
+    const auto result = co_await api.auth().login(context.app->auth, provider,
+                                                  std::move(credential), context.client_address);
+    note_login(api, context, provider, result);
+    RESTITCH_CO_CHECK(result);
+    co_return login_reply(*result);
   }
   const std::string token(bearer_token(context.http));
   if (token.empty()) co_return Error(ErrorCode::kUnauthenticated, "unauthorized");

@@ -8,6 +8,7 @@
 #include "api/route_table.h"
 #include "auth/auth_service.h"
 #include "deployment/app_registry.h"
+#include "deployment/log_store.h"
 #include "net/address_set.h"
 #include "runtime/task.h"
 
@@ -30,6 +31,7 @@ struct Route {
 struct ClientApiOptions {
   std::string public_url;  // "" = derived from each request
   net::AddressSet trusted_proxies;
+  deployment::LogStore* logs = nullptr;  // sign-ins are noted there
 };
 
 // The front door of end users' apps (spec: client-api). Decodes, calls a service, encodes; errors
@@ -46,6 +48,7 @@ class ClientApi {
 
   auth::AuthService& auth() { return auth_; }
   deployment::AppRegistry& apps() { return apps_; }
+  deployment::LogStore* logs() { return options_.logs; }
 
  private:
   struct Routed {

@@ -1,0 +1,199 @@
+#include <array>
+#include <map>
+
+#include "api/admin/entities.h"
+#include "api/admin/routes.h"
+#include "datasource/client.h"
+
+namespace restitch::api::admin {
+namespace {
+
+constexpr Family kCommands{"service", "ServiceNotFound", ""};
+constexpr std::int64_t kMaxSample = 10000;
+constexpr std::int64_t kSample = 500;
+constexpr int kMaxDepth = 20;
+
+using SourcePtr = std::shared_ptr<datasource::DataSource>;
+
+Result<SourcePtr> source_of(AdminApi& api, const AdminRequest& request) {
+  RESTITCH_TRY(const deployment::DeployedAppPtr app, api.running(request));
+  const auto config = request.app->deployed();
+  RESTITCH_TRY(const Entity* service,
+               config->require(EntityKind::kService, request.parameters.at(0)));
+  const auto source = app->sources.find(service->name);
+  if (source == app->sources.end()) {
+    return Error(ErrorCode::kServiceCommandNotFound,
+                 "the service '" + service->name + "' is no data source");
+  }
+  return source->second;
+}
+
+Task<AdminReply> build_info(AdminApi& api, AdminRequest& request) {
+  RESTITCH_CO_TRY(const SourcePtr source, source_of(api, request));
+  bson::Document command = bson::make_document("buildInfo", std::int32_t{1});
+  RESTITCH_CO_TRY(const bson::Document reply, co_await source->run("admin", std::move(command)));
+  bson::Builder out;
+  out.append("version", reply["version"]);
+  out.append("versionArray", reply["versionArray"]);
+  co_return AdminReply::of(std::move(out).finish());
+}
+
+Task<AdminReply> list_databases(AdminApi& api, AdminRequest& request) {
+  RESTITCH_CO_TRY(const SourcePtr source, source_of(api, request));
+  bson::Builder command;
+  command.append("listDatabases", std::int32_t{1}).append("nameOnly", true);
+  RESTITCH_CO_TRY(const bson::Document reply,
+                  co_await datasource::run_command(*source, "admin", std::move(command)));
+  bson::Builder out;
+  out.open_array("databases");
+  for (const bson::Value& database : app::elements_of(reply["databases"])) {
+    const std::string name = Members(database).text("name");
+    if (!name.empty() && !name.starts_with("__restitch")) out.push(name);
+  }
+  out.close();
+  co_return AdminReply::of(std::move(out).finish());
+}
+
+Task<AdminReply> list_collections(AdminApi& api, AdminRequest& request) {
+  RESTITCH_CO_TRY(const SourcePtr source, source_of(api, request));
+  RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
+  RESTITCH_CO_TRY(const std::string database, required_text(body, "database_name"));
+  if (database.starts_with("__restitch")) {
+    co_return Error(ErrorCode::kBadRequest, "the database is the server's own");
+  }
+  bson::Builder command;
+  command.append("listCollections", std::int32_t{1}).append("nameOnly", true);
+  command.open_object("cursor").append("batchSize", std::int32_t{10000}).close();
+  RESTITCH_CO_TRY(const bson::Document reply,
+                  co_await datasource::run_command(*source, database, std::move(command)));
+  const Members cursor(reply["cursor"]);
+  bson::Builder out;
+  out.open_array("collections");
+  for (const bson::Value& collection : app::elements_of(cursor["firstBatch"])) {
+    out.push(Members(collection).text("name"));
+  }
+  out.close();
+  co_return AdminReply::of(std::move(out).finish());
+}
+
+// The name of a type in schemas; "" for what says nothing.
+std::string_view schema_type(bson::Type type) {
+  switch (type) {
+    case bson::Type::kDouble:
+      return "double";
+    case bson::Type::kString:
+      return "string";
+    case bson::Type::kObject:
+      return "object";
+    case bson::Type::kArray:
+      return "array";
+    case bson::Type::kBinary:
+      return "binData";
+    case bson::Type::kObjectId:
+      return "objectId";
+    case bson::Type::kBool:
+      return "bool";
+    case bson::Type::kDate:
+      return "date";
+    case bson::Type::kRegex:
+      return "regex";
+    case bson::Type::kInt32:
+      return "int";
+    case bson::Type::kTimestamp:
+      return "timestamp";
+    case bson::Type::kInt64:
+      return "long";
+    case bson::Type::kDecimal128:
+      return "decimal";
+    default:
+      return "";
+  }
+}
+
+// What is known of the values of one field.
+struct Shape {
+  std::string_view type;
+  bool is_mixed = false;
+  std::map<std::string, Shape> members;
+  std::map<std::string, Shape> elements;  // of an array, under ""
+
+  void see(bson::ValueView value, int depth) {
+    const std::string_view seen = schema_type(value.type());
+    if (seen.empty() || depth > kMaxDepth) return;
+    is_mixed |= !type.empty() && type != seen;
+    type = seen;
+    if (const auto object = value.as_object()) {
+      for (const bson::Element& member : *object) {
+        members[std::string(member.name)].see(member.value, depth + 1);
+      }
+    }
+    if (const auto array = value.as_array()) {
+      for (const bson::Element& element : *array) elements[""].see(element.value, depth + 1);
+    }
+  }
+
+  bson::Value schema() const {
+    Members out;
+    if (is_mixed) {
+      out.set("bsonType", bson::Value::of("mixed"));
+      return out.value();
+    }
+    if (!type.empty()) out.set("bsonType", bson::Value::of(type));
+    if (type == "object") {
+      Members properties;
+      for (const auto& [name, shape] : members) properties.set(name, shape.schema());
+      out.set("properties", properties.value());
+    }
+    const auto element = elements.find("");
+    if (type == "array" && element != elements.end()) out.set("items", element->second.schema());
+    return out.value();
+  }
+};
+
+Task<AdminReply> generate_schema(AdminApi& api, AdminRequest& request) {
+  RESTITCH_CO_TRY(const SourcePtr source, source_of(api, request));
+  RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
+  RESTITCH_CO_TRY(const std::string database, required_text(body, "database_name"));
+  RESTITCH_CO_TRY(const std::string name, required_text(body, "collection_name"));
+  if (database.starts_with("__restitch")) {
+    co_return Error(ErrorCode::kBadRequest, "the database is the server's own");
+  }
+  const std::int64_t limit = body["limit"].as_integer().value_or(kSample);
+  if (limit < 1 || limit > kMaxSample) {
+    co_return Error(ErrorCode::kInvalidArgument, "'limit' must be between 1 and 10000");
+  }
+  const datasource::Collection collection(*source, database, name);
+  datasource::FindOptions sample;
+  sample.limit = limit;
+  const bson::Document everything;
+  RESTITCH_CO_TRY(const auto documents, co_await collection.find(everything, sample));
+  Shape shape;
+  for (const bson::Document& document : documents) {
+    shape.see(bson::Value::object(document.view()).view(), 0);
+  }
+  Members schema;
+  if (!documents.empty()) schema = Members(shape.schema());
+  if (!schema.empty()) schema.set("title", bson::Value::of(name));
+  co_return AdminReply::of(bson::make_document("schema", schema.document()));
+}
+
+Task<AdminReply> unknown_command(AdminApi& api, AdminRequest& request) {
+  RESTITCH_CO_CHECK(source_of(api, request));
+  co_return Error(ErrorCode::kServiceCommandNotFound,
+                  "command not found: '" + request.parameters.at(1) + "'");
+}
+
+}  // namespace
+
+std::vector<Route> command_routes() {
+  const std::string commands = "/services/{id}/commands";
+  return {
+      app_route("GET", commands + "/build_info", kCommands, &build_info),
+      app_route("POST", commands + "/list_databases", kCommands, &list_databases),
+      app_route("POST", commands + "/list_collections", kCommands, &list_collections),
+      app_route("POST", commands + "/generate_schema", kCommands, &generate_schema),
+      app_route("POST", commands + "/{name}", kCommands, &unknown_command),
+  };
+}
+
+}  // namespace restitch::api::admin
