@@ -90,7 +90,7 @@ struct CustomUserData {
 
 struct FunctionConfig {
   std::string name;
-  std::string path;                       // without ".js"; differs from name for a base-name match
+  std::string path;                       // without ".js" or ".ts"; differs from name for a base-name match
   std::string source;
   std::string file;                       // of the source, for findings
   std::string manifest_file, manifest_pointer;  // where the members below stand; "" = nowhere, all are defaults

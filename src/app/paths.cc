@@ -45,6 +45,7 @@ constexpr std::array kModern = {
     Pattern{"data_sources/*/*/*/relationships.json", FileKind::kJson},
     Pattern{"functions/config.json", FileKind::kJson},
     Pattern{"functions/**.js", FileKind::kSource},
+    Pattern{"functions/**.ts", FileKind::kSource},
     Pattern{"http_endpoints/config.json", FileKind::kJson},
     Pattern{"http_endpoints/data_api_config.json", FileKind::kJson},
     Pattern{"http_endpoints/*/config.json", FileKind::kJson},
@@ -110,6 +111,7 @@ FileKind first_kind(bool is_legacy, Predicate predicate) {
 }  // namespace
 
 FileKind kind_of_file(std::string_view path, bool is_legacy) {
+  if (path.ends_with(".d.ts")) return FileKind::kNone;  // declarations for editors
   return first_kind(is_legacy, [&](std::string_view pattern) { return matches(pattern, path); });
 }
 

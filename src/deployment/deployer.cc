@@ -76,6 +76,17 @@ Task<std::string> provide_packages(runtime::BlockingPool& pool,
   co_return std::string();
 }
 
+// Whether packages are to be installed, which a check does not do.
+bool names_packages(const std::string& root) {
+  const std::string folder = root + "/functions/";
+  std::error_code ignored;
+  for (const char* name : {"package.json", "node_modules.zip", "node_modules.tar", "node_modules.tgz",
+                           "node_modules.tar.gz"}) {
+    if (std::filesystem::exists(folder + name, ignored)) return true;
+  }
+  return false;
+}
+
 functions::FunctionAppInfo function_info(const app::Config& config) {
   functions::FunctionAppInfo info;
   info.name = config.name;
@@ -113,15 +124,33 @@ Task<void> check_sources(functions::FunctionService& service, const app::Config&
                          app::Findings& findings) {
   if (config.functions.empty() && config.webhooks.empty()) co_return Status();
   RESTITCH_CO_TRY(const auto syntax_errors, co_await service.warm());
-  for (const auto& [name, message] : syntax_errors) {
+  const auto file_of = [&config](const std::string& name) {
     const app::FunctionConfig* function = config.find_function(name);
     for (const app::WebhookConfig& webhook : config.webhooks) {
       if (webhook.function.name == name) function = &webhook.function;
     }
-    findings.error(function != nullptr ? function->file : "functions/" + name + ".js", "",
-                   "FunctionSyntaxError", message);
+    return function != nullptr ? function->file : "functions/" + name + ".js";
+  };
+  for (const auto& [name, message] : syntax_errors) {
+    findings.error(file_of(name), "", "FunctionSyntaxError", message);
+  }
+  for (const auto& [name, message] : service.source_warnings()) {
+    findings.warning(file_of(name), "", "FunctionInvalid", message);
   }
   co_return Status();
+}
+
+// The syntax errors of the sources, when other findings refuse the app before its functions start.
+Task<void> check_sources_alone(const app::Config& config, functions::FunctionService::Options options,
+                               app::Findings& findings) {
+  functions::FunctionAppInfo info = function_info(config);
+  for (app::FunctionConfig& function : info.functions) function.can_evaluate.reset();
+  info.has_unknown_packages = true;
+  RESTITCH_CO_TRY(const auto service, functions::FunctionService::create(
+                                          std::move(info), nullptr, nullptr, nullptr, options));
+  auto checked = co_await check_sources(*service, config, findings);
+  co_await service->stop();
+  co_return checked;
 }
 
 std::string config_file(const app::DataSourceConfig& source) { return source.directory + "/config.json"; }
@@ -286,7 +315,10 @@ asio::awaitable<void> Deployer::end(DeployedAppPtr app) {
 Task<DeployedAppPtr> Deployer::build(BuildRequest request, app::Findings& findings) {
   const app::Config& config = *request.config;
   const auto rule_set = compile_all(config, findings);
-  if (findings.has_errors()) co_return refused(findings);
+  if (findings.has_errors()) {
+    RESTITCH_CO_CHECK(co_await check_sources_alone(config, options_.functions, findings));
+    co_return refused(findings);
+  }
 
   AppIdentity& identity = request.identity;
   RESTITCH_CO_CHECK(co_await store_.ensure_provider_ids(identity, provider_types(config)));
@@ -429,9 +461,12 @@ Task<void> check_directory(std::string path, functions::FunctionService::Options
   app::check_secret_references(config, config.secrets, findings);
   functions::FunctionAppInfo info = function_info(config);
   runtime::BlockingPool pool(1, 1);
-  const functions::DependencySettings settings;
+  const functions::DependencySettings nothing_installed;
+  const std::string no_app;
   RESTITCH_CO_TRY(info.dependencies_path,
-                  co_await provide_packages(pool, settings, "", root, findings));
+                  co_await provide_packages(pool, nothing_installed, no_app, root, findings));
+  info.has_unknown_packages = info.dependencies_path.empty() && names_packages(root);
+  for (app::FunctionConfig& function : info.functions) function.can_evaluate.reset();
   RESTITCH_CO_TRY(const auto service, functions::FunctionService::create(
                                           std::move(info), nullptr, nullptr, nullptr, options));
   auto checked = co_await check_sources(*service, config, findings);

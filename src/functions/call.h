@@ -25,6 +25,11 @@ struct CallResult {
   std::optional<Error> error;
 };
 
+// What a worker found in the sources of the app: (function name, text).
+struct SourceRemarks {
+  std::vector<std::pair<std::string, std::string>> syntax_errors, warnings;
+};
+
 // A transaction that the running function opened. At most one statement at a time uses it.
 struct FunctionTransaction {
   rules::TransactionHandle handle;

@@ -20,6 +20,7 @@ void append_functions(bson::Builder& builder, const FunctionAppInfo& app) {
     builder.push_object();
     builder.append("name", function.name);
     builder.append("path", function.path);
+    builder.append("file", function.file);
     builder.append("source", function.source);
     builder.append("runAsSystem", function.run_as_system);
     builder.append("runAsUserId", function.run_as_user_id);
@@ -121,6 +122,18 @@ std::vector<std::string> texts(bson::ValueView value) {
 
 std::string text(bson::ValueView value) { return std::string(value.as_string().value_or("")); }
 
+std::vector<std::pair<std::string, std::string>> remarks(bson::ValueView value) {
+  std::vector<std::pair<std::string, std::string>> result;
+  const auto array = value.as_array();
+  if (!array) return result;
+  for (const bson::Element& element : *array) {
+    if (const auto remark = element.value.as_object()) {
+      result.emplace_back(text((*remark)["name"]), text((*remark)["message"]));
+    }
+  }
+  return result;
+}
+
 Error error_of(bson::View frame) {
   const std::string kind = text(frame["kind"]);
   const ErrorCode code = kind == "syntax" ? ErrorCode::kFunctionSyntax
@@ -156,6 +169,7 @@ std::string init_frame(const FunctionAppInfo& app, const FunctionLimits& limits)
   builder.append("maxResultBytes", limits.max_result_bytes);
   builder.close();
   builder.append("dependencies", app.dependencies_path);
+  if (app.has_unknown_packages) builder.append("unknownPackages", true);
   return bytes_of(std::move(builder));
 }
 
@@ -244,16 +258,8 @@ CallResult parse_call_result(bson::View frame) {
   return result;
 }
 
-std::vector<std::pair<std::string, std::string>> parse_syntax_errors(bson::View frame) {
-  std::vector<std::pair<std::string, std::string>> result;
-  const auto errors = frame["syntaxErrors"].as_array();
-  if (!errors) return result;
-  for (const bson::Element& element : *errors) {
-    if (const auto error = element.value.as_object()) {
-      result.emplace_back(text((*error)["name"]), text((*error)["message"]));
-    }
-  }
-  return result;
+SourceRemarks parse_source_remarks(bson::View frame) {
+  return {remarks(frame["syntaxErrors"]), remarks(frame["warnings"])};
 }
 
 }  // namespace restitch::functions

@@ -41,7 +41,7 @@ bson::Document user_document(const rules::User& user);
 
 // A `result` or `error` frame.
 CallResult parse_call_result(bson::View frame);
-// The `syntaxErrors` of a `ready` frame.
-std::vector<std::pair<std::string, std::string>> parse_syntax_errors(bson::View frame);
+// What a `ready` frame remarks on the sources.
+SourceRemarks parse_source_remarks(bson::View frame);
 
 }  // namespace restitch::functions

@@ -51,6 +51,7 @@ class NodeFunctionService : public FunctionService,
   Task<bson::Value> call_for_rule(std::string_view name, bson::Document arguments,
                                   const rules::EvaluationContext& context) override;
   Task<std::vector<std::pair<std::string, std::string>>> warm() override;
+  std::vector<std::pair<std::string, std::string>> source_warnings() const override;
   asio::awaitable<void> stop() override;
 
  private:
@@ -70,8 +71,9 @@ class NodeFunctionService : public FunctionService,
   DataOperations operations_;
 
   // Made by the first call, on whose executor the workers are served.
-  std::mutex pool_mutex_;
+  mutable std::mutex pool_mutex_;
   std::shared_ptr<WorkerPool> pool_;
+  std::vector<std::pair<std::string, std::string>> warnings_;
   bool is_stopped_ = false;
 
   std::mutex rule_calls_mutex_;
@@ -233,7 +235,15 @@ asio::awaitable<std::shared_ptr<WorkerPool>> NodeFunctionService::pool() {
 Task<std::vector<std::pair<std::string, std::string>>> NodeFunctionService::warm() {
   const std::shared_ptr<WorkerPool> workers = co_await pool();
   if (workers == nullptr) co_return Error(ErrorCode::kClosing, "the server is shutting down");
-  co_return co_await workers->warm();
+  RESTITCH_CO_TRY(SourceRemarks remarks, co_await workers->warm());
+  const std::lock_guard lock(pool_mutex_);
+  warnings_ = std::move(remarks.warnings);
+  co_return std::move(remarks.syntax_errors);
+}
+
+std::vector<std::pair<std::string, std::string>> NodeFunctionService::source_warnings() const {
+  const std::lock_guard lock(pool_mutex_);
+  return warnings_;
 }
 
 asio::awaitable<void> NodeFunctionService::stop() {

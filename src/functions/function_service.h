@@ -36,6 +36,8 @@ struct FunctionAppInfo {
   std::vector<app::FunctionConfig> functions;
   std::vector<std::pair<std::string, std::string>> services;  // name, type
   std::string dependencies_path;                              // "" = none
+  bool has_unknown_packages =
+      false;  // packages are not there yet: nobody is warned of missing ones
 };
 
 struct CallRequest {
@@ -98,8 +100,10 @@ class FunctionService : public rules::FunctionCaller {
   virtual Task<CallOutcome> call(CallRequest request) = 0;
 
   // Starts one worker and loads the app, so that the first call does not pay for it. Syntax errors
-  // of sources are findings for the deployment: (function name, message).
+  // of sources are findings for the deployment: (function name, message with line and column).
   virtual Task<std::vector<std::pair<std::string, std::string>>> warm() = 0;
+  // After warm(): what is questionable in the sources, such as modules that are not installed.
+  virtual std::vector<std::pair<std::string, std::string>> source_warnings() const = 0;
 
   // Lets running calls end (until the deadline), then ends the workers.
   virtual asio::awaitable<void> stop() = 0;

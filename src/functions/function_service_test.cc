@@ -38,7 +38,7 @@ TEST(FunctionService, warm_reports_syntax_errors_by_function) {
                     }(harness.service()),
                     asio::use_future)
                     .get();
-  EXPECT_EQ(errors, "bad|Unexpected end of input");
+  EXPECT_EQ(errors, "bad|line 1, column 12: Unexpected end of input");
 }
 
 TEST(FunctionService, unknown_function_is_not_found) {

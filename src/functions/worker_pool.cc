@@ -165,7 +165,7 @@ void WorkerPool::start_worker() {
 
 void WorkerPool::on_ready(bson::View frame) {
   --starting_;
-  if (!syntax_errors_) syntax_errors_ = parse_syntax_errors(frame);
+  if (!remarks_) remarks_ = parse_source_remarks(frame);
   dispatch();
   notify();
 }
@@ -286,19 +286,19 @@ asio::awaitable<void> WorkerPool::wait_for_change() {
   co_await changed_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
-Task<SyntaxErrors> WorkerPool::warm() {
-  using Outcome = std::optional<Result<SyntaxErrors>>;
+Task<SourceRemarks> WorkerPool::warm() {
+  using Outcome = std::optional<Result<SourceRemarks>>;
   co_return *co_await asio::co_spawn(
       strand_,
       [](std::shared_ptr<WorkerPool> pool) -> asio::awaitable<Outcome> {
-        Result<SyntaxErrors> result = co_await pool->warm_on_strand();
+        Result<SourceRemarks> result = co_await pool->warm_on_strand();
         co_return Outcome(std::move(result));
       }(shared_from_this()),
       asio::use_awaitable);
 }
 
-Task<SyntaxErrors> WorkerPool::warm_on_strand() {
-  while (!syntax_errors_) {
+Task<SourceRemarks> WorkerPool::warm_on_strand() {
+  while (!remarks_) {
     if (is_closing_) co_return Error(ErrorCode::kClosing, "the server is shutting down");
     if (failures_ >= kFailuresBeforeRefusal) {
       co_return Error(ErrorCode::kInternal, "the function worker cannot be started");
@@ -311,7 +311,7 @@ Task<SyntaxErrors> WorkerPool::warm_on_strand() {
       co_await wait_for_change();
     }
   }
-  co_return *syntax_errors_;
+  co_return *remarks_;
 }
 
 asio::awaitable<void> WorkerPool::stop() {

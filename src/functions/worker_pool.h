@@ -16,8 +16,6 @@
 
 namespace restitch::functions {
 
-using SyntaxErrors = std::vector<std::pair<std::string, std::string>>;
-
 // Serves one frame of a running call (`op`, `session`, `getUser`); gives the answering frames. Runs
 // on the executor of the call.
 using OperationHandler =
@@ -39,7 +37,7 @@ class WorkerPool : public std::enable_shared_from_this<WorkerPool> {
   // The outcome of a call. `call->complete` and `executor` are set here.
   asio::awaitable<CallResult> run(CallPointer call);
   // Waits until a worker is ready.
-  Task<SyntaxErrors> warm();
+  Task<SourceRemarks> warm();
   // Lets running calls end, then ends the workers.
   asio::awaitable<void> stop();
 
@@ -68,7 +66,7 @@ class WorkerPool : public std::enable_shared_from_this<WorkerPool> {
   void end_idle_workers(Clock::time_point now);
   bool is_quiet() const;
 
-  Task<SyntaxErrors> warm_on_strand();
+  Task<SourceRemarks> warm_on_strand();
   asio::awaitable<void> stop_on_strand();
   asio::awaitable<void> wait_for_change();
   void notify();
@@ -82,7 +80,7 @@ class WorkerPool : public std::enable_shared_from_this<WorkerPool> {
   std::size_t starting_ = 0;
   int failures_ = 0;  // starts without success, in a row
   Clock::time_point next_start_{};
-  std::optional<SyntaxErrors> syntax_errors_;
+  std::optional<SourceRemarks> remarks_;
   std::size_t live_operations_ = 0;
   bool is_closing_ = false, is_closed_ = false;
   bool is_ticking_ = false;

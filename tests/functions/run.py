@@ -170,6 +170,35 @@ def test_uploaded_archive_is_used(bench):
         server.stop()
 
 
+BROKEN = {
+    "functions/one.js": "exports = () => {\n  const = 1;\n};",
+    "functions/deep/two.ts": "exports = (a: number) => a;\nenum Colour { Red }",
+    "functions/three.js": "exports = (",
+    "functions/fine.js": "const gone = require('gone');\nexports = () => require('lodash');",
+    "functions/config.json": '[{"name": "one", "private": "maybe"}]',
+}
+BROKEN_LINES = [
+    "functions/one.js: line 2, column 9: Unexpected token '='",
+    "functions/deep/two.ts: line 2, column 1: TypeScript enum is not supported in strip-only mode",
+    "functions/three.js: line 1, column 12: Unexpected end of input",
+    "functions/config.json: /0/private: ",
+]
+
+
+def test_all_errors_of_sources_and_settings_are_told_at_once(bench):
+    folder = bench.copy("broken", BROKEN)
+    log = refused_start(bench, folder, "broken-data")
+    checked = subprocess.run([bench.binary, "check", str(folder)], capture_output=True, text=True)
+    assert checked.returncode == 1, checked
+    for line in BROKEN_LINES:
+        assert line in log and line in checked.stdout, (line, log, checked.stdout)
+    warning = "warning: functions/fine.js: line 1: the module 'gone' is not installed; name it in functions/package.json"
+    assert warning in checked.stdout, checked.stdout
+    (folder / "functions/package.json").write_text("{}")
+    checked = subprocess.run([bench.binary, "check", str(folder)], capture_output=True, text=True)
+    assert "is not installed" not in checked.stdout, checked.stdout
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", default="build/release/restitch")

@@ -109,7 +109,11 @@ class FunctionReader {
 
   void add_source(const std::string& file, const std::string& text) {
     const std::string path = file.substr(kDirectory.size(), file.size() - kDirectory.size() - 3);
-    sources_.emplace(path, Source{&file, &text});
+    const auto [known, is_new] = sources_.emplace(path, Source{&file, &text});
+    if (is_new) return;
+    assembly_.findings.error(
+        file, "", "FunctionDuplicateName",
+        "the function '" + path + "' has the source " + *known->second.file + " already");
   }
 
   void claim(const std::string& path, FunctionConfig& function) {
@@ -159,9 +163,10 @@ class FunctionReader {
   }
 
   bool is_broken(const FunctionConfig& function) const {
-    const std::string file = std::string(kDirectory) + function.path +
-                             (assembly_.tree.is_legacy() ? "/source.js" : ".js");
-    return assembly_.tree.broken.contains(file);
+    const std::string path = std::string(kDirectory) + function.path;
+    const auto& broken = assembly_.tree.broken;
+    if (assembly_.tree.is_legacy()) return broken.contains(path + "/source.js");
+    return broken.contains(path + ".js") || broken.contains(path + ".ts");
   }
 
   bool is_unreadable_legacy(const std::string& path) const {
@@ -175,7 +180,7 @@ class FunctionReader {
   }
 
   Assembly& assembly_;
-  std::map<std::string, Source> sources_;  // by path below functions/, without ".js"
+  std::map<std::string, Source> sources_;  // by path below functions/, without the extension
 };
 
 }  // namespace

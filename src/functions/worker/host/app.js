@@ -3,7 +3,7 @@
 // The app as the `init` frame describes it.
 
 const { readArray, readFields, valueSize } = require('./frames.js');
-const { compileFunctionSource, fastGlobalsFor, levelOf } = require('./source.js');
+const { compileFunctionSource, fastGlobalsFor, levelOf, requiredModules } = require('./source.js');
 const { Builtins } = require('./builtins.js');
 const { Packages } = require('./packages.js');
 
@@ -19,6 +19,7 @@ class AppFunction {
 
   constructor(name, source, fastGlobals, settings = {}) {
     this.name = name;
+    this.file = settings.file || `${name}.js`;
     this.#source = source;
     this.#fastGlobals = fastGlobals;
     this.level = levelOf(source);
@@ -29,10 +30,12 @@ class AppFunction {
     this.userScript = script === '' ? undefined : new AppFunction(`${name} (run_as_user_id)`, script, fastGlobals);
   }
 
-  // {script} or {error: the parser's message}.
+  requiredModules() { return requiredModules(this.#source); }
+
+  // {script} or {error: {message, line, column}}.
   compiled() {
     if (this.#compiled === undefined) {
-      this.#compiled = compileFunctionSource(this.#source, this.name, this.#fastGlobals);
+      this.#compiled = compileFunctionSource(this.#source, this.file, this.#fastGlobals);
     }
     return this.#compiled;
   }
@@ -60,6 +63,7 @@ class App {
     }
     const limits = init.limits === undefined ? {} : readFields(bytes, init.limits.at);
     this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.hasUnknownPackages = init.unknownPackages === true;
     const dependencies = init.dependencies || '';
     this.builtins = new Builtins(dependencies);
     this.packages = new Packages(dependencies, this.fastGlobals);
@@ -69,17 +73,44 @@ class App {
     return new AppFunction('function', source, this.fastGlobals, { isAdHoc: true });
   }
 
-  // [{name, message}] of the sources that do not parse.
+  // [{name, message}] of the sources that do not parse; the message tells the place.
   syntaxErrors() {
     const result = [];
     for (const fn of new Set(this.functions.values())) {
       for (const part of [fn, fn.userScript]) {
         const error = part === undefined ? undefined : part.compiled().error;
-        if (error !== undefined) result.push({ name: fn.name, message: error });
+        if (error !== undefined) result.push({ name: fn.name, message: placed(error, part === fn ? '' : 'run_as_user_id script: ') });
       }
     }
     return result;
   }
+
+  // [{name, message}] of modules that functions name and that cannot be loaded.
+  warnings() {
+    const result = [];
+    for (const fn of new Set(this.functions.values())) {
+      for (const { module, line } of fn.requiredModules()) {
+        const problem = this.#problemOf(module);
+        if (problem !== undefined) result.push({ name: fn.name, message: `line ${line}: ${problem}` });
+      }
+    }
+    return result;
+  }
+
+  #problemOf(module) {
+    const plain = module.startsWith('node:') ? module.slice(5) : module;
+    if (this.builtins.isBuiltin(plain)) {
+      return this.builtins.isAllowed(plain, false) ? undefined : `the module '${module}' is not available in functions`;
+    }
+    if (/^\.{0,2}\//.test(module)) return `functions cannot load the file '${module}'; use context.functions.execute`;
+    return !this.hasUnknownPackages && this.packages.resolve(module, undefined) === undefined
+      ? `the module '${module}' is not installed; name it in functions/package.json` : undefined;
+  }
+}
+
+function placed({ message, line, column }, what) {
+  const place = line === undefined ? '' : `line ${line}, column ${column === undefined ? 1 : column}: `;
+  return `${what}${place}${message}`;
 }
 
 // Members of a document as {bytes, type, at}, undecoded.

@@ -62,7 +62,8 @@ class Packages {
   compiled(file) {
     let result = this.#compiled.get(file.path);
     if (result === undefined) {
-      result = compilePackageSource(fs.readFileSync(file.path, 'utf8'), file.shownPath, this.#fastGlobals);
+      result = compilePackageSource(fs.readFileSync(file.path, 'utf8'), file.shownPath, this.#fastGlobals,
+        file.kind === 'module');
       this.#compiled.set(file.path, result);
     }
     return result;

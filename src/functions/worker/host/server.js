@@ -59,16 +59,21 @@ class Server {
     this.#realms = new RealmPool(this.#app, this.#writer, (request) => this.#onChange(request));
     const frame = this.#writer.begin('ready');
     this.#writer.int64('pid', process.pid);
-    this.#writer.open('syntaxErrors', true);
-    this.#app.syntaxErrors().forEach(({ name, message }, i) => {
+    this.#writeRemarks('syntaxErrors', this.#app.syntaxErrors());
+    this.#writeRemarks('warnings', this.#app.warnings());
+    this.#writer.end(frame);
+    this.#realms.refillWhenIdle();
+  }
+
+  #writeRemarks(name, remarks) {
+    this.#writer.open(name, true);
+    remarks.forEach((remark, i) => {
       this.#writer.open(String(i));
-      this.#writer.string('name', name);
-      this.#writer.string('message', message);
+      this.#writer.string('name', remark.name);
+      this.#writer.string('message', remark.message);
       this.#writer.close();
     });
     this.#writer.close();
-    this.#writer.end(frame);
-    this.#realms.refillWhenIdle();
   }
 
   #answerPing(n) {

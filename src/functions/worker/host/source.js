@@ -3,6 +3,9 @@
 // Compiles the sources of functions and packages once; realms instantiate them.
 
 const vm = require('node:vm');
+const { asCommonJs, isTypeScript, withoutTypes } = require('./languages.js');
+
+const FUNCTION_PARAMETERS = ['exports', 'context'];
 
 // Globals that compiled code gets as parameters: reading one through a realm's global object costs 50 times as much.
 // A name that some source of the app assigns is left out, so that the assignment is seen everywhere.
@@ -85,14 +88,23 @@ function convertImports(source) {
   });
 }
 
-// The parser's message, or undefined when the source is a valid function body.
+// {message, line, column} of the first error, or undefined when the source is a valid function body.
 function syntaxError(source, parameters, filename) {
   try {
     vm.compileFunction(source, parameters, { filename });
     return undefined;
   } catch (error) {
-    return String(error.message);
+    return { message: String(error.message), ...placeOf(error, filename) };
   }
+}
+
+// The engine tells the place in front of the stack: "<file>:<line>", the line, and carets below its column.
+function placeOf(error, filename) {
+  const [head, , carets] = String(error.stack).split('\n');
+  const line = head.startsWith(`${filename}:`) ? Number(head.slice(filename.length + 1)) : NaN;
+  if (!Number.isInteger(line)) return {};
+  const blanks = carets === undefined ? null : /^\s*/.exec(carets);   // no caret follows at the end of the text
+  return { line, column: blanks === null ? undefined : blanks[0].length + 1 };
 }
 
 // Compiles to a script whose value is a factory: called with the fast globals it gives the wrapped source.
@@ -101,27 +113,66 @@ function compileWrapped(head, source, tail, fastGlobals, filename) {
   return new vm.Script(`${prefix}${source}\n${tail} })`, { filename, columnOffset: -prefix.length });
 }
 
-// {script} of a function's source or {error}. The script's factory gives instantiate(context) -> what `exports` is.
-function compileFunctionSource(source, name, fastGlobals) {
-  const filename = `${name}.js`;
+// Calls of import(), which needs `require` here.
+const DYNAMIC_IMPORT = /(?<![.\w$])import\s*\(/;
+
+// {text} of a function's source as a script, or {error}.
+function scriptOf(source, filename) {
   let text = source;
-  let error = syntaxError(text, ['exports', 'context'], filename);
-  if (error !== undefined && /import statement|import declarations/.test(error)) {
-    text = convertImports(source);
-    error = syntaxError(text, ['exports', 'context'], filename);
+  if (isTypeScript(filename)) {
+    const stripped = withoutTypes(source, filename);
+    if (stripped.error !== undefined) return stripped;
+    text = stripped.code;
   }
+  let error = syntaxError(text, FUNCTION_PARAMETERS, filename);
+  if (error !== undefined && /import statement|import declarations/.test(error.message)) {
+    text = convertImports(text);
+    error = syntaxError(text, FUNCTION_PARAMETERS, filename);
+  }
+  if (error !== undefined) return { error };
+  if (DYNAMIC_IMPORT.test(text)) {
+    const converted = asCommonJs(text, filename);
+    if (converted.error === undefined && syntaxError(converted.code, FUNCTION_PARAMETERS, filename) === undefined) {
+      text = converted.code;
+    }
+  }
+  return { text };
+}
+
+// {script} of a function's source or {error: {message, line, column}}. The script's factory gives
+// instantiate(context) -> what `exports` is.
+function compileFunctionSource(source, filename, fastGlobals) {
+  const { text, error } = scriptOf(source, filename);
   if (error !== undefined) return { error };
   const head = 'return function (context) { let exports = {}; (function () { ';
   return { script: compileWrapped(head, text, '}).call(); return exports; };', fastGlobals, filename) };
 }
 
 // {script} of a package's file or {error}.
-function compilePackageSource(source, filename, fastGlobals) {
+function compilePackageSource(source, filename, fastGlobals, isModule) {
   const parameters = ['exports', 'require', 'module', '__filename', '__dirname'];
-  const text = source.startsWith('#!') ? `//${source}` : source;
-  const error = syntaxError(text, parameters, filename);
+  let text = source.startsWith('#!') ? `//${source}` : source;
+  let error;
+  if (isModule || DYNAMIC_IMPORT.test(text)) {
+    const converted = asCommonJs(text, filename);
+    if (converted.error === undefined) text = converted.code;
+    else if (isModule) error = converted.error;
+  }
+  if (error === undefined) error = syntaxError(text, parameters, filename);
   if (error !== undefined) return { error };
   return { script: compileWrapped(`return function (${parameters.join(', ')}) { `, text, '};', fastGlobals, filename) };
 }
 
-module.exports = { FAST_GLOBALS, LEVELS, compileFunctionSource, compilePackageSource, convertImports, fastGlobalsFor, levelOf };
+// [{module, line}] of the modules that a source names in `require` and `import`.
+function requiredModules(source) {
+  const found = [];
+  source.split('\n').forEach((text, index) => {
+    for (const match of text.matchAll(/\brequire\s*\(\s*(['"`])([^'"`$\n]+)\1\s*\)|^\s*import\s+(?!type\b)(?:[\w$\s{},*]*?\sfrom\s+)?(['"])([^'"\n]+)\3/g)) {
+      if (/\/\/|^\s*\*/.test(text.slice(0, match.index))) continue;
+      found.push({ module: match[2] === undefined ? match[4] : match[2], line: index + 1 });
+    }
+  });
+  return found;
+}
+
+module.exports = { FAST_GLOBALS, LEVELS, compileFunctionSource, compilePackageSource, convertImports, fastGlobalsFor, levelOf, requiredModules };

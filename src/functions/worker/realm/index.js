@@ -182,7 +182,7 @@ class Realm {
     if (known !== undefined) return known;
     const { factory, error } = this.host.functionFactory(fn);
     if (error !== undefined) {
-      const failure = new FunctionError(error);
+      const failure = new FunctionError(error.message);
       failure.kind = 'syntax';
       throw failure;
     }

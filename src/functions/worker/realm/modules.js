@@ -5,12 +5,6 @@
 
 const { FunctionError } = require('./errors.js');
 
-// Kinds of files that cannot be loaded.
-const KINDS = {
-  module: 'the package is an ES module; use a version of it that has CommonJS',
-  native: 'native add-ons are not available',
-};
-
 module.exports = function createModules(host, realm) {
   function notFound(name) {
     return new FunctionError(`Cannot find module '${name}'`, { code: 'MODULE_NOT_FOUND' });
@@ -24,7 +18,7 @@ module.exports = function createModules(host, realm) {
 
   function execute(file, module) {
     const { factory, error } = host.packageFactory(file);
-    if (error !== undefined) throw failure(file, new SyntaxError(error));
+    if (error !== undefined) throw failure(file, new SyntaxError(error.message));
     try {
       const body = factory(...realm.fastGlobals);
       Reflect.apply(body, module.exports, [module.exports, requireFrom(file.path), module, file.path, file.folder]);
@@ -42,8 +36,8 @@ module.exports = function createModules(host, realm) {
     request.modules.set(file.path, module);
     try {
       if (file.kind === 'json') module.exports = JSON.parse(host.packageText(file));
-      else if (file.kind === 'script') execute(file, module);
-      else throw failure(file, new FunctionError(KINDS[file.kind]));
+      else if (file.kind === 'native') throw failure(file, new FunctionError('native add-ons are not available'));
+      else execute(file, module);
     } catch (error) {
       request.modules.delete(file.path);
       throw error;

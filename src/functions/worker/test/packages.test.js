@@ -40,6 +40,17 @@ test('packages', async (t) => {
     'node_modules/sneaky/index.js': 'module.exports = require("../../outside.js");',
     'node_modules/circle/index.js': 'exports.early = 1; exports.other = require("./other.js");',
     'node_modules/circle/other.js': 'module.exports = require("./index.js").early;',
+    'node_modules/modern/package.json': '{"name": "modern", "type": "module", "exports": {"import": "./main.js"}}',
+    'node_modules/modern/main.js': 'import * as counter from "counter";\nimport path from "node:path";\nexport const first = counter.next();\nexport default class Thing { get file() { return path.basename(import.meta.url); } }\nexport const late = () => import("./late.js");',
+    'node_modules/modern/late.js': 'export const late = "late";',
+    'node_modules/both/package.json': '{"name": "both", "exports": {"module-sync": "./a.mjs", "import": "./a.mjs", "require": "./a.cjs"}}',
+    'node_modules/both/a.mjs': 'throw new Error("the wrong one");',
+    'node_modules/both/a.cjs': 'module.exports = "the right one";',
+    'node_modules/deep/package.json': '{"name": "deep", "exports": {"./*": "./lib/*.js", "./private/*": null, "./package.json": "./package.json"}, "imports": {"#inner": {"browser": "./no.js", "default": "./lib/inner.js"}}}',
+    'node_modules/deep/lib/inner.js': 'exports.inner = true;',
+    'node_modules/deep/lib/x/y.js': 'exports.inner = require("#inner").inner; exports.version = require("deep/package.json").name;',
+    'node_modules/shell/index.js': 'const { exec } = require("child_process"); const fs = require("fs"); exports.run = () => exec("id"); exports.write = () => fs.writeFileSync("/tmp/x", ""); exports.read = (file) => fs.promises.readFile(file, "utf8"); exports.own = () => fs.promises.readFile(__filename, "utf8");',
+    'node_modules/native/index.node': 'ELF',
     'node_modules/patcher/index.js': 'Array.prototype.patched = 1; globalThis.patched = 1;',
   };
   const functions = {
@@ -51,6 +62,13 @@ test('packages', async (t) => {
     unparsable: 'exports = () => require("unparsable");',
     sneaky: 'exports = () => require("sneaky");',
     circle: 'exports = () => require("circle").other;',
+    modern: 'exports = async () => { const m = require("modern"); return [m.first, new m.default().file, (await m.late()).late]; };',
+    dynamic: 'exports = async () => { const { first } = await import("modern"); return first; };',
+    both: 'exports = () => require("both");',
+    deep: 'exports = () => { const d = require("deep/x/y"); return [d.inner, d.version]; };',
+    deepHidden: 'exports = () => require("deep/private/y");',
+    shell: 'exports = async () => { const s = require("shell"); const t = async (f) => { try { return await f(); } catch (e) { return e.message; } }; return [await t(s.run), await t(s.write), await t(() => s.read("/etc/passwd")), (await s.own()).length > 10]; };',
+    native: 'exports = () => require("native");',
     patch: 'exports = () => { require("patcher"); return [].patched; };',
     patched: 'exports = () => [typeof [].patched, typeof patched];',
   };
@@ -68,6 +86,22 @@ test('packages', async (t) => {
     await t.test('follow their export maps', async () => {
       assert.equal(await value('sub'), '{"a": 1}');
       assert.equal(await message('hidden'), "Cannot find module 'tool/lib/sub.js'");
+    });
+    await t.test('may be ES modules, also when they are imported late', async () => {
+      assert.equal(JSON.stringify(await value('modern')), '[1,"main.js","late"]');
+      assert.equal(Number(await value('dynamic')), 1);
+    });
+    await t.test('are taken as CommonJS when they are both', async () => {
+      assert.equal(await value('both'), 'the right one');
+    });
+    await t.test('have patterns, imports and their own name', async () => {
+      assert.equal(JSON.stringify(await value('deep')), '[true,"deep"]');
+      assert.equal(await message('deepHidden'), "Cannot find module 'deep/private/y'");
+    });
+    await t.test('load what they may not use, and fail when they use it', async () => {
+      assert.deepEqual(await value('shell'), ["the module 'child_process' is not available in functions",
+        'EACCES: permission denied, writeFileSync', "EACCES: permission denied, open '/etc/passwd'", true]);
+      assert.match(await message('native'), /native add-ons are not available$/);
     });
     await t.test('may refer to each other in a circle', async () => {
       assert.equal(Number(await value('circle')), 1);

@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
-const { LEVELS, compileFunctionSource, convertImports, fastGlobalsFor, levelOf } = require('../host/source.js');
+const { LEVELS, compileFunctionSource, convertImports, fastGlobalsFor, levelOf, requiredModules } = require('../host/source.js');
 
 test('a source that reaches no built-in object needs no check of them', () => {
   for (const source of ['exports = (a, b) => a + b;', 'exports = async (x) => { const y = x.name; return [y, 1].map((v) => v); };',
@@ -60,7 +60,33 @@ test('imports become require on the same lines', () => {
 });
 
 test('a source must be complete in itself', () => {
-  assert.match(compileFunctionSource('}); (function () {', 'f', []).error, /Unexpected token/);
-  assert.match(compileFunctionSource('exports = (', 'f', []).error, /Unexpected end of input/);
+  assert.match(compileFunctionSource('}); (function () {', 'f', []).error.message, /Unexpected token/);
+  assert.match(compileFunctionSource('exports = (', 'f', []).error.message, /Unexpected end of input/);
   assert.equal(compileFunctionSource('exports = 1 // no new line', 'f', []).error, undefined);
+});
+
+test('errors tell their place', () => {
+  const place = (source, file) => {
+    const { line, column } = compileFunctionSource(source, file, []).error;
+    return [line, column];
+  };
+  assert.deepEqual(place('exports = () => {\n  let a = ;\n};', 'functions/a.js'), [2, 11]);
+  assert.deepEqual(place('import a from "b";\n\n  const = a;', 'functions/a.js'), [3, 9]);
+  assert.deepEqual(place('exports = (a: number) => {\n  let b: = 1;\n};', 'functions/a.ts'), [2, 10]);
+  assert.deepEqual(place('\nenum A { B }', 'functions/a.ts'), [2, 1]);
+});
+
+test('types are removed in place', () => {
+  const source = 'interface User { name: string }\nexports = (user: User) => { throw new Error(user.name as string); };';
+  const { script } = compileFunctionSource(source, 'functions/a.ts', []);
+  assert.throws(() => script.runInThisContext()()({})({ name: 'ada' }), (error) => {
+    assert.equal(error.message, 'ada');
+    assert.match(error.stack, /functions\/a\.ts:2:\d+/);
+    return true;
+  });
+});
+
+test('modules that a source names are found', () => {
+  const source = 'import a from "a";\nimport type { T } from "types";\nconst b = require("b/c"); // require("no")\n/*\n * require("no")\n */\nrequire(name);';
+  assert.deepEqual(requiredModules(source), [{ module: 'a', line: 1 }, { module: 'b/c', line: 3 }]);
 });
