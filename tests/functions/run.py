@@ -105,6 +105,7 @@ def cases_of(text):
 
 def check_functions(bench, folder):
     failures, count = [], 0
+    # The names order the functions: some look at what an earlier one left behind.
     for path in sorted((HERE / "app/functions" / folder).rglob("*.[jt]s")):
         name = str(path.relative_to(HERE / "app/functions").with_suffix(""))
         for arguments, expected in cases_of(path.read_text()):

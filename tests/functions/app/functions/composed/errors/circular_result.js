@@ -1,0 +1,7 @@
+// call: []
+// fails: TypeError: cannot convert a circular structure to BSON
+exports = function () {
+  const a = {};
+  a.self = a;
+  return a;
+};

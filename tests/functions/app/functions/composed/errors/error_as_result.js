@@ -1,0 +1,3 @@
+// call: []
+// gives: {"message": "a value", "name": "Error"}
+exports = () => new Error("a value");

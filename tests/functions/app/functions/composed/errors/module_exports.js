@@ -1,0 +1,3 @@
+// call: []
+// fails: ReferenceError: 'module' is not defined
+module.exports = () => 1;

@@ -1,0 +1,3 @@
+// call: []
+// fails: ReferenceError: 'nowhere' is not defined
+exports = () => nowhere.x;

@@ -1,0 +1,3 @@
+// call: []
+// fails: undefined
+exports = () => Promise.reject();

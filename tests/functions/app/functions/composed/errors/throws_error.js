@@ -1,0 +1,3 @@
+// call: []
+// fails: {"message":"boom","name":"Error"}
+exports = () => { throw new Error("boom"); };

@@ -1,0 +1,3 @@
+// call: []
+// fails: plain text
+exports = () => { throw "plain text"; };

@@ -1,0 +1,3 @@
+// call: []
+// gives: ["undefined", "undefined", "undefined"]
+exports = () => [typeof formatPrice, typeof [].sum, typeof {}.isEmptyObject];

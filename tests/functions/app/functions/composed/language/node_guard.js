@@ -1,0 +1,6 @@
+// call: []
+// gives: "ok"
+exports = function () { return "ok"; };
+if (typeof module !== "undefined") {
+  module.exports = exports;
+}

@@ -1,0 +1,4 @@
+exports = function (response, map) {
+  response.status = 201;
+  map.set("seen", true);
+};

@@ -1,0 +1,3 @@
+// call: []
+// fails: RangeError: Maximum call stack size exceeded
+exports = () => context.functions.execute("composed/recursion/endless");
