@@ -11,6 +11,7 @@
 #include "app/secrets.h"
 #include "base/log.h"
 #include "deployment/name_lister.h"
+#include "deployment/third_party.h"
 #include "deployment/user_hooks.h"
 #include "deployment/users.h"
 #include "deployment/values.h"
@@ -102,6 +103,7 @@ functions::FunctionAppInfo function_info(const app::Config& config) {
     info.services.emplace_back(
         source.name, source.type == app::SourceType::kDataLake ? "datalake" : "mongodb-atlas");
   }
+  info.third_party = third_party_services(config);
   return info;
 }
 

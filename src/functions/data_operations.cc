@@ -112,7 +112,8 @@ DataOperations::DataOperations(const FunctionAppInfo& app, std::shared_ptr<rules
       data_(std::move(data)),
       users_(std::move(users)),
       names_(std::move(names)),
-      caller_(caller) {}
+      caller_(caller),
+      service_rules_(app.third_party) {}
 
 asio::awaitable<std::vector<std::string>> DataOperations::serve(CallPointer call,
                                                                 bson::Document frame) const {
@@ -140,6 +141,7 @@ Task<bson::Value> DataOperations::operate(const CallPointer& call, bson::View fr
   if (action == "getDBNames" || action == "getCollectionNames") {
     co_return co_await list_names(frame);
   }
+  if (action == "authorizeService") co_return co_await authorize_service(call, frame);
   const std::string source = text(frame["service"]);
   if (!data_->has_source(source)) {
     co_return Error(ErrorCode::kServiceNotFound, "service not found: '" + source + "'");
@@ -177,19 +179,39 @@ Task<bson::Value> DataOperations::run(const CallPointer& call, bson::View frame,
     co_return co_await data_->run_as_system(std::move(operation), call->deadline,
                                             std::move(transaction));
   }
-  std::shared_ptr<const rules::User> other;
-  if (const std::string id = text(frame["userId"]); !id.empty()) {
-    RESTITCH_CO_TRY(other, co_await user(call, id));
-  }
-  const rules::EvaluationContext context{other == nullptr ? call->user : *other,
-                                         call->request,
-                                         app_.values,
-                                         app_.environment_tag,
-                                         app_.environment_values,
-                                         caller_,
-                                         call->request_id};
+  RESTITCH_CO_TRY(const std::shared_ptr<const rules::User> other, co_await other_user(call, frame));
+  const rules::EvaluationContext context =
+      evaluation_context(call, other == nullptr ? call->user : *other);
   co_return co_await data_->run_as_user(std::move(operation), context, call->deadline,
                                         std::move(transaction));
+}
+
+Task<std::shared_ptr<const rules::User>> DataOperations::other_user(const CallPointer& call,
+                                                                    bson::View frame) const {
+  std::string id = text(frame["userId"]);
+  if (id.empty()) co_return std::shared_ptr<const rules::User>();
+  co_return co_await user(call, std::move(id));
+}
+
+rules::EvaluationContext DataOperations::evaluation_context(const CallPointer& call,
+                                                            const rules::User& user) const {
+  return {user,    call->request,   app_.values, app_.environment_tag, app_.environment_values,
+          caller_, call->request_id};
+}
+
+// Whether the running function may do an action of a third-party service; the system may.
+Task<bson::Value> DataOperations::authorize_service(const CallPointer& call,
+                                                    bson::View frame) const {
+  if (frame["asSystem"].truthy()) co_return bson::Value::null();
+  RESTITCH_CO_TRY(const std::shared_ptr<const rules::User> other, co_await other_user(call, frame));
+  const rules::EvaluationContext context =
+      evaluation_context(call, other == nullptr ? call->user : *other);
+  const bson::View arguments = frame["args"].as_object().value_or(bson::View());
+  const bson::View wanted = arguments["options"].as_object().value_or(bson::View());
+  bson::Document args(wanted["args"].as_object().value_or(bson::View()));
+  RESTITCH_CO_CHECK(co_await service_rules_.authorize(
+      text(frame["service"]), text(wanted["action"]), std::move(args), context));
+  co_return bson::Value::null();
 }
 
 Task<bson::Value> DataOperations::list_names(bson::View frame) const {

@@ -7,6 +7,7 @@
 #include "functions/call.h"
 #include "functions/frames.h"
 #include "functions/function_service.h"
+#include "functions/service_rules.h"
 
 namespace restitch::functions {
 
@@ -30,6 +31,12 @@ class DataOperations {
   Task<bson::Value> run(const CallPointer& call, bson::View frame, rules::Operation operation,
                         rules::TransactionHandle transaction) const;
   Task<bson::Value> list_names(bson::View frame) const;
+  Task<bson::Value> authorize_service(const CallPointer& call, bson::View frame) const;
+  // The user that the frame acts as; null for the caller's own.
+  Task<std::shared_ptr<const rules::User>> other_user(const CallPointer& call,
+                                                      bson::View frame) const;
+  rules::EvaluationContext evaluation_context(const CallPointer& call,
+                                              const rules::User& user) const;
   Task<bson::Value> change_session(const CallPointer& call, bson::View frame,
                                    ErrorLabels& labels) const;
   Task<bson::Value> begin_transaction(const CallPointer& call, std::int64_t session,
@@ -43,6 +50,7 @@ class DataOperations {
   UserLookup users_;
   NameLister names_;
   rules::FunctionCaller* caller_;
+  ServiceRules service_rules_;
 };
 
 // The operation that an `op` frame describes. Errors: kServiceCommandNotFound, kInvalidArgument.

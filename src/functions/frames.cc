@@ -44,6 +44,18 @@ void append_app(bson::Builder& builder, const FunctionAppInfo& app) {
   builder.close();
 }
 
+void append_service(bson::Builder& builder, const ThirdPartyService& service,
+                    const std::map<std::string, std::string>& gateways) {
+  builder.push_object();
+  builder.append("name", service.name);
+  builder.append("type", service.type);
+  builder.append("config", service.config);
+  auto gateway = gateways.find(service.name);
+  if (gateway == gateways.end()) gateway = gateways.find(service.type);
+  if (gateway != gateways.end()) builder.append("gateway", gateway->second);
+  builder.close();
+}
+
 // context.request: members that the request does not have are left out.
 void append_request(bson::Builder& builder, bson::View request) {
   builder.open_object("request");
@@ -144,7 +156,8 @@ Error error_of(bson::View frame) {
 
 }  // namespace
 
-std::string init_frame(const FunctionAppInfo& app, const FunctionLimits& limits) {
+std::string init_frame(const FunctionAppInfo& app, const FunctionLimits& limits,
+                       const std::map<std::string, std::string>& gateways, bool streams_logs) {
   bson::Builder builder;
   builder.append("t", "init");
   append_app(builder, app);
@@ -161,12 +174,16 @@ std::string init_frame(const FunctionAppInfo& app, const FunctionLimits& limits)
     builder.append("type", type);
     builder.close();
   }
+  for (const ThirdPartyService& service : app.third_party) {
+    append_service(builder, service, gateways);
+  }
   builder.close();
   builder.open_object("limits");
   builder.append("maxPendingOperations", limits.max_pending_operations);
   builder.append("maxLogLines", limits.max_log_lines);
   builder.append("maxLogLineBytes", limits.max_log_line_bytes);
   builder.append("maxResultBytes", limits.max_result_bytes);
+  builder.append("streamsLogs", streams_logs);
   builder.close();
   builder.append("dependencies", app.dependencies_path);
   if (app.has_unknown_packages) builder.append("unknownPackages", true);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,10 @@ namespace restitch::functions {
 
 inline constexpr std::size_t kMaxFrameBytes = 34UL << 20U;
 
-std::string init_frame(const FunctionAppInfo& app, const FunctionLimits& limits);
+// `gateways` as in FunctionService::Options. With `streams_logs` the worker sends console lines at
+// once.
+std::string init_frame(const FunctionAppInfo& app, const FunctionLimits& limits,
+                       const std::map<std::string, std::string>& gateways, bool streams_logs);
 
 // `request_document` is what %%request sees. The call's number is 0 until set_call_number().
 std::string call_frame(const CallRequest& request, bool as_system, bson::View request_document,

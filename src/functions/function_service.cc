@@ -20,6 +20,8 @@ namespace {
 // Functions that rules of one request call within each other; more is taken for an endless
 // recursion.
 constexpr int kMaxRuleCalls = 64;
+// Somebody looks at variables meanwhile.
+constexpr std::chrono::milliseconds kInspectedRunTime{3600000};
 
 metrics::Counter call_counter("restitch_functions_calls_total", "Function calls");
 metrics::Counter failure_counter("restitch_functions_failed_calls_total",
@@ -220,10 +222,13 @@ asio::awaitable<std::shared_ptr<WorkerPool>> NodeFunctionService::pool() {
   const std::lock_guard lock(pool_mutex_);
   if (pool_ == nullptr && !is_stopped_) {
     PoolSettings settings;
-    settings.process = {options_.node_binary, options_.worker_script, options_.limits.memory_mb};
+    settings.process = {options_.node_binary, options_.worker_script, options_.limits.memory_mb,
+                        options_.inspect};
     settings.limits = options_.limits;
     settings.app = app_.client_app_id;
-    settings.init_frame = init_frame(app_, options_.limits);
+    settings.console = options_.console;
+    settings.init_frame =
+        init_frame(app_, options_.limits, options_.gateways, options_.console != nullptr);
     pool_ = std::make_shared<WorkerPool>(
         executor, std::move(settings), [this](CallPointer call, bson::Document frame) {
           return operations_.serve(std::move(call), std::move(frame));
@@ -261,6 +266,10 @@ asio::awaitable<void> NodeFunctionService::stop() {
 Result<std::shared_ptr<FunctionService>> FunctionService::create(
     FunctionAppInfo app, std::shared_ptr<rules::DataAccess> data, UserLookup users, CallLogSink log,
     Options options) {
+  if (!options.inspect.empty()) {
+    options.limits.max_workers = 1;
+    options.limits.run_time = std::max(options.limits.run_time, kInspectedRunTime);
+  }
   auto service = std::make_shared<NodeFunctionService>(
       std::move(app), std::move(data), std::move(users), std::move(log), std::move(options));
   RESTITCH_CHECK(service->compile());

@@ -2,8 +2,11 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/config.h"
@@ -26,6 +29,20 @@ struct FunctionLimits {
   std::int32_t max_queued_calls = 10000;   // above: kTooManyRequests
 };
 
+// A rule of a third-party service: who may do these actions.
+struct ServiceRule {
+  std::vector<std::string> actions;
+  std::optional<bson::Value> when;  // an expression; absent: always
+  std::string file;                 // for findings
+};
+
+// A third-party service of the app, e.g. an HTTP service.
+struct ThirdPartyService {
+  std::string name, type;  // "http", "aws", "twilio", "gcm", …
+  bson::Document config;   // without its secrets
+  std::vector<ServiceRule> rules;
+};
+
 // What a worker must know of the app. Immutable.
 struct FunctionAppInfo {
   std::string app_id, client_app_id, name, project_id;
@@ -35,7 +52,8 @@ struct FunctionAppInfo {
   bson::Document values;  // secrets resolved
   std::vector<app::FunctionConfig> functions;
   std::vector<std::pair<std::string, std::string>> services;  // name, type
-  std::string dependencies_path;                              // "" = none
+  std::vector<ThirdPartyService> third_party;
+  std::string dependencies_path;  // "" = none
   bool has_unknown_packages =
       false;  // packages are not there yet: nobody is warned of missing ones
 };
@@ -75,6 +93,9 @@ struct CallLog {
   const CallOutcome& outcome;
   const Error* error;  // null on success
 };
+// Sees every console line at once, while its call runs. Must not block.
+using ConsoleSink = std::function<void(const std::string& app, const std::string& function,
+                                       std::string_view line, bool is_error)>;
 using CallLogSink = std::function<void(const CallLog&)>;
 
 // The functions of one deployed app on supervised Node.js workers (design: functions). Also the
@@ -86,6 +107,12 @@ class FunctionService : public rules::FunctionCaller {
     std::string node_binary = "node";
     FunctionLimits limits;
     NameLister list_names;  // empty: the two methods are refused
+    ConsoleSink console;    // empty: lines go to the log entry of their call only
+    // HTTP gateways of third-party services, by the service's name or type.
+    std::map<std::string, std::string> gateways;
+    // host:port for the inspector of the JavaScript engine; then one worker serves an app, and
+    // calls have an hour. "" = none.
+    std::string inspect;
   };
 
   // Does not start workers; the first call does (or warm()). `data` serves the functions' data

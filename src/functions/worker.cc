@@ -96,6 +96,12 @@ void Worker::on_frame(bson::View frame) {
       const CallPointer call = running->call;
       handlers_.on_operation(*this, call, frame);
     }
+  } else if (kind == "log") {
+    const Running* running = find(frame["id"].as_integer().value_or(0));
+    if (running != nullptr && !running->is_given_up) {
+      handlers_.on_console(running->call, frame["line"].as_string().value_or(""),
+                           frame["isError"].truthy());
+    }
   } else if (kind == "pong") {
     if (is_ping_open_ && frame["n"].as_integer() == last_ping_) {
       is_ping_open_ = false;

@@ -37,6 +37,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
     // An `op`, `session` or `getUser` frame of a running call.
     std::function<void(Worker&, const CallPointer&, bson::View frame)> on_operation;
     std::function<void(Worker&, WorkerEnd)> on_end;
+    // A console line of a running call.
+    std::function<void(const CallPointer&, std::string_view line, bool is_error)> on_console;
   };
 
   Worker(asio::any_io_executor executor, WorkerProcess process, std::string app, Handlers handlers);

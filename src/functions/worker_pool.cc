@@ -140,6 +140,11 @@ Worker::Handlers WorkerPool::handlers() {
   result.on_operation = [weak](Worker& worker, const CallPointer& call, bson::View frame) {
     if (const auto pool = weak.lock()) pool->on_operation(worker, call, frame);
   };
+  result.on_console = [weak](const CallPointer& call, std::string_view line, bool is_error) {
+    const auto pool = weak.lock();
+    if (pool == nullptr || !pool->settings_.console) return;
+    pool->settings_.console(pool->settings_.app, call->name, line, is_error);
+  };
   result.on_end = [weak](Worker& worker, WorkerEnd end) {
     if (const auto pool = weak.lock()) pool->on_end(worker, std::move(end));
   };

@@ -24,7 +24,8 @@ using OperationHandler =
 struct PoolSettings {
   ProcessSettings process;
   FunctionLimits limits;
-  std::string app;  // for logs
+  std::string app;      // for logs
+  ConsoleSink console;  // may be empty
   std::string init_frame;
 };
 

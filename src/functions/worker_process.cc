@@ -129,6 +129,7 @@ Result<WorkerProcess> start_worker_process(const ProcessSettings& settings) {
   std::vector<std::string> arguments = {
       settings.node_binary, "--max-old-space-size=" + std::to_string(settings.memory_mb),
       "--disallow-code-generation-from-strings", "--no-warnings", settings.script};
+  if (!settings.inspect.empty()) arguments.push_back("--inspect=" + settings.inspect);
   std::vector<std::string> variables = environment();
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> variable_pointers = pointers(variables);

@@ -36,6 +36,7 @@ struct ProcessSettings {
   std::string node_binary;  // a path, or a name looked up in PATH
   std::string script;
   std::int64_t memory_mb = 350;
+  std::string inspect = {};  // host:port of the engine's inspector; "" = none
 };
 
 // A node process with the protocol's socket and ticket pipe, and what the server needs to watch it.

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <iostream>
 
 #include "cli/commands.h"
@@ -73,6 +74,8 @@ class YamlConfig : public CLI::Config {
 struct RawServe {
   std::string listen = "127.0.0.1:9090";
   std::string wire, state;
+  std::int64_t function_seconds = 300;
+  std::vector<std::string> service_gateways;
   std::vector<std::string> clusters, cluster_kinds, identity_providers, trusted_proxies, attempt_limits;
 };
 
@@ -82,6 +85,36 @@ void add_worker_options(CLI::App& command, std::string& node, std::string& worke
       ->capture_default_str();
   command.add_option("--worker-script", worker_script, "The function worker's main.js (default: beside the program)")
       ->envname("RESTITCH_WORKER_SCRIPT");
+}
+
+void add_function_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
+  functions::FunctionLimits& limits = options.function_limits;
+  serve.add_option("--function-seconds", raw.function_seconds, "How long a function call may take")
+      ->envname("RESTITCH_FUNCTION_SECONDS")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  serve.add_option("--function-megabytes", limits.memory_mb, "Memory of a function worker")
+      ->envname("RESTITCH_FUNCTION_MEGABYTES")
+      ->check(CLI::Range(32, 65536))
+      ->capture_default_str();
+  serve.add_option("--function-workers", limits.max_workers, "Most workers of one app")
+      ->envname("RESTITCH_FUNCTION_WORKERS")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  serve.add_option("--function-queue", limits.max_queued_calls,
+                   "Calls of one app that may wait for a worker; more are answered 429")
+      ->envname("RESTITCH_FUNCTION_QUEUE")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  serve.add_option("--service-gateway", raw.service_gateways,
+                   "NAME=URL: HTTP gateway of a third-party service, by its name or type (repeatable)")
+      ->envname("RESTITCH_SERVICE_GATEWAY");
+  serve.add_flag("--console", options.console,
+                 "Print console output of functions on standard error at once (always with --watch)")
+      ->envname("RESTITCH_CONSOLE");
+  serve.add_option("--inspect", options.inspect,
+                   "Address and port for the inspector of functions, e.g. 127.0.0.1:9229; for development")
+      ->envname("RESTITCH_INSPECT");
 }
 
 void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
@@ -187,6 +220,7 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
   add_worker_options(serve, options.node, options.worker_script);
+  add_function_options(serve, options, raw);
   serve.add_option("--npm", options.npm, "npm program that installs functions/package.json")
       ->envname("RESTITCH_NPM")
       ->capture_default_str();
@@ -332,6 +366,20 @@ void replace_identity_providers(const RawServe& raw, auth::IdentityEndpoints& en
   }
 }
 
+void set_function_options(const RawServe& raw, ServeOptions& options) {
+  options.function_limits.run_time = std::chrono::seconds(raw.function_seconds);
+  for (const std::string& text : raw.service_gateways) {
+    auto [name, url] = split_setting("--service-gateway", text);
+    if (!url.starts_with("http://") && !url.starts_with("https://")) {
+      throw CLI::ValidationError("--service-gateway", "needs NAME=URL with http or https");
+    }
+    options.service_gateways[std::move(name)] = std::move(url);
+  }
+  if (options.inspect.empty()) return;
+  const auto address = parse_host_port(options.inspect);
+  if (!address) throw CLI::ValidationError("--inspect", address.error().message());
+}
+
 }  // namespace
 
 Result<HostPort> parse_host_port(const std::string& text) {
@@ -366,6 +414,8 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   CLI::App* check = app.add_subcommand("check", "Check a configuration directory as a deployment would; exit code 1 "
                                                 "when it would be refused");
   check->add_option("APPDIR", check_options.directory, "App Services configuration directory")->required();
+  check->add_option("--types", check_options.types_file,
+                    "Write TypeScript declarations of what functions find, for editors, e.g. APPDIR/functions/context.d.ts");
   add_worker_options(*check, check_options.node, check_options.worker_script);
 
   backup::BackupOptions backup_options;
@@ -399,6 +449,7 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       serve_options.trusted_proxies = address_set("--trusted-proxy", raw.trusted_proxies);
       serve_options.attempt_rates = attempt_rates(raw.attempt_limits);
       replace_identity_providers(raw, serve_options.identity_endpoints);
+      set_function_options(raw, serve_options);
       if (!raw.wire.empty()) {
         auto wire = parse_host_port(raw.wire);
         if (!wire) throw CLI::ValidationError("--wire", wire.error().message());

@@ -11,6 +11,7 @@
 #include "auth/external_login.h"
 #include "base/result.h"
 #include "datasource/clusters.h"
+#include "functions/function_service.h"
 #include "net/address_set.h"
 #include "server/backup/backup.h"
 #include "server/backup/restore.h"
@@ -47,6 +48,10 @@ struct ServeOptions {
   std::int64_t slow_millis = 100;  // database commands that take longer are logged; -1: none
   std::string node = "node";
   std::string npm = "npm";
+  functions::FunctionLimits function_limits;
+  std::map<std::string, std::string> service_gateways;  // third-party service or type to URL
+  bool console = false;               // functions' console lines on standard error
+  std::string inspect;                // host:port for the inspector of functions; "" = none
   std::string worker_script;          // "" = found beside the program
   std::size_t threads = 0;            // 0 = one for each core
   std::size_t cache_megabytes = 256;
@@ -59,6 +64,7 @@ struct ServeOptions {
 
 struct CheckOptions {
   std::string directory;
+  std::string types_file;  // where type declarations for editors go; "" = nowhere
   std::string node = "node";
   std::string worker_script;
 };

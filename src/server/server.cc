@@ -33,6 +33,7 @@
 #include "server/admin_credentials.h"
 #include "server/backup/control_socket.h"
 #include "server/control_commands.h"
+#include "server/console_output.h"
 #include "server/data_directory.h"
 #include "server/directory_watch.h"
 #include "server/user_sweep.h"
@@ -239,6 +240,10 @@ class RunningServer final : public Server {
     options.dependencies.directory = serve.data_directory + "/dependencies";
     options.dependencies.npm.program = serve.npm;
     options.dependencies.npm.cache = serve.data_directory + "/dependencies/npm-cache";
+    options.functions.limits = serve.function_limits;
+    options.functions.gateways = serve.service_gateways;
+    options.functions.inspect = serve.inspect;
+    if (serve.console || serve.watch) options.functions.console = print_console_line;
     options.functions.node_binary = serve.node;
     options.functions.worker_script = worker_script;
     return options;

@@ -12,9 +12,11 @@ import argparse
 import json
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zipfile
 
@@ -62,7 +64,8 @@ class Bench:
         self.root = pathlib.Path(root)
         self.http = HttpSink()
         self.smtp = SmtpSink()
-        self.server = self.start(HERE / "app", "main")
+        self.options = ["--service-gateway", f"aws={self.http.url}/gateway"]
+        self.server = self.start(HERE / "app", "main", *self.options)
         self.app = App(self.server.url)
 
     def start(self, directory, data, *options):
@@ -135,9 +138,94 @@ def test_real_packages(bench):
 
 def test_second_start_installs_nothing(bench):
     bench.server.stop()
-    bench.server = bench.start(HERE / "app", "main", "--npm", "/nonexistent")
+    bench.server = bench.start(HERE / "app", "main", *bench.options, "--npm", "/nonexistent")
     bench.app = App(bench.server.url)
     assert bench.app.call("packages/uuid")[0] == {"$numberInt": "36"}
+
+
+def test_function_that_loops_in_one_app_does_not_hold_up_another(bench):
+    loops = bench.copy("loops", {"functions/loop.js": "exports = () => { for (;;) {} };"})
+    (loops / "realm_config.json").write_text('{"config_version": 20210101, "app_id": "loops-aaaaa", "name": "loops"}')
+    server = RestitchProcess(bench.binary, str(bench.root / "loops-data"), [str(HERE / "app"), str(loops)],
+                             ["--function-seconds", "4", "--function-workers", "2"]).wait_until_ready(180)
+    try:
+        looping, quick = App(server.url, "loops-aaaaa"), App(server.url)
+        failures = []
+
+        def loop():
+            try:
+                looping.call("loop")
+            except Refused as refused:
+                failures.append(refused.body["error_code"])
+
+        threads = [threading.Thread(target=loop) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        slowest, calls, until = 0, 0, time.monotonic() + 2.5
+        while time.monotonic() < until:
+            started = time.monotonic()
+            assert quick.call("composed/recursion/factorial", 5) == {"$numberInt": "120"}
+            slowest = max(slowest, time.monotonic() - started)
+            calls += 1
+        for thread in threads:
+            thread.join()
+        assert failures == ["ExecutionTimeLimitExceeded"] * 6, failures
+        assert calls >= 10 and slowest < 1.5, (calls, slowest)
+    finally:
+        server.stop()
+
+
+def wait_for_log(server, text, seconds=30):
+    until = time.monotonic() + seconds
+    while not any(text in line for line in list(server.log)):
+        assert time.monotonic() < until, f"no '{text}' in\n{server.log_tail()}"
+        time.sleep(0.05)
+
+
+def test_watch_shows_the_console_and_deploys_what_changes(bench):
+    folder = bench.copy("watched", {
+        "functions/talk.js": "exports = (v) => { console.log('first', v, '\\u001b[31m'); return 1; };"})
+    server = bench.start(folder, "watched-data", "--watch")
+    try:
+        app = App(server.url)
+        app.call("talk", {"a": 1})
+        wait_for_log(server, '[runtime-aaaaa/talk] first {"a":1} ?[31m')
+        (folder / "functions/talk.js").write_text("exports = () => {\n  console.error('sec' + 'ond');\n  return ;;;(\n};")
+        wait_for_log(server, "functions/talk.js: line 4, column 1: Unexpected token")
+        assert app.call("talk", 2) == {"$numberInt": "1"}
+        (folder / "functions/talk.js").write_text("exports = () => { console.error('second'); return 2; };")
+        until = time.monotonic() + 30
+        while app.call("talk") != {"$numberInt": "2"}:
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        wait_for_log(server, "[runtime-aaaaa/talk] error: second")
+    finally:
+        server.stop()
+
+
+def test_inspector_listens_where_it_is_told(bench):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = bench.start(bench.copy("inspected", {"functions/f.js": "exports = () => 1;"}), "inspected-data",
+                         "--inspect", f"127.0.0.1:{port}")
+    try:
+        targets = request_json("GET", f"http://127.0.0.1:{port}/json/list")
+        assert targets[0]["type"] == "node", targets
+        assert App(server.url).call("f") == {"$numberInt": "1"}
+    finally:
+        server.stop()
+
+
+def test_type_declarations_name_what_the_app_has(bench):
+    target = bench.root / "context.d.ts"
+    checked = subprocess.run([bench.binary, "check", str(HERE / "app"), "--types", str(target)], capture_output=True,
+                             text=True)
+    assert checked.returncode == 0, checked
+    text = target.read_text()
+    for line in ('"composed/recursion/tree"', 'type ValueName = "settings";', '    "baseUrl": any;',
+                 '    "mongodb-atlas": MongoClient;', '    "web": HttpClient;', "declare const context: Restitch.Context;"):
+        assert line in text, line
 
 
 def refused_start(bench, directory, data, *options):

@@ -53,8 +53,8 @@ class App {
       if (fn.path && !this.functions.has(fn.path)) this.functions.set(fn.path, entry);
     }
     this.services = new Map();
-    for (const service of init.services === undefined ? [] : readArray(bytes, init.services)) {
-      this.services.set(service.name, service.type);
+    for (const { name, type, config, gateway } of init.services === undefined ? [] : readArray(bytes, init.services)) {
+      this.services.set(name, { name, type, gateway, config: config === undefined ? undefined : { ...config, bytes } });
     }
     this.values = rawMembers(bytes, init.values);
     this.parts = new Map();

@@ -3,25 +3,9 @@
 // `context` of one function within one request (spec: functions §3).
 
 const { MongoClient } = require('./mongo.js');
-const { FunctionError } = require('./errors.js');
+const { ThirdPartyService } = require('./services.js');
 
-// Services of these types are known by name only: a call on them is refused, never their look-up.
-const UNAVAILABLE_TYPES = new Set(['aws', 'twilio', 'github', 'gcm']);
-
-function refuse(service, action) {
-  return Promise.reject(new FunctionError(`the action '${action}' of service '${service}' is not available`,
-    { code: 'ServiceCommandNotFound' }));
-}
-
-function unavailableService(name, isAws, depth = 0) {
-  return new Proxy({}, {
-    get(_target, member) {
-      if (typeof member !== 'string' || member === 'then') return undefined;
-      if (isAws && depth === 0) return () => unavailableService(name, true, 1);
-      return () => refuse(name, member);
-    },
-  });
-}
+const THIRD_PARTY = new Set(['http', 'aws', 'aws-s3', 'aws-ses', 'twilio', 'github', 'gcm']);
 
 class Services {
   #realm;
@@ -35,11 +19,11 @@ class Services {
   }
 
   get(name) {
-    const type = this.#realm.app.services.get(name);
-    if (type === undefined) return undefined;
-    if (type === 'http') return this.#realm.http;
-    if (UNAVAILABLE_TYPES.has(type)) return unavailableService(name, type === 'aws');
-    return new MongoClient(this.#request, this.#identity, name);
+    const service = this.#realm.app.services.get(name);
+    if (service === undefined) return undefined;
+    if (!THIRD_PARTY.has(service.type)) return new MongoClient(this.#request, this.#identity, name);
+    const description = { ...service, config: this.#realm.serviceConfig(service) };
+    return new ThirdPartyService(this.#realm, this.#request, this.#identity, description).client();
   }
 }
 

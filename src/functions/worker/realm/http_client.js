@@ -103,6 +103,7 @@ module.exports = function createHttpClient(host, types, ejson, requestOf) {
       if (body.type !== undefined && !has('content-type')) headers['Content-Type'] = body.type;
       headers['Content-Length'] = body.data.length;
     }
+    if (!has('user-agent')) headers['User-Agent'] = 'Restitch';
     if (options.cookies) {
       const pairs = Object.keys(options.cookies).map((name) => `${name}=${String(options.cookies[name])}`);
       if (pairs.length > 0) headers.Cookie = pairs.join('; ');
@@ -220,6 +221,7 @@ module.exports = function createHttpClient(host, types, ejson, requestOf) {
     };
   }
 
-  return { get: verb('get'), post: verb('post'), put: verb('put'), patch: verb('patch'), delete: verb('delete'),
+  const client = { get: verb('get'), post: verb('post'), put: verb('put'), patch: verb('patch'), delete: verb('delete'),
     head: verb('head') };
+  return { client, post: verb('post') };
 };

@@ -43,7 +43,9 @@ class Realm {
     this.encoder = createEncoder({ ...host, isError: isErrorObject }, this.decoder.farDates);
     this.ejson = createExtendedJson(this.types, host, memoryOf);
     this.link = { writer: host.writer, encoder: this.encoder, decoder: this.decoder, timers: host.timers };
-    this.http = createHttpClient(host, this.types, this.ejson, requestOf);
+    const httpClient = createHttpClient(host, this.types, this.ejson, requestOf);
+    this.http = httpClient.client;
+    this.postToGateway = httpClient.post;
     this.timers = createTimers(host, requestOf);
     this.process = createProcess(host, requestOf);
     this.response = createHttpResponse(this.types);
@@ -74,6 +76,8 @@ class Realm {
   // A member of the app's description (app, environment), decoded once per request.
   part(name) { return this.#decoded(`part ${name}`, this.app.parts.get(name)); }
   appValue(name) { return this.#decoded(`value ${name}`, this.app.values.get(name)); }
+
+  serviceConfig(service) { return this.#decoded(`service ${service.name}`, service.config); }
 
   #decoded(key, raw) {
     if (raw === undefined) return undefined;

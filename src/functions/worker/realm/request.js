@@ -6,6 +6,7 @@ const { NumberMemory } = require('./numbers.js');
 const { FunctionError, MongoError } = require('./errors.js');
 
 const RealmPromise = Promise;
+const MAX_STREAMED_LINES = 1000;
 const NO_FIELDS = Object.freeze({});
 
 // `link` is what it needs of the worker: {writer, encoder, decoder, timers}. `header` are the fields of the `call` frame.
@@ -25,6 +26,7 @@ class Request {
     this.waiting = new Map();         // operation number -> {resolve, reject, parts}
     this.logs = [];
     this.errorLogs = [];
+    this.streamedLines = 0;
     this.modules = undefined;         // loaded packages of this request
     this.builtins = undefined;
     this.hasCursors = false;
@@ -78,8 +80,20 @@ class Request {
   }
 
   addLog(line, isError) {
+    if (this.limits.streamsLogs) this.#stream(line, isError);
     this.#keep(this.logs, line);
     if (isError) this.#keep(this.errorLogs, line);
+  }
+
+  // Shows a line at once, to whoever develops the function.
+  #stream(line, isError) {
+    if (this.isClosed || ++this.streamedLines > MAX_STREAMED_LINES) return;
+    const { writer } = this.link;
+    const frame = writer.begin('log');
+    writer.int64('id', this.id);
+    writer.string('line', line);
+    writer.bool('isError', isError);
+    writer.end(frame);
   }
 
   #keep(lines, line) {
