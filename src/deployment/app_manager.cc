@@ -419,8 +419,14 @@ Task<std::string> AppManager::deploy_directory(std::string path, app::Findings& 
   RESTITCH_CO_TRY(const std::string root, app::find_app_root(path));
   RESTITCH_CO_TRY(app::Tree tree, app::read_tree(root, findings));
   app::Config loaded = app::assemble(tree, findings);
-  if (findings.has_errors()) co_return refused(findings);
   const auto config = std::make_shared<const app::Config>(std::move(loaded));
+  if (findings.has_errors()) {
+    // The build refuses it too, after it has told what is wrong with the sources.
+    BuildRequest unusable;
+    unusable.config = config;
+    const auto built = co_await deployer_.build(std::move(unusable), findings);
+    co_return refused(findings);
+  }
   RESTITCH_CO_TRY(AppIdentity identity,
                   co_await apps_.find_or_create(config->client_app_id, config->name));
   const ManagedAppPtr app = keep(std::move(identity));

@@ -1,6 +1,7 @@
 #include "deployment/config_tree.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "app/names.h"
@@ -8,6 +9,9 @@
 
 namespace restitch::deployment {
 namespace {
+
+// The ending that a function's path keeps; ".js" has as many characters.
+constexpr std::string_view kTypeScript = ".ts";
 
 using app::Members;
 using app::path_component;
@@ -179,7 +183,8 @@ class TreeMaker {
 
   void add_function(const Entity& function) {
     functions_.push_back(body_of(function));
-    tree_.sources["functions/" + function.path + ".js"] = function.source;
+    const char* extension = function.path.ends_with(kTypeScript) ? "" : ".js";
+    tree_.sources["functions/" + function.path + extension] = function.source;
   }
 
   void add_environment_value(const Entity& entity) {
@@ -418,8 +423,10 @@ class TreeTaker {
     const std::string folder = "functions/";
     for (auto it = tree_.sources.lower_bound(folder);
          it != tree_.sources.end() && it->first.starts_with(folder); ++it) {
-      sources.emplace(it->first.substr(folder.size(), it->first.size() - folder.size() - 3),
-                      it->second);
+      const std::string path =
+          it->first.substr(folder.size(), it->first.size() - folder.size() - kTypeScript.size());
+      sources.emplace(path, it->second);
+      if (it->first.ends_with(kTypeScript)) typed_.insert(path);
     }
     for (const Value& entry : app::elements_of(tree_.as_written(std::string(kFunctionManifest)))) {
       const std::string name = text_of(entry, "name");
@@ -439,6 +446,7 @@ class TreeTaker {
   void add_function(const Value& body, const std::string& path, const std::string& source) {
     Entity& function = add(EntityKind::kFunction, body);
     function.path = path;
+    if (typed_.contains(path)) function.path += kTypeScript;
     function.source = source;
   }
 
@@ -456,6 +464,7 @@ class TreeTaker {
 
   const app::Tree& tree_;
   StoredConfig config_;
+  std::set<std::string> typed_;  // paths of functions in TypeScript
 };
 
 }  // namespace

@@ -226,7 +226,7 @@ Status StoredConfig::replace(Entity& entity, bson::View body) {
   if (entity.kind == EntityKind::kSettings || name == former) return {};
   entity.name = name;
   if (entity.kind == EntityKind::kFunction) {
-    entity.path = name;
+    entity.path = name + (entity.path.ends_with(".ts") ? ".ts" : "");
     rename_references(*this, Referred::kFunction, former, name);
   } else if (entity.kind == EntityKind::kService) {
     rename_references(*this, Referred::kService, former, name);

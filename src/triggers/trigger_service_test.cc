@@ -84,6 +84,7 @@ class NotingFunctions final : public functions::FunctionService {
                                   const rules::EvaluationContext&) override {
     co_return Error(ErrorCode::kUnsupported, "no rules here");
   }
+  std::vector<std::pair<std::string, std::string>> source_warnings() const override { return {}; }
   Task<std::vector<std::pair<std::string, std::string>>> warm() override {
     co_return std::vector<std::pair<std::string, std::string>>();
   }
