@@ -90,7 +90,9 @@ Task<void> AdminAccounts::prepare_realm() {
 }
 
 Task<LoginResult> AdminAccounts::login(std::string provider, std::string username,
-                                       std::string secret) {
+                                       std::string secret, std::string address) {
+  const Attempt attempt{realm_.domain_id, username, std::move(address)};
+  RESTITCH_CO_CHECK(limits_.begin_sign_in(attempt));
   const AdminCredential* match = nullptr;
   for (const AdminCredential& credential : credentials_) {
     const bool is_right = credential.provider == provider && credential.username == username &&
@@ -98,6 +100,7 @@ Task<LoginResult> AdminAccounts::login(std::string provider, std::string usernam
     if (is_right) match = &credential;
   }
   if (match == nullptr) co_return refused(provider);
+  limits_.sign_in_not_refused(attempt);
   const AdminUser* user = nullptr;
   for (const auto& [id, known] : by_id_) {
     if (known.provider == provider && known.username == username) user = &known;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/attempt_limits.h"
 #include "auth/auth_service.h"
 #include "auth/crypto.h"
 #include "auth/tokens.h"
@@ -36,8 +37,10 @@ class AdminAccounts {
 
   Task<void> prepare();
 
-  // kAuthFailed or kInvalidPassword with the documented texts.
-  Task<LoginResult> login(std::string provider, std::string username, std::string secret);
+  // kAuthFailed or kInvalidPassword with the documented texts; kTooManyRequests after many refused
+  // ones. `address` is the caller's.
+  Task<LoginResult> login(std::string provider, std::string username, std::string secret,
+                          std::string address);
   // A new access token.
   Task<std::string> refresh(std::string refresh_token);
   Task<void> logout(std::string refresh_token);
@@ -57,6 +60,7 @@ class AdminAccounts {
   std::vector<AdminCredential> credentials_;
   datasource::Collection settings_, users_, sessions_;
   TokenRealm realm_;
+  AttemptLimits limits_{AttemptRates{}};
   std::map<std::string, AdminUser> by_id_;
 };
 

@@ -82,6 +82,17 @@ def test_sign_in_and_tokens_answer_as_callers_compare(server):
     assert refused == {"error": "invalid session: failed to find refresh token", "error_code": "InvalidSession"}
 
 
+def test_passwords_of_administrators_are_not_guessed_for_long(server):
+    admin = AdminClient(server.process.url)
+    path = f"{ADMIN}/auth/providers/local-userpass/login"
+    guess = {"username": "guessed@domain.com", "password": "wrong"}
+    answers = [admin.raw("POST", path, json.dumps(guess)) for _ in range(30)]
+    assert {answer.status for answer in answers} == {401, 429}
+    assert [answer.status for answer in answers[:20]] == [401] * 20
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    admin.login()
+
+
 def test_apps_are_created_listed_described_and_deleted(server):
     admin = server.admin()
     app = admin.create_app("My_App", location="IE", environment="testing", data_source={

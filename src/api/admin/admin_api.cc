@@ -1,6 +1,8 @@
 #include "api/admin/admin_api.h"
 
+#include <algorithm>
 #include <iterator>
+#include <string>
 
 #include "api/admin/routes.h"
 #include "api/cors.h"
@@ -184,6 +186,9 @@ net::HttpResponse AdminApi::finish(const AdminRequest& request, const Route* rou
     response.status = refusal.status;
     response.body = bson::to_json(std::move(body).finish().view(), bson::JsonMode::kRelaxed);
     response.set("Content-Type", "application/json");
+    if (refusal.status == 429) {
+      response.set("Retry-After", std::to_string(std::max(1, error.retry_after_seconds())));
+    }
     if (refusal.status >= 500) {
       RESTITCH_LOG(kError, kApi, 4101, "Administrator's request failed",
                    {"request", request.request_id}, {"code", name_of(error.code())},

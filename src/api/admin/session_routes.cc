@@ -30,7 +30,8 @@ Task<AdminReply> login(AdminApi& api, AdminRequest& request) {
   const char* secret = provider == "mongodb-cloud" ? "apiKey" : "password";
   RESTITCH_CO_TRY(const auth::LoginResult session,
                   co_await api.accounts().login(provider, text_or_empty(body, "username"),
-                                                text_or_empty(body, secret)));
+                                                text_or_empty(body, secret),
+                                                std::string(request.http.remote_ip())));
   bson::Builder out;
   out.append("access_token", session.access_token).append("refresh_token", session.refresh_token);
   out.append("user_id", session.user_id).append("device_id", session.device_id);
