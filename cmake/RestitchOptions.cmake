@@ -26,6 +26,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
 endif()
 
 if(RESTITCH_SANITIZE)
+  # Lines for the stacks of reports; all of -g takes half as long again to compile.
+  string(REPLACE "-g" "-g1" CMAKE_CXX_FLAGS_DEBUG "${CMAKE_CXX_FLAGS_DEBUG}")
   target_compile_options(restitch_options INTERFACE
     -fsanitize=${RESTITCH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined -O1)
   target_link_options(restitch_options INTERFACE -fsanitize=${RESTITCH_SANITIZE})
