@@ -80,6 +80,23 @@ bool is_open(BoundRules& rules, const Permission& gate) {
   return !gate.is_defined() || rules.holds_always(gate);
 }
 
+// Whether the role allows every write and shows all of what is written.
+bool is_always_writable(BoundRules& rules, const RoleProgram& role) {
+  return is_open(rules, role.document_read) && is_open(rules, role.document_write) &&
+         rules.holds_always(role.write);
+}
+
+// For a document that is not stored yet: roles whose application depends on the state before may
+// apply to it although they apply to no stored document.
+bool may_insert_everything(BoundRules& rules) {
+  for (const RoleProgram& role : rules.rules().roles()) {
+    if (!rules.may_hold(role.apply_when)) continue;
+    if (!is_always_writable(rules, role) || !rules.holds_always(role.insert)) return false;
+    if (rules.holds_always(role.apply_when)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Visibility visibility_of(BoundRules& rules, bool for_search) {
@@ -105,20 +122,16 @@ Visibility visibility_of(BoundRules& rules, bool for_search) {
 WriteReach write_reach_of(BoundRules& rules) {
   WriteReach reach;
   std::vector<Pushed> applying;
-  reach.may_update = reach.may_delete = reach.may_insert = true;
-  bool covers_all = false;
+  reach.may_update = reach.may_delete = true;
   for (LiveRole& live : live_roles(rules)) {
     const RoleProgram& role = *live.role;
-    const bool may_write = is_open(rules, role.document_read) &&
-                           is_open(rules, role.document_write) && rules.holds_always(role.write);
+    const bool may_write = is_always_writable(rules, role);
     reach.may_update &= may_write;
     reach.may_delete &= may_write && rules.holds_always(role.remove);
-    reach.may_insert &= may_write && rules.holds_always(role.insert);
-    covers_all |= is_all(live.applying);
     applying.push_back(std::move(live.applying));
   }
   reach.applying = either(std::move(applying));
-  reach.may_insert &= covers_all;
+  reach.may_insert = may_insert_everything(rules);
   return reach;
 }
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 
 import generate
-from restitch_process import RestitchProcess
+from restitch_process import RestitchProcess, StartFailed
 from values import MISSING, from_json, to_json
 
 APP = "oracle-aaaaa"
@@ -124,7 +124,12 @@ class Stage:
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="restitch-oracle-"))
         write_app(self._folder / "app", spaces)
         self._process = RestitchProcess(binary, str(self._folder / "data"), [str(self._folder / "app")],
-                                        ["--slow-ms", "-1"]).wait_until_ready()
+                                        ["--slow-ms", "-1"])
+        try:
+            self._process.wait_until_ready()
+        except StartFailed:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
         self._connection = http.client.HTTPConnection("127.0.0.1", self._process.port, timeout=60)
         self._tokens = []
         self.ids = {}
