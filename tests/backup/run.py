@@ -28,6 +28,15 @@ class Failed(AssertionError):
     pass
 
 
+def wait_until(holds, what, seconds=10):
+    """The server learns that the command has ended when its connection does."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise Failed(what)
+        time.sleep(0.02)
+
+
 def expect(holds, what):
     if not holds:
         raise Failed(what)
@@ -162,7 +171,7 @@ class Suite:
                 bounds.append((least, list(load.attempted)))
             targets.append(self.folder / "third")
             load.stop()
-            expect(not (data / "cluster.frozen").exists(), "the frozen copy is gone")
+            wait_until(lambda: not (data / "cluster.frozen").exists(), "the frozen copy is gone")
             term = server.client.admin.command("replSetGetStatus")["term"]
         for target, (least, most) in zip(targets, bounds):
             restored = self.folder / (target.name + "-restored")
