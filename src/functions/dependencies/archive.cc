@@ -93,9 +93,9 @@ class Unpacker {
     const auto kind = ::archive_entry_filetype(entry);
     // What lies beside the folder, such as what file managers add, is nobody's package.
     if (!path.starts_with(kFolder) || kind == AE_IFDIR) return {};
-    const bool is_link = ::archive_entry_hardlink(entry) != nullptr || kind == AE_IFLNK;
-    if (is_link && path.find("/.bin/") != std::string_view::npos) return {};
-    if (is_link || kind != AE_IFREG) {
+    // Those of .bin, and of folders that were linked into each other: no package needs them.
+    if (kind == AE_IFLNK) return {};
+    if (::archive_entry_hardlink(entry) != nullptr || kind != AE_IFREG) {
       return refused("the archive entry '" + std::string(path) + "' is not a regular file");
     }
     if (++files_ > limits_.files) {
