@@ -102,6 +102,7 @@ TEST(FunctionService, endless_loop_costs_its_own_call_only) {
 
 TEST(FunctionService, waiting_function_is_ended_at_the_time_limit_without_losing_its_worker) {
   FunctionLimits limits;
+  limits.max_workers = 1;  // so that another one cannot answer
   limits.run_time = milliseconds(2000);
   ServiceHarness harness(app_of({function("wait", "exports = () => new Promise(() => {});"),
                                  function("age", "exports = () => process.uptime() * 1000;")}),
