@@ -111,6 +111,14 @@ def refusal_of(action):
     raise AssertionError(f"not refused: {answer}")
 
 
+def status_of(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
 # ---- Users from elsewhere
 
 
@@ -470,5 +478,7 @@ def test_an_access_list_that_an_administrator_changes_counts_at_once(bench):
         admin.do("DELETE", f"/security/access_list/{entries[0]['_id']}")
         status, body = refusal_of(lambda: profile(server.url, session))
         assert (status, body["error"], body["error_code"]) == (403, "ip address is not allowed", "DomainNotAllowed"), body
+        assert status_of(f"{server.url}/app/{app}/endpoint/none") == 403
         admin.do("POST", "/security/access_list", {"address": "127.0.0.1"})
         assert profile(server.url, session)["user_id"] == session["user_id"]
+        assert status_of(f"{server.url}/app/{app}/endpoint/none") == 404

@@ -214,6 +214,9 @@ Task<net::HttpResponse> EndpointsApi::dispatch(Exchange& exchange) {
                     "cannot find app using Client App ID '" + std::string(target->app) + "'");
   }
   const deployment::DeployedApp& app = *exchange.app;
+  if (!app.admits(exchange.client_address)) {
+    co_return Error(ErrorCode::kOriginNotAllowed, "ip address is not allowed");
+  }
   if (!is_origin_allowed(http.header("Origin"), app.config->allowed_request_origins)) {
     co_return Error(ErrorCode::kOriginNotAllowed, "request origin is not allowed");
   }
