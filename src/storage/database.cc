@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -27,6 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kFormatVersion = 1;
+constexpr std::chrono::seconds kFlushTime{60};
 constexpr std::string_view kFormatFile = "RESTITCH-FORMAT";
 constexpr std::array<const char*, kFamilies> kFamilyNames = {"default", "cat", "rec", "idx",
                                                              "oplog",   "img", "ses"};
@@ -238,6 +240,20 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
 Database::~Database() {
   for (auto* handle : handles_) {
     if (handle != nullptr) (void)transactions_->DestroyColumnFamilyHandle(handle);
+  }
+}
+
+rocksdb::Status Database::flush_all() const {
+  const rocksdb::Status begun = base_->Flush(rocksdb::FlushOptions(), families());
+  if (!begun.ok()) return begun;
+  const auto give_up = std::chrono::steady_clock::now() + kFlushTime;
+  for (;;) {
+    std::uint64_t unflushed = 0, running = 0;
+    base_->GetAggregatedIntProperty(rocksdb::DB::Properties::kNumImmutableMemTable, &unflushed);
+    base_->GetIntProperty(rocksdb::DB::Properties::kNumRunningFlushes, &running);
+    if (unflushed + running == 0) return rocksdb::Status::OK();
+    if (std::chrono::steady_clock::now() > give_up) return rocksdb::Status::TimedOut("flushing");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 

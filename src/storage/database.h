@@ -64,6 +64,10 @@ class Database {
     return tier == ReadTier::kAll ? newest_all_ : newest_cached_;
   }
 
+  // Flushes every family and returns when all of it is in tables. For when nobody writes. After a
+  // failed DB::Resume(), RocksDB's own Flush() only begins to flush. TimedOut after a minute.
+  rocksdb::Status flush_all() const;
+
   // Whether a flush or compaction failed since the last call of this.
   bool take_background_failure() const { return events_->background_failure.exchange(false); }
   bool has_background_failure() const { return events_->background_failure.load(); }

@@ -184,7 +184,7 @@ Status EngineImpl::close() {
   Status synced = writer_.sync();
   rocksdb::Status flushed;
   if (synced && !writer_.has_failed()) {
-    flushed = database_->db()->Flush(rocksdb::FlushOptions(), database_->families());
+    flushed = database_->flush_all();
   }
   maintenance_.reset();
   reclaimer_.reset();

@@ -104,7 +104,7 @@ rocksdb::Status LogWriter::resume() {
 rocksdb::Status LogWriter::leave_log() {
   rocksdb::DB& db = *database_.db();
   rocksdb::Status status = make_flushable();
-  if (status.ok()) status = db.Flush(rocksdb::FlushOptions(), database_.families());
+  if (status.ok()) status = database_.flush_all();
   if (!status.ok()) return status;
   rocksdb::WriteOptions synced;
   synced.sync = true;
