@@ -2,22 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+
+#include "api/lower_case.h"
 
 namespace restitch::api {
 namespace {
 
-constexpr std::array<std::string_view, 5> kCredentialHeaders{"email", "password", "apikey", "api-key",
-                                                            "jwttokenstring"};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
+constexpr std::array<std::string_view, 5> kCredentialHeaders{"email", "password", "apikey",
+                                                             "api-key", "jwttokenstring"};
 
 std::string normalized(std::string_view origin) {
-  std::string text = lower(origin);
+  std::string text = lower_case(origin);
   while (!text.empty() && text.back() == '/') text.pop_back();
   const auto drop_port = [&text](std::string_view scheme, std::string_view port) {
     if (text.starts_with(scheme) && text.ends_with(port)) text.resize(text.size() - port.size());
@@ -39,8 +34,9 @@ std::string without_credentials(std::string_view names) {
     const std::size_t comma = names.find(',');
     const std::string_view name = trim(names.substr(0, comma));
     names = comma == std::string_view::npos ? std::string_view() : names.substr(comma + 1);
-    const std::string folded = lower(name);
-    if (name.empty() || std::find(kCredentialHeaders.begin(), kCredentialHeaders.end(), folded) != kCredentialHeaders.end()) {
+    const std::string folded = lower_case(name);
+    if (name.empty() || std::find(kCredentialHeaders.begin(), kCredentialHeaders.end(), folded) !=
+                            kCredentialHeaders.end()) {
       continue;
     }
     if (!out.empty()) out.append(", ");

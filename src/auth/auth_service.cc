@@ -5,6 +5,7 @@
 
 #include "auth/credential.h"
 #include "auth/crypto.h"
+#include "auth/state_queries.h"
 
 namespace restitch::auth {
 namespace {
@@ -16,12 +17,6 @@ constexpr std::int64_t kIdleDays = 90;
 constexpr std::int64_t kIdleBatch = 1000;
 constexpr std::int64_t kAnonymousRefreshSeconds =
     1576800000;  // 50 years, as the hosted service issued
-
-std::int64_t now_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::int64_t now_seconds() { return now_millis() / 1000; }
 

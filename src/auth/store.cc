@@ -1,6 +1,6 @@
 #include "auth/store.h"
 
-#include <chrono>
+#include "auth/state_queries.h"
 
 namespace restitch::auth {
 namespace {
@@ -12,33 +12,10 @@ using bson::ObjectId;
 const datasource::UpdateOptions no_options;
 constexpr std::int64_t kMaxDevices = 50;
 
-std::int64_t now_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-datasource::Collection collection(datasource::DataSource& state, std::string name) {
-  return {state, std::string(kStateDatabase), std::move(name)};
-}
-
-Document by_app_and_id(ObjectId app_id, ObjectId id) {
-  Builder filter;
-  filter.append("_id", id).append("app", app_id);
-  return std::move(filter).finish();
-}
-
 Document owned_key(ObjectId app_id, ObjectId user_id, ObjectId key_id) {
   Builder filter;
   filter.append("_id", key_id).append("app", app_id).append("user", user_id);
   return std::move(filter).finish();
-}
-
-template <typename T>
-Document set_field(std::string_view name, const T& value) {
-  Builder update;
-  update.open_object("$set").append(name, value).close();
-  return std::move(update).finish();
 }
 
 Document push_identity(const Identity& identity) {

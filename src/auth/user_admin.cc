@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "auth/crypto.h"
+#include "auth/state_queries.h"
 
 namespace restitch::auth {
 namespace {
@@ -17,29 +18,6 @@ constexpr std::string_view kKeyAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::size_t kMinPassword = 6;
 constexpr std::size_t kMaxPassword = 128;
-
-std::int64_t now_millis() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-datasource::Collection collection(datasource::DataSource& state, std::string name) {
-  return {state, std::string(kStateDatabase), std::move(name)};
-}
-
-Document by_app_and_id(const ObjectId& app, const ObjectId& id) {
-  Builder filter;
-  filter.append("_id", id).append("app", app);
-  return std::move(filter).finish();
-}
-
-template <typename T>
-Document set_field(std::string_view name, const T& value) {
-  Builder update;
-  update.open_object("$set").append(name, value).close();
-  return std::move(update).finish();
-}
 
 Error user_not_found() { return Error(ErrorCode::kUserNotFound, "user not found"); }
 Error key_not_found() { return Error(ErrorCode::kApiKeyNotFound, "API key not found"); }

@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "app/names.h"
+#include "app/writing/files.h"
 #include "app/writing/members.h"
 #include "bson/extended_json.h"
 
@@ -23,32 +24,6 @@ std::string now() {
   std::tm parts{};
   ::gmtime_r(&time, &parts);
   return {text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
-void write_value(std::string& out, bson::ValueView value, std::size_t depth) {
-  const bool is_object = value.type() == bson::Type::kObject;
-  if (!is_object && value.type() != bson::Type::kArray) {
-    bson::append_json(out, value, bson::JsonMode::kRelaxed);
-    return;
-  }
-  const bson::View members = value.get_document();
-  if (members.empty()) {
-    out.append(is_object ? "{}" : "[]");
-    return;
-  }
-  out.push_back(is_object ? '{' : '[');
-  const char* separator = "\n";
-  for (const bson::Element& element : members) {
-    out.append(separator).append((depth + 1) * 2, ' ');
-    separator = ",\n";
-    if (is_object) {
-      bson::append_json(out, bson::Value::of(element.name), bson::JsonMode::kRelaxed);
-      out.append(": ");
-    }
-    write_value(out, element.value, depth + 1);
-  }
-  out.append("\n").append(depth * 2, ' ');
-  out.push_back(is_object ? '}' : ']');
 }
 
 std::string padded(std::string_view text, std::size_t width) {
@@ -149,10 +124,8 @@ void Terminal::document(std::string_view message, bson::ValueView value) {
     write(out(), "info", message, bson::make_document("doc", value));
     return;
   }
-  std::string text;
-  write_value(text, value, 0);
   write(out(), "info", message);
-  out() << text << "\n" << std::flush;
+  out() << app::json_text(value, 2) << std::flush;
 }
 
 void Terminal::raw(std::string_view text) {

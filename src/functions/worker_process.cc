@@ -58,13 +58,6 @@ std::vector<std::string> environment() {
   return result;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  for (std::string& text : texts) result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
-}
-
 void limit(int resource) {
   const rlimit none{0, 0};
   ::setrlimit(static_cast<__rlimit_resource>(resource), &none);
@@ -102,6 +95,13 @@ void limit(int resource) {
 }
 
 }  // namespace
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (std::string& text : texts) result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
 
 OwnedDescriptor::~OwnedDescriptor() {
   if (descriptor_ >= 0) ::close(descriptor_);

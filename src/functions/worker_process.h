@@ -32,6 +32,10 @@ class OwnedDescriptor {
   int descriptor_ = -1;
 };
 
+// For the functions that start a program: the texts, and null behind them. The texts must outlive
+// it.
+std::vector<char*> pointers(std::vector<std::string>& texts);
+
 struct ProcessSettings {
   std::string node_binary;  // a path, or a name looked up in PATH
   std::string script;

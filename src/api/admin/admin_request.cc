@@ -57,4 +57,14 @@ std::string text_or_empty(bson::View body, std::string_view name) {
   return std::string(body.find(name).as_string().value_or(""));
 }
 
+std::vector<std::string> comma_separated(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    if (comma != 0) parts.emplace_back(text.substr(0, comma));
+    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return parts;
+}
+
 }  // namespace restitch::api::admin

@@ -60,5 +60,7 @@ Result<bson::Value> json_body(const net::HttpRequest& request);
 // A member that must be a text that is not empty.
 Result<std::string> required_text(bson::View body, std::string_view name);
 std::string text_or_empty(bson::View body, std::string_view name);
+// The parts of a query's value between commas, without empty ones.
+std::vector<std::string> comma_separated(std::string_view text);
 
 }  // namespace restitch::api::admin

@@ -118,8 +118,8 @@ Result<deployment::NewApp> read_new_app(const AdminRequest& request, bson::View 
   }
   // An app that moves here keeps the id that its clients were built with.
   app.client_app_id = text_or_empty(body, "client_app_id");
-  if (!app.client_app_id.empty() &&
-      (app.client_app_id.size() > kMaxAppIdLength || !app::has_name_characters(app.client_app_id))) {
+  if (!app.client_app_id.empty() && (app.client_app_id.size() > kMaxAppIdLength ||
+                                     !app::has_name_characters(app.client_app_id))) {
     return Error(ErrorCode::kInvalidArgument,
                  "a client app id has 1 to 64 ASCII letters, digits, underscores and hyphens");
   }

@@ -48,20 +48,12 @@ bson::Document normal(bson::View sent) {
   return body.document();
 }
 
-Task<AdminReply> list(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kAuthProvider, &view);
-}
-
 Task<AdminReply> create(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document sent, object_body(request.http));
   RESTITCH_CO_CHECK(required_text(sent, "type"));
   Members body(bson::Value::of(normal(sent)).view());
   body.set_default("disabled", bson::Value::of(false));
   co_return co_await create_entity(api, request, EntityKind::kAuthProvider, body.document(), &view);
-}
-
-Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kAuthProvider, request.parameters.at(0), &view);
 }
 
 Task<void> change_provider(AdminApi& api, AdminRequest& request, bson::Document sent) {
@@ -101,21 +93,17 @@ Task<AdminReply> disable(AdminApi& api, AdminRequest& request) {
   co_return AdminReply::empty();
 }
 
-Task<AdminReply> remove(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(
-      co_await remove_entity(api, request, EntityKind::kAuthProvider, request.parameters.at(0)));
-  co_return AdminReply::empty();
-}
-
 }  // namespace
 
 std::vector<Route> auth_provider_routes() {
   return {
-      app_route("GET", "/auth_providers", kProviders, &list),
+      app_route("GET", "/auth_providers", kProviders, &list_of<EntityKind::kAuthProvider, &view>),
       app_route("POST", "/auth_providers", kProviders, &create),
-      app_route("GET", "/auth_providers/{id}", kProviders, &fetch),
+      app_route("GET", "/auth_providers/{id}", kProviders,
+                &fetch_of<EntityKind::kAuthProvider, &view>),
       app_route("PATCH", "/auth_providers/{id}", kProviders, &patch),
-      app_route("DELETE", "/auth_providers/{id}", kProviders, &remove),
+      app_route("DELETE", "/auth_providers/{id}", kProviders,
+                &remove_of<EntityKind::kAuthProvider>),
       app_route("PUT", "/auth_providers/{id}/enable", kProviders, &enable),
       app_route("PUT", "/auth_providers/{id}/disable", kProviders, &disable),
   };

@@ -28,19 +28,11 @@ bson::Document normal(bson::View sent) {
   return body.document();
 }
 
-Task<AdminReply> list_endpoints(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kEndpoint, &view_endpoint);
-}
-
 Task<AdminReply> create_endpoint(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document sent, object_body(request.http));
   RESTITCH_CO_CHECK(required_text(sent, "route"));
   co_return co_await create_entity(api, request, EntityKind::kEndpoint, normal(sent),
                                    &view_endpoint);
-}
-
-Task<AdminReply> fetch_endpoint(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kEndpoint, request.parameters.at(0), &view_endpoint);
 }
 
 Task<AdminReply> replace_endpoint(AdminApi& api, AdminRequest& request) {
@@ -110,18 +102,10 @@ Members view_resolver(const StoredConfig& config, const Entity& resolver, bool) 
   return out;
 }
 
-Task<AdminReply> list_resolvers(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kResolver, &view_resolver);
-}
-
 Task<AdminReply> create_resolver(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_CHECK(required_text(body, "field_name"));
   co_return co_await create_entity(api, request, EntityKind::kResolver, body, &view_resolver);
-}
-
-Task<AdminReply> fetch_resolver(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kResolver, request.parameters.at(0), &view_resolver);
 }
 
 Task<AdminReply> replace_resolver(AdminApi& api, AdminRequest& request) {
@@ -131,30 +115,28 @@ Task<AdminReply> replace_resolver(AdminApi& api, AdminRequest& request) {
   co_return AdminReply::empty();
 }
 
-Task<AdminReply> remove_resolver(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(
-      co_await remove_entity(api, request, EntityKind::kResolver, request.parameters.at(0)));
-  co_return AdminReply::empty();
-}
-
 }  // namespace
 
 std::vector<Route> endpoint_routes() {
   return {
-      app_route("GET", "/endpoints", kEndpoints, &list_endpoints),
+      app_route("GET", "/endpoints", kEndpoints, &list_of<EntityKind::kEndpoint, &view_endpoint>),
       app_route("POST", "/endpoints", kEndpoints, &create_endpoint),
-      app_route("GET", "/endpoints/{id}", kEndpoints, &fetch_endpoint),
+      app_route("GET", "/endpoints/{id}", kEndpoints,
+                &fetch_of<EntityKind::kEndpoint, &view_endpoint>),
       app_route("PUT", "/endpoints/{id}", kEndpoints, &replace_endpoint),
       app_route("DELETE", "/endpoints/{id}", kEndpoints, &remove_endpoint),
       app_route("GET", "/data_api/config", kDataApis, &fetch_data_api),
       app_route("POST", "/data_api/config", kDataApis, &create_data_api),
       app_route("PATCH", "/data_api/config", kDataApis, &patch_data_api),
       app_route("GET", "/data_api/versions", kDataApis, &data_api_versions),
-      app_route("GET", "/graphql/custom_resolvers", kResolvers, &list_resolvers),
+      app_route("GET", "/graphql/custom_resolvers", kResolvers,
+                &list_of<EntityKind::kResolver, &view_resolver>),
       app_route("POST", "/graphql/custom_resolvers", kResolvers, &create_resolver),
-      app_route("GET", "/graphql/custom_resolvers/{id}", kResolvers, &fetch_resolver),
+      app_route("GET", "/graphql/custom_resolvers/{id}", kResolvers,
+                &fetch_of<EntityKind::kResolver, &view_resolver>),
       app_route("PUT", "/graphql/custom_resolvers/{id}", kResolvers, &replace_resolver),
-      app_route("DELETE", "/graphql/custom_resolvers/{id}", kResolvers, &remove_resolver),
+      app_route("DELETE", "/graphql/custom_resolvers/{id}", kResolvers,
+                &remove_of<EntityKind::kResolver>),
   };
 }
 

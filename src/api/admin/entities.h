@@ -36,6 +36,21 @@ Task<void> replace_entity(AdminApi& api, AdminRequest& request, EntityKind kind,
                           bson::Document body, bool keeps_absent);
 Task<void> remove_entity(AdminApi& api, AdminRequest& request, EntityKind kind, std::string id);
 
+// Handlers of routes whose first parameter is the entity's id.
+template <EntityKind kind, EntityView view>
+Task<AdminReply> list_of(AdminApi&, AdminRequest& request) {
+  co_return entity_list(request, kind, view);
+}
+template <EntityKind kind, EntityView view>
+Task<AdminReply> fetch_of(AdminApi&, AdminRequest& request) {
+  co_return entity_reply(request, kind, request.parameters.at(0), view);
+}
+template <EntityKind kind>
+Task<AdminReply> remove_of(AdminApi& api, AdminRequest& request) {
+  RESTITCH_CO_CHECK(co_await remove_entity(api, request, kind, request.parameters.at(0)));
+  co_return AdminReply::empty();
+}
+
 // `base` with the members of `patch` in their place; null means absent and changes nothing.
 bson::Document merged(bson::View base, bson::View patch);
 // The same, objects inside objects too.

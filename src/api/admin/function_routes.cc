@@ -28,10 +28,6 @@ Members view(const StoredConfig&, const Entity& function, bool full) {
   return out;
 }
 
-Task<AdminReply> list(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kFunction, &view);
-}
-
 Task<AdminReply> create(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_CHECK(required_text(body, "name"));
@@ -39,10 +35,6 @@ Task<AdminReply> create(AdminApi& api, AdminRequest& request) {
   entry.set_default("private", bson::Value::of(false));
   co_return co_await create_entity(api, request, EntityKind::kFunction, entry.document(), &view, {},
                                    text_or_empty(body, "source"));
-}
-
-Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kFunction, request.parameters.at(0), &view);
 }
 
 Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
@@ -56,12 +48,6 @@ Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
     return config.replace(*function, next);
   };
   RESTITCH_CO_CHECK(co_await api.edit(request, change));
-  co_return AdminReply::empty();
-}
-
-Task<AdminReply> remove(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(
-      co_await remove_entity(api, request, EntityKind::kFunction, request.parameters.at(0)));
   co_return AdminReply::empty();
 }
 
@@ -173,11 +159,11 @@ Task<AdminReply> execute_source(AdminApi& api, AdminRequest& request) {
 
 std::vector<Route> function_routes() {
   return {
-      app_route("GET", "/functions", kFunctions, &list),
+      app_route("GET", "/functions", kFunctions, &list_of<EntityKind::kFunction, &view>),
       app_route("POST", "/functions", kFunctions, &create),
-      app_route("GET", "/functions/{id}", kFunctions, &fetch),
+      app_route("GET", "/functions/{id}", kFunctions, &fetch_of<EntityKind::kFunction, &view>),
       app_route("PUT", "/functions/{id}", kFunctions, &replace),
-      app_route("DELETE", "/functions/{id}", kFunctions, &remove),
+      app_route("DELETE", "/functions/{id}", kFunctions, &remove_of<EntityKind::kFunction>),
       app_route("POST", "/debug/execute_function", kFunctions, &execute),
       app_route("POST", "/debug/execute_function_source", kFunctions, &execute_source),
   };

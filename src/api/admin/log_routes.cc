@@ -51,16 +51,6 @@ Result<std::int64_t> number_of(const AdminRequest& request, const char* name, st
   return value;
 }
 
-std::vector<std::string> comma_separated(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    if (comma != 0) parts.emplace_back(text.substr(0, comma));
-    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-  }
-  return parts;
-}
-
 // The server's name of a failure in the clients' words.
 std::string client_code(std::string_view stored) {
   for (auto number = static_cast<int>(ErrorCode::kInvalidArgument);

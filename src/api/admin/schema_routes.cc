@@ -63,20 +63,12 @@ Result<bson::ObjectId> service_named(const StoredConfig& config, const std::stri
   return service->id;
 }
 
-Task<AdminReply> list(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kSchema, &view);
-}
-
 Task<AdminReply> create(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document sent, object_body(request.http));
   RESTITCH_CO_TRY(const Parsed parsed, parse(sent, {}));
   const auto config = request.config();
   RESTITCH_CO_TRY(const bson::ObjectId service, service_named(*config, parsed.data_source));
   co_return co_await create_entity(api, request, EntityKind::kSchema, parsed.body, &view, service);
-}
-
-Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kSchema, request.parameters.at(0), &view);
 }
 
 Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
@@ -93,21 +85,15 @@ Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
   co_return AdminReply::empty();
 }
 
-Task<AdminReply> remove(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(
-      co_await remove_entity(api, request, EntityKind::kSchema, request.parameters.at(0)));
-  co_return AdminReply::empty();
-}
-
 }  // namespace
 
 std::vector<Route> schema_routes() {
   return {
-      app_route("GET", "/schemas", kSchemas, &list),
+      app_route("GET", "/schemas", kSchemas, &list_of<EntityKind::kSchema, &view>),
       app_route("POST", "/schemas", kSchemas, &create),
-      app_route("GET", "/schemas/{id}", kSchemas, &fetch),
+      app_route("GET", "/schemas/{id}", kSchemas, &fetch_of<EntityKind::kSchema, &view>),
       app_route("PUT", "/schemas/{id}", kSchemas, &replace),
-      app_route("DELETE", "/schemas/{id}", kSchemas, &remove),
+      app_route("DELETE", "/schemas/{id}", kSchemas, &remove_of<EntityKind::kSchema>),
   };
 }
 

@@ -93,10 +93,6 @@ Status add_service(StoredConfig& config, const SplitBody& service) {
   return apply_sync(config, name, service);
 }
 
-Task<AdminReply> list(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kService, &view);
-}
-
 Task<AdminReply> create(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   const SplitBody service = split(body);
@@ -130,10 +126,6 @@ Task<AdminReply> create_many(AdminApi& api, AdminRequest& request) {
   };
   RESTITCH_CO_CHECK(co_await api.edit(request, add));
   co_return AdminReply::empty(201);
-}
-
-Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kService, request.parameters.at(0), &view);
 }
 
 // The instance behind a data source stays what it was linked to.
@@ -173,12 +165,6 @@ Task<AdminReply> patch(AdminApi& api, AdminRequest& request) {
     return patch_service(config, request.parameters.at(0), parts);
   };
   RESTITCH_CO_CHECK(co_await api.edit(request, change));
-  co_return AdminReply::empty();
-}
-
-Task<AdminReply> remove(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(
-      co_await remove_entity(api, request, EntityKind::kService, request.parameters.at(0)));
   co_return AdminReply::empty();
 }
 
@@ -272,12 +258,12 @@ Task<AdminReply> remove_webhook(AdminApi& api, AdminRequest& request) {
 
 std::vector<Route> service_routes() {
   return {
-      app_route("GET", "/services", kServices, &list),
+      app_route("GET", "/services", kServices, &list_of<EntityKind::kService, &view>),
       app_route("POST", "/services", kServices, &create),
       app_route("POST", "/multi_data_sources", kServices, &create_many),
-      app_route("GET", "/services/{id}", kServices, &fetch),
+      app_route("GET", "/services/{id}", kServices, &fetch_of<EntityKind::kService, &view>),
       app_route("PATCH", "/services/{id}", kServices, &patch),
-      app_route("DELETE", "/services/{id}", kServices, &remove),
+      app_route("DELETE", "/services/{id}", kServices, &remove_of<EntityKind::kService>),
       app_route("GET", "/services/{id}/config", kServices, &fetch_config),
       app_route("PATCH", "/services/{id}/config", kServices, &patch_config),
       app_route("GET", "/service/{id}/config", kServices, &fetch_config),

@@ -108,19 +108,10 @@ Members view_forwarder(const StoredConfig&, const Entity& forwarder, bool) {
   return out;
 }
 
-Task<AdminReply> list_forwarders(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kLogForwarder, &view_forwarder);
-}
-
 Task<AdminReply> create_forwarder(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_CHECK(required_text(body, "name"));
   co_return co_await create_entity(api, request, EntityKind::kLogForwarder, body, &view_forwarder);
-}
-
-Task<AdminReply> fetch_forwarder(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kLogForwarder, request.parameters.at(0),
-                         &view_forwarder);
 }
 
 Task<AdminReply> patch_forwarder(AdminApi& api, AdminRequest& request) {
@@ -129,12 +120,6 @@ Task<AdminReply> patch_forwarder(AdminApi& api, AdminRequest& request) {
                                             request.parameters.at(0), body, true));
   co_return entity_reply(request, EntityKind::kLogForwarder, request.parameters.at(0),
                          &view_forwarder);
-}
-
-Task<AdminReply> remove_forwarder(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(
-      co_await remove_entity(api, request, EntityKind::kLogForwarder, request.parameters.at(0)));
-  co_return AdminReply::empty();
 }
 
 Task<AdminReply> set_forwarder(AdminApi& api, AdminRequest& request, bool disabled) {
@@ -184,11 +169,14 @@ std::vector<Route> settings_routes() {
                 &fetch_null_types),
       app_route("PUT", "/validation_settings/null_type_schema_validation", kSettings,
                 &put_null_types),
-      app_route("GET", "/log_forwarders", kForwarders, &list_forwarders),
+      app_route("GET", "/log_forwarders", kForwarders,
+                &list_of<EntityKind::kLogForwarder, &view_forwarder>),
       app_route("POST", "/log_forwarders", kForwarders, &create_forwarder),
-      app_route("GET", "/log_forwarders/{id}", kForwarders, &fetch_forwarder),
+      app_route("GET", "/log_forwarders/{id}", kForwarders,
+                &fetch_of<EntityKind::kLogForwarder, &view_forwarder>),
       app_route("PATCH", "/log_forwarders/{id}", kForwarders, &patch_forwarder),
-      app_route("DELETE", "/log_forwarders/{id}", kForwarders, &remove_forwarder),
+      app_route("DELETE", "/log_forwarders/{id}", kForwarders,
+                &remove_of<EntityKind::kLogForwarder>),
       app_route("PUT", "/log_forwarders/{id}/enable", kForwarders, &enable_forwarder),
       app_route("PUT", "/log_forwarders/{id}/disable", kForwarders, &disable_forwarder),
       app_route("GET", "/hosting/config", kSettings, &fetch_hosting),

@@ -66,10 +66,6 @@ Task<AdminReply> create(AdminApi& api, AdminRequest& request) {
   co_return co_await create_entity(api, request, EntityKind::kTrigger, body, &view);
 }
 
-Task<AdminReply> fetch(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kTrigger, request.parameters.at(0), &view);
-}
-
 // A function named anew takes the place of the former one, wherever that stood.
 Task<AdminReply> replace(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
@@ -137,7 +133,8 @@ std::vector<Route> trigger_routes() {
   for (const std::string root : {"/triggers", "/event_subscriptions"}) {
     routes.push_back(app_route("GET", root, kTriggers, &list));
     routes.push_back(app_route("POST", root, kTriggers, &create));
-    routes.push_back(app_route("GET", root + "/{id}", kTriggers, &fetch));
+    routes.push_back(
+        app_route("GET", root + "/{id}", kTriggers, &fetch_of<EntityKind::kTrigger, &view>));
     routes.push_back(app_route("PUT", root + "/{id}", kTriggers, &replace));
     routes.push_back(app_route("DELETE", root + "/{id}", kTriggers, &remove));
     routes.push_back(app_route("PUT", root + "/{id}/resume", kTriggers, &resume));

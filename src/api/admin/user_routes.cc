@@ -36,16 +36,6 @@ Result<bson::ObjectId> user_id(const AdminRequest& request) {
 
 bson::ObjectId app_id(const AdminRequest& request) { return request.app->identity().id; }
 
-std::vector<std::string> comma_separated(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t comma = text.find(',');
-    if (comma != 0) parts.emplace_back(text.substr(0, comma));
-    text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
-  }
-  return parts;
-}
-
 Task<AdminReply> list(AdminApi& api, AdminRequest& request) {
   auth::UserQuery query;
   if (const auto after = request.query_value("after"); after && !after->empty()) {

@@ -29,30 +29,16 @@ Members view_environment_value(const StoredConfig&, const Entity& value, bool) {
   return out;
 }
 
-Task<AdminReply> list_values(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kValue, &view_value);
-}
-
 Task<AdminReply> create_value(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_CHECK(required_text(body, "name"));
   co_return co_await create_entity(api, request, EntityKind::kValue, body, &view_value);
 }
 
-Task<AdminReply> fetch_value(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kValue, request.parameters.at(0), &view_value);
-}
-
 Task<AdminReply> replace_value(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_CHECK(co_await replace_entity(api, request, EntityKind::kValue,
                                             request.parameters.at(0), body, true));
-  co_return AdminReply::empty();
-}
-
-Task<AdminReply> remove_value(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(
-      co_await remove_entity(api, request, EntityKind::kValue, request.parameters.at(0)));
   co_return AdminReply::empty();
 }
 
@@ -78,21 +64,12 @@ Result<bson::Document> normal(bson::View sent) {
   return body.document();
 }
 
-Task<AdminReply> list_environment_values(AdminApi&, AdminRequest& request) {
-  co_return entity_list(request, EntityKind::kEnvironmentValue, &view_environment_value);
-}
-
 Task<AdminReply> create_environment_value(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const bson::Document sent, object_body(request.http));
   RESTITCH_CO_CHECK(required_text(sent, "name"));
   RESTITCH_CO_TRY(const bson::Document body, normal(sent));
   co_return co_await create_entity(api, request, EntityKind::kEnvironmentValue, body,
                                    &view_environment_value);
-}
-
-Task<AdminReply> fetch_environment_value(AdminApi&, AdminRequest& request) {
-  co_return entity_reply(request, EntityKind::kEnvironmentValue, request.parameters.at(0),
-                         &view_environment_value);
 }
 
 Task<AdminReply> replace_environment_value(AdminApi& api, AdminRequest& request) {
@@ -104,27 +81,23 @@ Task<AdminReply> replace_environment_value(AdminApi& api, AdminRequest& request)
                          &view_environment_value);
 }
 
-Task<AdminReply> remove_environment_value(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(co_await remove_entity(api, request, EntityKind::kEnvironmentValue,
-                                           request.parameters.at(0)));
-  co_return AdminReply::empty();
-}
-
 }  // namespace
 
 std::vector<Route> value_routes() {
   return {
-      app_route("GET", "/values", kValues, &list_values),
+      app_route("GET", "/values", kValues, &list_of<EntityKind::kValue, &view_value>),
       app_route("POST", "/values", kValues, &create_value),
-      app_route("GET", "/values/{id}", kValues, &fetch_value),
+      app_route("GET", "/values/{id}", kValues, &fetch_of<EntityKind::kValue, &view_value>),
       app_route("PUT", "/values/{id}", kValues, &replace_value),
-      app_route("DELETE", "/values/{id}", kValues, &remove_value),
-      app_route("GET", "/environment_values", kEnvironmentValues, &list_environment_values),
+      app_route("DELETE", "/values/{id}", kValues, &remove_of<EntityKind::kValue>),
+      app_route("GET", "/environment_values", kEnvironmentValues,
+                &list_of<EntityKind::kEnvironmentValue, &view_environment_value>),
       app_route("POST", "/environment_values", kEnvironmentValues, &create_environment_value),
-      app_route("GET", "/environment_values/{id}", kEnvironmentValues, &fetch_environment_value),
+      app_route("GET", "/environment_values/{id}", kEnvironmentValues,
+                &fetch_of<EntityKind::kEnvironmentValue, &view_environment_value>),
       app_route("PUT", "/environment_values/{id}", kEnvironmentValues, &replace_environment_value),
       app_route("DELETE", "/environment_values/{id}", kEnvironmentValues,
-                &remove_environment_value),
+                &remove_of<EntityKind::kEnvironmentValue>),
   };
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "api/endpoints/plain_json.h"
+#include "api/lower_case.h"
 #include "bson/extended_json.h"
 
 namespace restitch::api::endpoints {
@@ -13,14 +14,6 @@ namespace {
 constexpr std::array<std::string_view, 7> kConnectionHeaders{
     "content-length", "transfer-encoding", "connection", "keep-alive",
     "date",           "upgrade",           "trailer"};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
 
 bool is_token(std::string_view name) {
   static constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -32,7 +25,7 @@ bool is_token(std::string_view name) {
 
 void copy_headers(bson::View headers, net::HttpResponse& response) {
   for (const bson::Element& header : headers) {
-    const std::string folded = lower(header.name);
+    const std::string folded = lower_case(header.name);
     const bool is_ours = std::find(kConnectionHeaders.begin(), kConnectionHeaders.end(), folded) !=
                          kConnectionHeaders.end();
     if (is_ours || !is_token(header.name)) continue;
@@ -44,11 +37,11 @@ void copy_headers(bson::View headers, net::HttpResponse& response) {
 
 bool has_header(const net::HttpResponse& response, std::string_view name) {
   return std::any_of(response.headers.begin(), response.headers.end(),
-                     [&](const auto& header) { return lower(header.first) == name; });
+                     [&](const auto& header) { return lower_case(header.first) == name; });
 }
 
 bool wants_ejson(const deployment::Endpoint& endpoint, const net::HttpRequest& request) {
-  const std::string accept = lower(request.header("Accept"));
+  const std::string accept = lower_case(request.header("Accept"));
   if (accept.find("application/ejson") != std::string::npos) return true;
   if (accept.find("application/json") != std::string::npos) return false;
   return endpoint.returns_ejson;

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <new>
 
+#include "api/lower_case.h"
 #include "api/wire/app_user.h"
 #include "api/wire/app_user_commands.h"
 #include "api/wire/hello.h"
@@ -69,20 +70,13 @@ std::string_view name_of(bson::View command) {
   return command.empty() ? std::string_view() : command.begin()->name;
 }
 
-std::string lower(std::string text) {
-  for (char& letter : text) {
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  }
-  return text;
-}
-
 // What clients are told to connect to.
 std::string advertised_address(const WireServerOptions& options, const tcp::endpoint& local) {
-  if (!options.advertised.empty()) return lower(options.advertised);
+  if (!options.advertised.empty()) return lower_case(options.advertised);
   if (local.address().is_loopback()) return net::text_of(local);
   char name[256] = "localhost";
   static_cast<void>(gethostname(name, sizeof name - 1));
-  return lower(name) + ":" + std::to_string(local.port());
+  return lower_case(name) + ":" + std::to_string(local.port());
 }
 
 // A request while it is answered.

@@ -18,9 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kIndent = 4;
-
-void write_value(std::string& out, bson::ValueView value, std::size_t depth) {
+void write_value(std::string& out, bson::ValueView value, std::size_t indent, std::size_t depth) {
   const bool is_object = value.type() == bson::Type::kObject;
   if (!is_object && value.type() != bson::Type::kArray) {
     bson::append_json(out, value, bson::JsonMode::kRelaxed);
@@ -34,15 +32,15 @@ void write_value(std::string& out, bson::ValueView value, std::size_t depth) {
   out.push_back(is_object ? '{' : '[');
   bool is_first = true;
   for (const bson::Element& element : members) {
-    out.append(is_first ? "\n" : ",\n").append((depth + 1) * kIndent, ' ');
+    out.append(is_first ? "\n" : ",\n").append((depth + 1) * indent, ' ');
     is_first = false;
     if (is_object) {
       bson::append_json(out, bson::Value::of(element.name), bson::JsonMode::kRelaxed);
       out.append(": ");
     }
-    write_value(out, element.value, depth + 1);
+    write_value(out, element.value, indent, depth + 1);
   }
-  out.append("\n").append(depth * kIndent, ' ');
+  out.append("\n").append(depth * indent, ' ');
   out.push_back(is_object ? '}' : ']');
 }
 
@@ -93,9 +91,9 @@ Status make_directories(const fs::path& root, const fs::path& relative) {
 
 }  // namespace
 
-std::string json_text(bson::ValueView value) {
+std::string json_text(bson::ValueView value, std::size_t indent) {
   std::string out;
-  write_value(out, value, 0);
+  write_value(out, value, indent, 0);
   out.push_back('\n');
   return out;
 }

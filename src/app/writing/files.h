@@ -18,7 +18,7 @@ struct Files {
 };
 
 // JSON as exports have it: indented by four spaces, a line break at the end.
-std::string json_text(bson::ValueView value);
+std::string json_text(bson::ValueView value, std::size_t indent = 4);
 
 // The files of a configuration as they stand on disk.
 Files to_files(const Tree& tree);

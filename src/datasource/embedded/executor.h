@@ -33,6 +33,11 @@ struct WorkBudget {
   bool spend(std::int64_t units = 1) { return (left -= units) >= 0; }
 };
 
+// Has what works with the context end when what works with the budget has to; null: nothing does.
+inline void follow(query::CommandContext& context, const WorkBudget* budget) {
+  context.interrupt = budget == nullptr ? nullptr : budget->interrupt;
+}
+
 struct ExecutorOptions {
   const query::Filter* filter = nullptr;
   const query::SortPattern* sort = nullptr;  // may be null

@@ -140,13 +140,13 @@ FindStream::~FindStream() {
 void FindStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
                         storage::ReadTier tier, WorkBudget* budget) {
   snapshot_ = std::move(snapshot);
-  context_->interrupt = budget == nullptr ? nullptr : budget->interrupt;
+  follow(*context_, budget);
   executor_->attach(reader, tier, budget);
 }
 
 void FindStream::detach() {
   executor_->detach();
-  context_->interrupt = nullptr;
+  follow(*context_, nullptr);
   snapshot_.reset();
 }
 

@@ -216,13 +216,13 @@ storage::CollectionId PipelineStream::collection() const {
 
 void PipelineStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
                             storage::ReadTier tier, WorkBudget* budget) {
-  context_->interrupt = budget == nullptr ? nullptr : budget->interrupt;
+  follow(*context_, budget);
   environment_->set_access({&reader, snapshot, tier, budget});
   if (source_) source_->attach(reader, std::move(snapshot), tier, budget);
 }
 
 void PipelineStream::detach() {
-  context_->interrupt = nullptr;
+  follow(*context_, nullptr);
   environment_->set_access({});
   if (source_) source_->detach();
 }

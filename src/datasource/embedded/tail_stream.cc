@@ -35,7 +35,7 @@ void TailStream::attach(const storage::Reader&, storage::SnapshotPtr, storage::R
   snapshot_ = services_.engine->snapshot();
   tier_ = tier;
   budget_ = budget;
-  context_->interrupt = budget == nullptr ? nullptr : budget->interrupt;
+  follow(*context_, budget);
 }
 
 void TailStream::detach() {
@@ -43,7 +43,7 @@ void TailStream::detach() {
   is_positioned_ = false;
   snapshot_.reset();
   budget_ = nullptr;
-  context_->interrupt = nullptr;
+  follow(*context_, nullptr);
 }
 
 // Moves the cursor to the next record behind the last one.

@@ -56,13 +56,6 @@ std::vector<std::string> environment() {
   return result;
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> result;
-  for (std::string& text : texts) result.push_back(text.data());
-  result.push_back(nullptr);
-  return result;
-}
-
 Error not_started(const std::string& program, int error) {
   return Error(ErrorCode::kInvalidArgument, "'" + program +
                                                 "' cannot be started: " + std::strerror(error) +
