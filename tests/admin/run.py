@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The Admin API, request by request, in the order in which real callers send them; then a client uses the app."""
 
-import argparse
 import io
 import json
 import pathlib
@@ -17,7 +16,7 @@ sys.path.insert(0, str(TESTS / "support"))
 sys.path.insert(0, str(TESTS / "admin"))
 
 from admin_client import ADMIN, AdminClient, AppUser  # noqa: E402
-from black_box import Tally  # noqa: E402
+from black_box import Tally, suite_options  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
 USER, PASSWORD = "unique_user@domain.com", "password"
@@ -775,10 +774,7 @@ def test_a_directory_and_the_api_work_on_the_same_app(server):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--binary", required=True)
-    parser.add_argument("--only", default="", help="tests whose name has this in it")
-    options = parser.parse_args()
+    options = suite_options(__doc__)
     server = Server(options.binary)
     tally = Tally()
     try:

@@ -1,6 +1,7 @@
 """The command line against the real server."""
 
 import json
+import time
 import urllib.request
 
 
@@ -171,9 +172,19 @@ def test_logs_tell_of_function_calls(make, server):
     folder = pushed(cli, server, "logged")
     (folder / "functions/fails.js").write_text("exports = () => { throw new Error('on purpose'); };\n")
     assert cli.run("push", "--yes", folder=folder, environment=server).code == 0
-    assert cli.run("logs", "list", folder=folder, environment=server).code == 0
+    said = cli.run("function", "run", "--name", "addTask", "--args", "milk", folder=folder, environment=server)
+    assert said.code == 0, said
     said = cli.run("function", "run", "--name", "fails", folder=folder, environment=server)
     assert said.code == 1 and "on purpose" in said.err, said
+    listed = ""
+    for _ in range(50):  # they are stored behind the answer
+        listed = cli.run("logs", "list", folder=folder, environment=server).out
+        if "addTask" in listed and "fails" in listed:
+            break
+        time.sleep(0.1)
+    assert "Function addTask: OK" in listed, listed
+    # The official command line puts "Error" behind every code.
+    assert 'Function fails: FunctionExecutionErrorError - {"message":"on purpose"' in listed, listed
 
 
 def test_an_app_can_be_copied_described_and_deleted(make, server):

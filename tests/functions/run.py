@@ -8,7 +8,6 @@ A function of app/functions tells in its first lines how it is called and what m
 Several of these groups may follow each other.
 """
 
-import argparse
 import json
 import pathlib
 import shutil
@@ -25,7 +24,7 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
-from black_box import Refused, Tally, request_json  # noqa: E402
+from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
 from restitch_process import RestitchProcess, StartFailed  # noqa: E402
 from sinks import HttpSink, SmtpSink  # noqa: E402
 
@@ -289,15 +288,12 @@ def test_all_errors_of_sources_and_settings_are_told_at_once(bench):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--binary", default="build/release/restitch")
-    parser.add_argument("--only", default="", help="run the tests whose name holds this")
-    arguments = parser.parse_args()
+    options = suite_options(__doc__)
     root = tempfile.mkdtemp(prefix="restitch-functions-")
     tally = Tally()
-    bench = Bench(str(pathlib.Path(arguments.binary).resolve()), root)
+    bench = Bench(options.binary, root)
     try:
-        tally.run(globals(), arguments.only, bench)
+        tally.run(globals(), options.only, bench)
     finally:
         bench.close()
         shutil.rmtree(root, ignore_errors=True)

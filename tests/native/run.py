@@ -4,7 +4,6 @@
 The core runs in this process and calls a callback for each HTTP request; nothing of it is changed. Its error numbers are
 those of the SDKs: 4301 InvalidSession, 4346 AuthError, 4349 InvalidPassword, …"""
 
-import argparse
 import itertools
 import pathlib
 import shutil
@@ -18,7 +17,7 @@ sys.dont_write_bytecode = True
 
 import apps  # noqa: E402
 import library  # noqa: E402
-from black_box import Tally  # noqa: E402
+from black_box import Tally, suite_options  # noqa: E402
 from core import Core, CoreError  # noqa: E402
 from python_packages import provide_packages  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
@@ -325,10 +324,7 @@ def test_a_base_url_that_does_not_answer_is_not_taken(bench):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
-    parser.add_argument("--only", default="", help="only tests whose name holds this")
-    options = parser.parse_args()
+    options = suite_options(__doc__)
     provide_packages(HERE.parents[1] / "build/auth-tests", HERE.parent / "auth/requirements.txt")
     tally = Tally()
     bench = Bench(options.binary)

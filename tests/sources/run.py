@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Data sources on an external MongoDB deployment, here another server's MongoDB endpoint, against the real binary."""
 
-import argparse
 import pathlib
 import shutil
 import socket
@@ -14,7 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
-from black_box import Refused, Tally, request_json  # noqa: E402
+from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
 APP = "sources-aaaaa"
@@ -199,10 +198,7 @@ def test_a_server_starts_while_its_source_is_down(bench):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
-    parser.add_argument("--only", default="", help="only tests whose name holds this")
-    options = parser.parse_args()
+    options = suite_options(__doc__)
     tally = Tally()
     bench = Bench(options.binary)
     try:

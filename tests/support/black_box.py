@@ -1,10 +1,23 @@
 """What the black-box tests of the client API share: refusals as exceptions, and the loop that runs the tests of a file."""
 
+import argparse
 import json
+import pathlib
 import time
 import traceback
 import urllib.error
 import urllib.request
+
+
+BINARY = pathlib.Path(__file__).resolve().parents[2] / "build/release/restitch"
+
+
+def suite_options(description):
+    """What every suite takes: the binary, absolute, and a part of the names of the tests to run."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default=str(BINARY), type=lambda path: str(pathlib.Path(path).resolve()))
+    parser.add_argument("--only", default="", help="only tests whose name holds this")
+    return parser.parse_args()
 
 
 class Refused(Exception):

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Triggers against the real binary on 127.0.0.1: what fires, with what, in which order, and what happens after trouble."""
 
-import argparse
 import json
 import pathlib
 import sys
@@ -13,7 +12,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 from bench import APP, Bench, wait_for  # noqa: E402
-from black_box import Refused, Tally  # noqa: E402
+from black_box import Refused, Tally, suite_options  # noqa: E402
 
 ROOT = f"/app/{APP}"
 
@@ -336,10 +335,7 @@ def test_a_missed_run_is_made_up_for(bench):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
-    parser.add_argument("--only", default="", help="only tests whose name holds this")
-    options = parser.parse_args()
+    options = suite_options(__doc__)
     bench = Bench(options.binary)
     tally = Tally()
     try:

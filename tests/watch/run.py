@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Streams of changes for app users (GET functions/call with `watch`) against the real binary on 127.0.0.1."""
 
-import argparse
 import base64
 import json
 import pathlib
@@ -19,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
-from black_box import Refused, Tally, request_json  # noqa: E402
+from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
 APP = "watch-aaaaa"
@@ -311,10 +310,7 @@ def test_stopping_the_server_ends_streams_at_once(server):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
-    parser.add_argument("--only", default="", help="only tests whose name holds this")
-    options = parser.parse_args()
+    options = suite_options(__doc__)
     tally = Tally()
     data = tempfile.mkdtemp(prefix="restitch-watch-")
     server = RestitchProcess(options.binary, data, [str(HERE / "app")]).wait_until_ready()

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """App users who connect with a MongoDB driver and mongosh (spec of the rules: wire protocol), against the real binary."""
 
-import argparse
 import json
 import pathlib
 import shutil
@@ -16,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
-from black_box import Tally, request_json  # noqa: E402
+from black_box import Tally, request_json, suite_options  # noqa: E402
 from python_packages import provide_packages  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
@@ -225,9 +224,7 @@ def test_a_deleted_user_is_cut_off(bench):
 
 
 def test_mongosh_connects(bench):
-    if not MONGOSH.exists():
-        print("     mongosh is not installed here")
-        return
+    assert MONGOSH.exists(), "npm ci in tests/drivers/apps installs mongosh"
     bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
     script = "printjson(db.getSiblingDB('shop').notes.find().toArray()); printjson(db.getSiblingDB('shop').getCollectionNames())"
     done = subprocess.run([str(MONGOSH), bench.uri("ann@example.org"), "--quiet", "--eval", script], capture_output=True,
@@ -237,10 +234,7 @@ def test_mongosh_connects(bench):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--binary", default=str(HERE.parents[1] / "build/release/restitch"))
-    parser.add_argument("--only", default="", help="only tests whose name holds this")
-    options = parser.parse_args()
+    options = suite_options(__doc__)
     tally = Tally()
     bench = Bench(options.binary)
     try:
