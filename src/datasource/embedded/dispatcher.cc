@@ -94,6 +94,7 @@ asio::awaitable<Result<Document>> run_read(Operation& operation) {
     }
   }
   operation.tier = storage::ReadTier::kAll;
+  operation.budget.left = INT64_MAX;
   operation.error_extra = Document();
   operation.refresh_snapshot();
   ++operation.services.pooled_reads;
@@ -140,6 +141,7 @@ asio::awaitable<Result<WriteCommand::Step>> take_step(Operation& operation, Writ
     on_pool = true;
   }
   operation.tier = storage::ReadTier::kAll;
+  operation.budget.left = INT64_MAX;
   WriteCommand* borrowed = &command;
   const auto work = [borrowed]() { return borrowed->step(); };
   auto step = co_await operation.services.pool->run(work);

@@ -19,24 +19,7 @@
 
 namespace restitch::datasource::embedded {
 
-// How much a read may do on the caller's thread before it has to move to the pool, and whether it
-// has been told to end.
-struct WorkBudget {
-  std::int64_t left = INT64_MAX;
-  const std::atomic<int>* interrupt = nullptr;  // not zero: the code to end with
-
-  int interrupted() const {
-    return interrupt == nullptr ? 0 : interrupt->load(std::memory_order_relaxed);
-  }
-
-  // False when it is used up.
-  bool spend(std::int64_t units = 1) { return (left -= units) >= 0; }
-};
-
-// Has what works with the context end when what works with the budget has to; null: nothing does.
-inline void follow(query::CommandContext& context, const WorkBudget* budget) {
-  context.interrupt = budget == nullptr ? nullptr : budget->interrupt;
-}
+using query::WorkBudget;
 
 struct ExecutorOptions {
   const query::Filter* filter = nullptr;

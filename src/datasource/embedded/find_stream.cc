@@ -140,13 +140,13 @@ FindStream::~FindStream() {
 void FindStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
                         storage::ReadTier tier, WorkBudget* budget) {
   snapshot_ = std::move(snapshot);
-  follow(*context_, budget);
+  context_->budget = budget;
   executor_->attach(reader, tier, budget);
 }
 
 void FindStream::detach() {
   executor_->detach();
-  follow(*context_, nullptr);
+  context_->budget = nullptr;
   snapshot_.reset();
 }
 

@@ -91,12 +91,12 @@ Result<query::Comparator> comparator_of(bson::ValueView collation, const Collect
   return query::Comparator(collection != nullptr ? collection->collation : nullptr);
 }
 
-Status Operation::fill_context(query::CommandContext& context, const Collection* collection) const {
+Status Operation::fill_context(query::CommandContext& context, const Collection* collection) {
   RESTITCH_TRY(context.comparator, comparator_of(command["collation"], collection));
   context.now = wall_clock();
   context.cluster_time = services.engine->last_committed();
   context.deadline = deadline;
-  context.interrupt = &entry.interrupt();
+  context.budget = &budget;
   if (const auto let = command["let"].as_object()) {
     RESTITCH_TRY(context.let, query::evaluate_let(*let, context));
   }

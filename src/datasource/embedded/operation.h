@@ -54,7 +54,7 @@ struct Operation {
   storage::Durability durability = storage::Durability::kJournaled;
   bson::Document write_concern_error;  // what the reply says about an unsatisfiable write concern
   std::optional<Error> injected_failure;  // a fail point keeps the writes from being committed
-  bool is_change_stream = false;  // a getMore of a change stream
+  bool is_change_stream = false;          // a getMore of a change stream
   bool must_abort_transaction =
       false;  // a write error has ended the transaction although the reply is ok: 1
 
@@ -107,9 +107,9 @@ struct Operation {
   Status check_deadline() const;
   // What it has been told to end with, if it has.
   Status check_interrupt() const;
-  // Context for filters and the like: now, deadline, interruption, collation of the request or else
-  // of the collection, `let`. One that outlives the operation has to forget its interruption.
-  Status fill_context(query::CommandContext& context, const Collection* collection) const;
+  // Context for filters and the like: now, deadline, budget, collation of the request or else of
+  // the collection, `let`. One that outlives the operation has to forget its budget.
+  Status fill_context(query::CommandContext& context, const Collection* collection);
 
  private:
   storage::SnapshotPtr snapshot_;

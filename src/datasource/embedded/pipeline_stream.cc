@@ -216,13 +216,13 @@ storage::CollectionId PipelineStream::collection() const {
 
 void PipelineStream::attach(const storage::Reader& reader, storage::SnapshotPtr snapshot,
                             storage::ReadTier tier, WorkBudget* budget) {
-  follow(*context_, budget);
+  context_->budget = budget;
   environment_->set_access({&reader, snapshot, tier, budget});
   if (source_) source_->attach(reader, std::move(snapshot), tier, budget);
 }
 
 void PipelineStream::detach() {
-  follow(*context_, nullptr);
+  context_->budget = nullptr;
   environment_->set_access({});
   if (source_) source_->detach();
 }

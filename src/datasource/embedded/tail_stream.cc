@@ -35,7 +35,7 @@ void TailStream::attach(const storage::Reader&, storage::SnapshotPtr, storage::R
   snapshot_ = services_.engine->snapshot();
   tier_ = tier;
   budget_ = budget;
-  follow(*context_, budget);
+  context_->budget = budget;
 }
 
 void TailStream::detach() {
@@ -43,7 +43,7 @@ void TailStream::detach() {
   is_positioned_ = false;
   snapshot_.reset();
   budget_ = nullptr;
-  follow(*context_, nullptr);
+  context_->budget = nullptr;
 }
 
 // Moves the cursor to the next record behind the last one.
@@ -77,20 +77,22 @@ Result<bool> TailStream::next() {
       position_ = LogPosition::after(snapshot_->cluster_time());
       return false;
     }
-    last_ = cursor_->id();
+    // Passed only when nothing can ask for another thread any more, where it is looked at again.
+    const storage::RecordId seen = cursor_->id();
     query::MatchDetails details;
     RESTITCH_TRY(const bool matches, filter_->matches(cursor_->document(), &details));
-    if (!matches) continue;
-    if (to_skip_ > 0) {
-      --to_skip_;
+    if (!matches || to_skip_ > 0) {
+      if (matches) --to_skip_;
+      last_ = seen;
       continue;
     }
-    ++given_;
     if (projection_) {
       RESTITCH_TRY(current_, projection_->apply(cursor_->document(), &details));
     } else {
       current_ = Document(cursor_->document());
     }
+    last_ = seen;
+    ++given_;
     return true;
   }
   return false;

@@ -124,6 +124,7 @@ void ChangeStream::attach(const storage::Reader&, storage::SnapshotPtr, storage:
                           WorkBudget* budget) {
   tier_ = tier;
   budget_ = budget;
+  context_->budget = budget;
 }
 
 // Several changes can have one time: while nothing later was looked at, the last event's token is
@@ -156,7 +157,12 @@ Result<bool> ChangeStream::next() {
       return Error(ErrorCode::kWouldBlock, "the stream has more to do");
     }
     const LogEntry& entry = *batch_.entries[batch_at_];
-    RESTITCH_CHECK(process(entry));
+    if (Status processed = process(entry); !processed) {
+      // It is processed again.
+      ready_.clear();
+      is_over_ = false;
+      return std::move(processed).error();
+    }
     ++batch_at_;
     advance(entry.position);
   }

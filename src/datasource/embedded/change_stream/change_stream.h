@@ -26,7 +26,10 @@ class ChangeStream final : public ResultStream {
 
   void attach(const storage::Reader&, storage::SnapshotPtr, storage::ReadTier tier,
               WorkBudget* budget) override;
-  void detach() override { budget_ = nullptr; }
+  void detach() override {
+    budget_ = nullptr;
+    context_->budget = nullptr;
+  }
   // Until when next() may look through entries that give no event.
   void set_deadline(std::chrono::steady_clock::time_point deadline) override {
     deadline_ = deadline;

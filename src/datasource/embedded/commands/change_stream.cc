@@ -50,7 +50,7 @@ Result<Document> run_change_stream(Operation& operation, const Namespace& ns, Vi
   auto context = std::make_unique<query::CommandContext>();
   RESTITCH_CHECK(operation.fill_context(*context, nullptr));
   context->deadline = kNoDeadline;
-  context->interrupt = nullptr;
+  context->budget = nullptr;
   auto stream =
       ChangeStream::make(operation.services, std::move(options), stages, std::move(context));
   if (!stream) return std::move(stream).error();

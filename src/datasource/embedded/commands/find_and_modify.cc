@@ -151,6 +151,10 @@ class FindAndModifyCommand final : public WriteCommand {
   Result<Step> upsert(const Collection& collection) {
     RESTITCH_TRY(const Document made, update_->upsert_document(target_.filter(), target_.query()));
     RESTITCH_TRY(const Document document, query::prepare_for_insert(made, insert_time(operation_)));
+    Document shown;
+    if (returns_new_) {
+      RESTITCH_TRY(shown, projected(document, nullptr));
+    }
     RecordWriter inserting = writer(collection);
     if (Status inserted = inserting.insert(document); !inserted) {
       const bool may_retry = inserted.error().code() == ErrorCode::kDuplicateKey &&
@@ -169,8 +173,7 @@ class FindAndModifyCommand final : public WriteCommand {
     reply.append("upserted", document["_id"]);
     reply.close();
     if (returns_new_) {
-      RESTITCH_TRY(const Document value, projected(document, nullptr));
-      reply.append("value", value);
+      reply.append("value", shown);
     } else {
       reply.append("value", bson::Null{});
     }

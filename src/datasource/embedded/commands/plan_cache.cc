@@ -14,7 +14,7 @@ using bson::Document;
 using bson::View;
 
 // The shape that `query`, `sort`, `projection` and `collation` of the command describe.
-Result<QueryShape> shape_of_command(const Operation& operation, const Collection& collection) {
+Result<QueryShape> shape_of_command(Operation& operation, const Collection& collection) {
   const Fields fields = operation.fields();
   RESTITCH_TRY(const View query, fields.object("query"));
   RESTITCH_TRY(const View sort, fields.object("sort"));
