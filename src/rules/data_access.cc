@@ -25,6 +25,7 @@ Error client_error(Error error, const std::string& source) {
     return Error(ErrorCode::kMongo, error.mongo_code(), "Duplicate key error: " + error.message())
         .with_detail(error.detail());
   }
+  if (error.code() == ErrorCode::kWouldBlock) return mongo_error(50, "operation exceeded time limit");
   if (error.code() == ErrorCode::kSourceUnavailable) {
     return Error(ErrorCode::kSourceUnavailable, "data source '" + source + "' is not available")
         .with_detail(error.message());

@@ -43,6 +43,7 @@ UserRequest::UserRequest(const NamespaceRules& applying, datasource::DataSource&
       rules(*applying.rules, evaluation) {
   command.now = current_date();
   command.deadline = call.deadline;
+  command.budget = &work;
   if (applying.validators) validators.emplace(*applying.validators, evaluation, rules.functions());
 }
 

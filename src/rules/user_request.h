@@ -20,6 +20,10 @@
 
 namespace restitch::rules {
 
+// Steps of expressions that one operation, or one event of a stream, may make a connection's thread
+// do: some tenths of a second. Filters with more are for the data source.
+inline constexpr std::int64_t kMostSteps = 1'000'000;
+
 // One operation of an end user in execution. Lives in the frame of run_as_user(); everything below
 // refers to it.
 struct UserRequest {
@@ -33,6 +37,8 @@ struct UserRequest {
   const EvaluationContext& context;
   Operation operation;
   datasource::CallOptions call;
+  // What is left to do here, on the thread of the connections: steps of expressions.
+  query::WorkBudget work{kMostSteps};
   query::CommandContext command;
   BoundRules rules;
   std::optional<BoundSchemaRules> validators;
