@@ -1,6 +1,10 @@
 #include "datasource/mongodb/driver.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <mutex>
+#include <string>
 
 #include "base/log.h"
 
@@ -16,6 +20,12 @@ void write_message(mongoc_log_level_t level, const char* domain, const char* mes
                  {"message", message});
   }
 }
+
+// Before main() already, the driver shares its counters under /dev/shm, where the file of a killed process would stay
+// for ever. Nobody reads them.
+const bool counters_are_private = [] {
+  return ::shm_unlink(("/mongoc-" + std::to_string(::getpid())).c_str()) == 0;
+}();
 
 }  // namespace
 
