@@ -157,9 +157,12 @@ TEST_F(DiskFaultTest, commits_after_a_torn_log_record_survive_a_kill) {
     // A checkpoint flushes everything.
     if (flushed) ok(engine_->checkpoint(directory_.path("checkpoint")));
     fault_->tears = true;
+    // No compaction may meet the full disk: that can take a new process to come back from.
+    ASSERT_TRUE(engine_->database().db()->PauseBackgroundWork().ok());
     fault_->is_full = true;
     EXPECT_EQ(code_of(try_put(base + 1)), ErrorCode::kIo);
     fault_->is_full = false;
+    ASSERT_TRUE(engine_->database().db()->ContinueBackgroundWork().ok());
     engine_->maintenance().run_once();
     ASSERT_TRUE(try_put(base + 2).has_value());
     ASSERT_TRUE(try_put(base + 3, Durability::kBuffered).has_value());
