@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <csignal>
 #include <ctime>
 #include <iostream>
@@ -30,15 +32,24 @@ sigset_t block_stop_signals() {
   return signals;
 }
 
-void wait_for_stop(const sigset_t& signals, Server& server, bool watch) {
+// Starts the program anew in this process, without an orderly stop, for which the storage is in no state: what it has
+// acknowledged is in its log. Returns only if that fails.
+void restart(char** arguments) {
+  RESTITCH_LOG(kWarning, kServer, 16, "Starting anew, since the storage cannot write otherwise");
+  close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+  execv("/proc/self/exe", arguments);
+}
+
+void wait_for_stop(const sigset_t& signals, Server& server, bool watch, char** arguments) {
   constexpr timespec kOneSecond{1, 0};
   while (true) {
     if (sigtimedwait(&signals, nullptr, &kOneSecond) > 0) return;
     if (watch) server.redeploy_changed_apps();
+    if (server.needs_restart()) restart(arguments);
   }
 }
 
-int run_serve(ServeOptions options) {
+int run_serve(ServeOptions options, char** arguments) {
   log::set_level_of_all(severity_of(options.log_level));
   const sigset_t signals = block_stop_signals();
   const bool watch = options.watch;
@@ -47,7 +58,7 @@ int run_serve(ServeOptions options) {
     std::cerr << "restitch: " << server.error().message() << "\n";
     return 1;
   }
-  wait_for_stop(signals, **server, watch);
+  wait_for_stop(signals, **server, watch, arguments);
   const Status stopped = (*server)->stop();
   if (!stopped) {
     std::cerr << "restitch: " << stopped.error().message() << "\n";
@@ -71,5 +82,5 @@ int main(int argc, char** argv) {
   if (parsed.command.import_users) return run_import_users(*parsed.command.import_users);
   if (parsed.command.rotate_key) return run_rotate_key(*parsed.command.rotate_key);
   if (parsed.command.validate) return run_validate(*parsed.command.validate);
-  return run_serve(std::move(*parsed.command.serve));
+  return run_serve(std::move(*parsed.command.serve), argv);
 }

@@ -147,6 +147,8 @@ class RunningServer final : public Server {
     return {};
   }
 
+  bool needs_restart() const override { return cluster_->needs_restart(); }
+
   void redeploy_changed_apps() override {
     for (auto& [directory, known] : fingerprints_) {
       const std::size_t now = fingerprint_of_directory(directory);

@@ -16,6 +16,8 @@ class Server {
 
   // Looks for changed app directories and deploys them again. Called about once a second when --watch is on.
   virtual void redeploy_changed_apps() = 0;
+  // Whether the storage will write again only in a new process. Asked about once a second; reads go on meanwhile.
+  virtual bool needs_restart() const = 0;
   // Answers what is in flight, ends workers, makes everything durable.
   virtual Status stop() = 0;
 };

@@ -212,6 +212,9 @@ class Engine {
   // Consistent online copy into a new directory.
   virtual Status checkpoint(const std::string& directory) const = 0;
   virtual EngineStatistics statistics() const = 0;
+  // Whether a disk error left RocksDB in a state that only a new process comes out of. Nothing
+  // acknowledged is lost by a kill then; reads go on without one.
+  virtual bool needs_restart() const = 0;
   // Waits for queued commits, flushes, closes. Nothing may be called afterwards.
   virtual Status close() = 0;
 };

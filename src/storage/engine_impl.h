@@ -51,6 +51,7 @@ class EngineImpl final : public Engine {
   void set_commit_listener(std::function<void(bson::Timestamp)> listener) override;
   Status checkpoint(const std::string& directory) const override;
   EngineStatistics statistics() const override;
+  bool needs_restart() const override { return writer_.needs_restart(); }
   Status close() override;
 
   Maintenance& maintenance() { return *maintenance_; }

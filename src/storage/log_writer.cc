@@ -9,6 +9,8 @@ namespace {
 // Below every key: idents begin at 1.
 constexpr char kUnusedBytes[keys::kIdentBytes] = {};
 const rocksdb::Slice kUnusedKey(kUnusedBytes, sizeof(kUnusedBytes));
+// RocksDB's Resume() may wait for ever for a flush that it lost.
+constexpr auto kRepairTime = std::chrono::seconds(75);
 constexpr auto kSpaceCheckInterval = std::chrono::milliseconds(50);
 
 }  // namespace
@@ -77,8 +79,9 @@ Status LogWriter::repair() {
     failed_.store(true, std::memory_order_release);
     return out_of_disk_space();
   }
-  rocksdb::Status status = resume();
-  if (status.ok() && has_failed()) status = leave_log();
+  repair_began_.store(std::chrono::steady_clock::now());
+  const rocksdb::Status status = repair_database();
+  repair_began_.store({});
   if (!status.ok()) {
     if (status.severity() >= rocksdb::Status::Severity::kFatalError && !needs_restart_) {
       needs_restart_ = true;
@@ -91,6 +94,18 @@ Status LogWriter::repair() {
   failed_.store(false, std::memory_order_release);
   log::write(log::Severity::kInfo, log::Component::kStorage, 3104, "Storage writes again");
   return {};
+}
+
+rocksdb::Status LogWriter::repair_database() {
+  const rocksdb::Status status = resume();
+  return status.ok() && has_failed() ? leave_log() : status;
+}
+
+bool LogWriter::needs_restart() const {
+  const auto began = repair_began_.load();
+  const bool hangs = began != std::chrono::steady_clock::time_point() &&
+                     std::chrono::steady_clock::now() > began + kRepairTime;
+  return hangs || needs_restart_;
 }
 
 // RocksDB may have begun a flush by itself while the disk was full: a first attempt then reports

@@ -39,6 +39,8 @@ class LogWriter {
   bool needs_repair() const { return has_failed() || database_.has_background_failure(); }
   // Tries to make the database work again after an error of a write, flush or compaction.
   Status repair();
+  // Whether only opening the database anew helps. Any thread.
+  bool needs_restart() const;
 
   std::uint64_t syncs() const { return syncs_.load(std::memory_order_relaxed); }
 
@@ -46,6 +48,7 @@ class LogWriter {
   Error fail(const rocksdb::Status& status);
   std::uint64_t free_space() const;
   rocksdb::Status resume();
+  rocksdb::Status repair_database();
   rocksdb::Status leave_log();
   // After a memtable was sealed: gives each family something to flush, which repair() needs.
   rocksdb::Status make_flushable();
@@ -56,7 +59,9 @@ class LogWriter {
   std::atomic<keys::Ticks> written_{0}, synced_{0};
   std::atomic<std::uint64_t> syncs_{0};
   std::atomic<bool> failed_{false};
-  bool needs_restart_ = false;
+  std::atomic<bool> needs_restart_{false};
+  // Of the repair that is under way; the clock's epoch if none is.
+  std::atomic<std::chrono::steady_clock::time_point> repair_began_{};
 
   std::uint64_t reserve_bytes_;
   std::uint64_t free_bytes_ = 0;

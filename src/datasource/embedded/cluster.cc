@@ -70,6 +70,8 @@ class ClusterImpl final : public Cluster {
     return statistics;
   }
 
+  bool needs_restart() const override { return services_.engine->needs_restart(); }
+
   bson::Timestamp cluster_time() const override { return services_.engine->last_committed(); }
   void advance_cluster_time(bson::Timestamp seen) override {
     const std::uint64_t ticks = (std::uint64_t{seen.seconds} << 32U) | seen.increment;

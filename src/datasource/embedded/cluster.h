@@ -58,6 +58,8 @@ class Cluster : public DataSource {
   virtual ConnectionStatistics& connections() = 0;
 
   virtual ClusterStatistics statistics() const = 0;
+  // storage::Engine::needs_restart().
+  virtual bool needs_restart() const = 0;
   // Time of the newest commit that readers see.
   virtual bson::Timestamp cluster_time() const = 0;
   // Later commits get times above `seen`, a time that a client has heard of. The caller has checked
