@@ -3,10 +3,14 @@
 space returns. The disk is a small tmpfs in a mount namespace of the server's own; the test reaches it over /proc."""
 
 import argparse
+import os
 import pathlib
+import random
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -24,6 +28,9 @@ from restitch_process import RestitchProcess  # noqa: E402
 OUT_OF_DISK_SPACE = 14031
 DISK = 400 << 20
 RESERVE = 160 << 20
+ABRUPT_DISK = 1500 << 20
+# By hand only: about once in 50 rounds RocksDB needs longer to come back than this waits.
+ABRUPT_ROUNDS = int(os.environ.get("RESTITCH_TEST_DISK_ROUNDS", 0))
 NAMESPACE = ["unshare", "--map-root-user", "--mount", "--propagation", "private"]
 passed = failed = 0
 
@@ -37,6 +44,16 @@ def expect(holds, what):
         print(f"FAIL {what}", flush=True)
 
 
+def free_port():
+    """Below those that the system gives to connecting sockets: a client that connects to such a port while the server
+    starts anew may be given the same one, and takes it."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
 class SmallDisk:
     """The server's disk, seen from outside."""
 
@@ -45,7 +62,6 @@ class SmallDisk:
         self.filler = self.folder / "filler"
 
     def free(self):
-        import os
         status = os.statvfs(self.folder)
         return status.f_bavail * status.f_frsize
 
@@ -60,6 +76,15 @@ class SmallDisk:
                         file.write(b"\1" * 4096)
                 except OSError:
                     pass
+
+    def take_all(self):
+        with open(self.filler, "ab") as file:
+            while self.free() > 0:
+                try:
+                    os.posix_fallocate(file.fileno(), file.tell(), self.free())
+                except OSError:
+                    continue  # what was free is taken meanwhile
+                file.seek(0, os.SEEK_END)
 
     def clear(self):
         try:
@@ -86,14 +111,108 @@ def writes_again(collection, key, seconds=10):
         try:
             collection.insert_one({"_id": key})
             return True
-        except pymongo.errors.OperationFailure:
+        except pymongo.errors.DuplicateKeyError:
+            return True  # of an earlier attempt whose answer was lost
+        except pymongo.errors.PyMongoError:
             time.sleep(0.1)
     return False
 
 
+# As a service manager does it: the server is started again unless it ended in order. RocksDB of Debian is built with
+# its assertions, one of which ends the process now and then when an append fails.
+SUPERVISOR = """
+trap 'stopping=1; kill $server' TERM
+while :; do
+  "$0" "$@" & server=$!
+  wait $server; code=$?
+  while kill -0 $server 2>/dev/null; do wait $server; code=$?; done
+  [ -n "$stopping" ] && exit $code
+  echo "ended by itself: $code"
+done
+"""
+
+
+def start(binary, data, size=DISK, port=0, wire_port=0, run='exec "$0" "$@"'):
+    wrapper = NAMESPACE + ["sh", "-c", f"mount -t tmpfs -o size={size} none {data} || exit\n{run}", binary]
+    return RestitchProcess(wrapper, data, [], ["--wire", f"127.0.0.1:{wire_port}"], port=port).wait_until_ready()
+
+
+def insist(action, attempts=20):
+    """The answer of a server that may start anew meanwhile."""
+    for attempt in range(attempts):
+        try:
+            return action()
+        except (pymongo.errors.AutoReconnect, pymongo.errors.OperationFailure):
+            if attempt == attempts - 1:
+                raise
+            time.sleep(0.5)
+
+
+class Writer(threading.Thread):
+    """Writes as fast as it can and keeps what was acknowledged."""
+
+    def __init__(self, port, name):
+        super().__init__(daemon=True)
+        self.port, self.name, self.acknowledged, self.stopped = port, name, [], False
+
+    def run(self):
+        rows = pymongo.MongoClient("127.0.0.1", self.port, retryWrites=False).disk.rows
+        number = 0
+        while not self.stopped:
+            number += 1
+            key = f"{self.name}/{number}"
+            try:
+                rows.insert_one({"_id": key, "text": "x" * random.choice((100, 10_000, 100_000))})
+                self.acknowledged.append(key)
+            except pymongo.errors.PyMongoError:
+                time.sleep(0.01)
+
+
+def abrupt_scenario(binary, data):
+    """Other programs take all the space from one moment to the next, and give it back: RocksDB itself meets the full
+    disk, in whatever it is doing."""
+    server = start(binary, data, ABRUPT_DISK, free_port(), wire_port := free_port(), SUPERVISOR)
+    try:
+        client = pymongo.MongoClient("127.0.0.1", wire_port, retryWrites=False)
+        disk = SmallDisk(server, data)
+        acknowledged = set()
+        for round_number in range(ABRUPT_ROUNDS):
+            writers = [Writer(wire_port, f"{round_number}/{i}") for i in range(4)]
+            for writer in writers:
+                writer.start()
+            time.sleep(random.uniform(0.05, 0.4))
+            print(f"round {round_number}: {disk.free() >> 20} MiB were free", flush=True)
+            disk.take_all()
+            time.sleep(random.uniform(0.0, 0.6))
+            disk.clear()
+            expect(writes_again(client.disk.rows, f"round {round_number}", 100), f"round {round_number}: writes go on")
+            for writer in writers:
+                writer.stopped = True
+            for writer in writers:
+                writer.join()
+                acknowledged.update(writer.acknowledged)
+            found = insist(lambda: {row["_id"] for row in client.disk.rows.find({}, {"_id": 1})})
+            expect(acknowledged <= found, f"round {round_number}: lost {len(acknowledged - found)}")
+            validated = insist(lambda: client.disk.command("validate", "rows"))
+            expect(validated["valid"], f"round {round_number}: the collection is valid")
+            insist(lambda: client.disk.drop_collection("rows"))
+            acknowledged.clear()
+        client.close()
+        expect(server.stop() == 0, "the server stops in order")
+        began_anew = sum("Starting anew" in line for line in server.log)
+        ended = sum("ended by itself" in line for line in server.log)
+        print(f"{ABRUPT_ROUNDS} times without space from one moment to the next, {began_anew} new starts by the server "
+              f"itself, {ended} by its supervisor")
+    except Exception:
+        print(server.log_tail())
+        raise
+    finally:
+        if server.is_running():
+            server.kill()
+
+
 def scenario(binary, data):
-    wrapper = NAMESPACE + ["sh", "-c", f'mount -t tmpfs -o size={DISK} none {data} && exec "$0" "$@"', binary]
-    server = RestitchProcess(wrapper, data, [], ["--wire", "127.0.0.1:0"]).wait_until_ready()
+    server = start(binary, data)
     try:
         client = pymongo.MongoClient("127.0.0.1", server.wire_port, retryWrites=False)
         disk = SmallDisk(server, data)
@@ -145,8 +264,9 @@ def main():
     if subprocess.run(NAMESPACE + ["true"], capture_output=True).returncode != 0:
         print("0 passed, 0 failed, 1 skipped: this machine allows no mount namespaces")
         return 0
-    with tempfile.TemporaryDirectory(prefix="restitch-disk-") as data:
-        scenario(options.binary, data)
+    for run in (scenario, abrupt_scenario) if ABRUPT_ROUNDS > 0 else (scenario,):
+        with tempfile.TemporaryDirectory(prefix="restitch-disk-") as data:
+            run(options.binary, data)
     print(f"{passed} passed, {failed} failed")
     return 0 if failed == 0 and passed > 0 else 1
 
