@@ -8,6 +8,7 @@
 #include "base/encoding.h"
 #include "bson/decimal.h"
 #include "bson/iso_date.h"
+#include "bson/json_text.h"
 
 namespace restitch::bson {
 namespace {
@@ -177,6 +178,8 @@ bool regex_parts(ValueView pattern, ValueView options, WrapperValue& out) {
   if (text.find('\0') != std::string_view::npos || sorted.find('\0') != std::string::npos) {
     return false;
   }
+  // Options are single letters, of ASCII all; sorting the bytes of others would tear them.
+  if (ascii_prefix(sorted) != sorted.size()) return false;
   std::sort(sorted.begin(), sorted.end());
   out.type = Type::kRegex;
   out.bytes.assign(text).push_back('\0');
