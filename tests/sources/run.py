@@ -3,7 +3,6 @@
 
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,16 +13,10 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
-from restitch_process import RestitchProcess  # noqa: E402
+from restitch_process import RestitchProcess, free_port  # noqa: E402
 
 APP = "sources-aaaaa"
 DOWN_AFTER = 20  # seconds within which an operation on a source that is down must have been answered
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Client:

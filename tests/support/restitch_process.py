@@ -3,13 +3,25 @@
 import json
 import os
 import queue
+import random
 import signal
+import socket
 import subprocess
 import threading
 import time
 
 READY_ID = 1  # of the log line "Server ready", which names the port
 WIRE_READY_ID = 1201  # of the log line that names the MongoDB endpoint's port
+
+
+def free_port():
+    """Below those that the system gives to connecting sockets: a client that connects to such a port while the server
+    starts anew may be given the same one, and takes it."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 class StartFailed(Exception):

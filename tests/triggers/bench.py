@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 
 from black_box import request_json  # noqa: E402
 from python_packages import provide_packages  # noqa: E402
-from restitch_process import RestitchProcess, parse_log_line  # noqa: E402
+from restitch_process import RestitchProcess, free_port, parse_log_line  # noqa: E402
 
 provide_packages()
 
@@ -42,12 +41,6 @@ RECORD = """exports = async function (event) {
   %(then)s
 };
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_for(condition, seconds=30, what="it"):
