@@ -21,8 +21,8 @@ void write_message(mongoc_log_level_t level, const char* domain, const char* mes
   }
 }
 
-// Before main() already, the driver shares its counters under /dev/shm, where the file of a killed process would stay
-// for ever. Nobody reads them.
+// Before main() already, the driver shares its counters under /dev/shm, where the file of a killed
+// process would stay for ever. Nobody reads them.
 const bool counters_are_private = [] {
   return ::shm_unlink(("/mongoc-" + std::to_string(::getpid())).c_str()) == 0;
 }();
