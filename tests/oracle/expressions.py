@@ -178,9 +178,7 @@ def compare_by(name, lefts, operand, scope, is_expansion):
             one is None for one in wanted)
         return is_in == (name == "in")
     if name == "all":
-        return wanted is not None and bool(wanted) and all(
-            any(isinstance(left, list) and any(same(element, one) for element in left) for left in lefts)
-            for one in wanted)
+        return bool(wanted) and all(any(equals(left, one) for left in lefts) for one in wanted)
     return any(ordered(name, candidate, wanted)
                for left in lefts for candidate in ([left] + left if isinstance(left, list) else [left]))
 
