@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <ctime>
 #include <iostream>
@@ -40,12 +41,16 @@ void restart(char** arguments) {
   execv("/proc/self/exe", arguments);
 }
 
+// A disk that fails for good must not make the server start over and over without a pause.
+constexpr auto kLeastTimeBetweenStarts = std::chrono::seconds(30);
+
 void wait_for_stop(const sigset_t& signals, Server& server, bool watch, char** arguments) {
   constexpr timespec kOneSecond{1, 0};
+  const auto may_restart = std::chrono::steady_clock::now() + kLeastTimeBetweenStarts;
   while (true) {
     if (sigtimedwait(&signals, nullptr, &kOneSecond) > 0) return;
     if (watch) server.redeploy_changed_apps();
-    if (server.needs_restart()) restart(arguments);
+    if (server.needs_restart() && std::chrono::steady_clock::now() >= may_restart) restart(arguments);
   }
 }
 

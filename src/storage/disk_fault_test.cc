@@ -225,6 +225,29 @@ TEST_F(DiskFaultTest,
   EXPECT_TRUE(try_put(3).has_value());
 }
 
+TEST_F(DiskFaultTest, dropped_data_is_compacted_only_when_there_is_space_to_flush) {
+  ASSERT_TRUE(try_put(1).has_value());
+  fault_->free_bytes = 1U << 20U;
+  engine_->reclaim_collection(kPeople);
+  const auto rounds_until = [this](const auto& reached) {
+    for (int round = 0; round < 100 && !reached(); ++round) {
+      engine_->maintenance().run_once();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return reached();
+  };
+  const auto flushed_bytes = [this] {
+    std::uint64_t bytes = 0;
+    engine_->database().db()->GetAggregatedIntProperty(
+        rocksdb::DB::Properties::kTotalSstFilesSize, &bytes);
+    return bytes;
+  };
+  EXPECT_FALSE(rounds_until([&] { return flushed_bytes() > 0; }));
+  EXPECT_EQ(reclaim_jobs(*engine_), 1);
+  fault_->free_bytes = UINT64_MAX;
+  EXPECT_TRUE(rounds_until([&] { return reclaim_jobs(*engine_) == 0; }));
+}
+
 TEST_F(DiskFaultTest, a_failed_group_does_not_stop_the_change_log_and_times_still_grow) {
   const auto change = [this] {
     auto transaction = engine_->begin(Mode::kLatest);

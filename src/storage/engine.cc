@@ -76,7 +76,7 @@ Status EngineImpl::start(bool with_maintenance_thread) {
   publisher_.publish(std::make_shared<const Snapshot>(database_, last_committed()));
   queue_ = std::make_unique<CommitQueue>(
       CommitQueue::Parts{database_, writer_, change_log_, clock_, idents_, publisher_});
-  reclaimer_ = std::make_unique<Reclaimer>(*database_, *queue_);
+  reclaimer_ = std::make_unique<Reclaimer>(*database_, *queue_, writer_);
   RESTITCH_CHECK(reclaimer_->load());
   maintenance_ = std::make_unique<Maintenance>(
       Maintenance::Parts{*queue_, writer_, change_log_, clock_, *reclaimer_});

@@ -75,7 +75,7 @@ Status LogWriter::repair() {
   const bool background = database_.take_background_failure();
   if (!has_failed() && !background) return {};
   // Flushing into a full disk makes matters worse, and RocksDB pauses for a second at each failure.
-  if (free_space() < reserve_bytes_) {
+  if (!has_reserve()) {
     failed_.store(true, std::memory_order_release);
     return out_of_disk_space();
   }

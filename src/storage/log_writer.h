@@ -22,6 +22,8 @@ class LogWriter {
   // Commit thread. Whether the disk takes a batch of that size and keeps its reserve: a disk that
   // runs full under RocksDB is much harder to come back from.
   bool has_space(std::size_t bytes);
+  // Whether the disk has its reserve, which flushing needs. Any thread; asks the disk.
+  bool has_reserve() const { return free_space() >= reserve_bytes_; }
 
   // Commit thread. The batch is visible to readers only when it is as durable as asked. `last` is
   // the newest cluster time written so far. After an error nothing of the batch is visible, and

@@ -178,20 +178,11 @@ TEST_F(MaintenanceTest, an_interrupted_reclaim_is_finished_after_reopening) {
   engine_->reclaim_collection(kPeople);
   put(*engine_, kPeople + 1, 1, 1);
   reopen();
-  const auto job_rows = [this] {
-    int count = 0;
-    const std::unique_ptr<rocksdb::Iterator> iterator(engine_->database().db()->NewIterator(
-        engine_->database().newest(ReadTier::kAll), engine_->database().family(Family::kMeta)));
-    for (iterator->Seek(keys::kReclaimRows); iterator->Valid(); iterator->Next()) {
-      count += iterator->key().starts_with(keys::kReclaimRows) ? 1 : 0;
-    }
-    return count;
-  };
-  EXPECT_EQ(job_rows(), 1);
+  EXPECT_EQ(reclaim_jobs(*engine_), 1);
   engine_->maintenance().run_once();
   put(*engine_, kPeople + 1, 2, 1);
   engine_->maintenance().run_once();
-  EXPECT_EQ(job_rows(), 0);
+  EXPECT_EQ(reclaim_jobs(*engine_), 0);
   EXPECT_EQ(*engine_->stored_collections(), (std::vector<CollectionId>{kPeople + 1}));
 }
 

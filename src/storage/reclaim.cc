@@ -75,21 +75,9 @@ void Reclaimer::run(std::atomic<bool>& cancelled) {
 
 void Reclaimer::free_files(const Job& job, std::atomic<bool>& cancelled) {
   kill_point::reach("reclaim.freeing");
-  const std::string first = keys::ident_prefix(job.ident);
-  const std::string last = keys::ident_end(job.ident);
-  const rocksdb::Slice begin(first);
-  const rocksdb::Slice end(last);
-  rocksdb::DB* db = database_.db();
-  rocksdb::Status status =
-      rocksdb::DeleteFilesInRange(db, database_.family(job.family), &begin, &end);
-  if (status.ok()) {
-    rocksdb::CompactRangeOptions options;
-    options.exclusive_manual_compaction = false;
-    options.canceled = &cancelled;
-    status = db->CompactRange(options, database_.family(job.family), &begin, &end);
-  }
+  const rocksdb::Status status = drop_and_compact(job, cancelled);
   if (!status.ok()) {
-    if (!cancelled.load()) {
+    if (!cancelled.load() && !status.IsNoSpace()) {
       log::write(log::Severity::kWarning, log::Component::kStorage, 3105,
                  "Dropped data was not reclaimed yet",
                  {{"ident", job.ident}, {"error", status.ToString()}});
@@ -101,6 +89,23 @@ void Reclaimer::free_files(const Job& job, std::atomic<bool>& cancelled) {
   if (!queue_.write_internal(std::move(batch))) return;
   const std::lock_guard lock(mutex_);
   jobs_.erase(job);
+}
+
+rocksdb::Status Reclaimer::drop_and_compact(const Job& job, std::atomic<bool>& cancelled) {
+  const std::string first = keys::ident_prefix(job.ident);
+  const std::string last = keys::ident_end(job.ident);
+  const rocksdb::Slice begin(first);
+  const rocksdb::Slice end(last);
+  rocksdb::DB* db = database_.db();
+  const rocksdb::Status dropped =
+      rocksdb::DeleteFilesInRange(db, database_.family(job.family), &begin, &end);
+  if (!dropped.ok()) return dropped;
+  // It flushes what is in memory, and a flush into a full disk takes RocksDB's ability to write.
+  if (!writer_.has_reserve()) return rocksdb::Status::NoSpace();
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.canceled = &cancelled;
+  return db->CompactRange(options, database_.family(job.family), &begin, &end);
 }
 
 bool Reclaimer::has_jobs() const {

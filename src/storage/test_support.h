@@ -118,6 +118,17 @@ inline Rows scan(const Reader& reader, CollectionId collection, bool forward = t
   return rows_of(*reader.records(collection, forward, ReadTier::kAll, from));
 }
 
+// How many drops are not carried out yet.
+inline int reclaim_jobs(const EngineImpl& engine) {
+  int count = 0;
+  const std::unique_ptr<rocksdb::Iterator> rows(engine.database().db()->NewIterator(
+      engine.database().newest(ReadTier::kAll), engine.database().family(Family::kMeta)));
+  for (rows->Seek(keys::kReclaimRows); rows->Valid(); rows->Next()) {
+    count += rows->key().starts_with(keys::kReclaimRows) ? 1 : 0;
+  }
+  return count;
+}
+
 struct Entry {
   std::string key;
   std::string bits;
