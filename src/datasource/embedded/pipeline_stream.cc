@@ -17,9 +17,12 @@ class BorrowedInput final : public query::DocumentStream {
   explicit BorrowedInput(ResultStream& source) : source_(source) {}
 
   Result<std::optional<Document>> next() override {
+    RESTITCH_TRY(const auto found, next_view());
+    return found ? std::optional(Document(*found)) : std::nullopt;
+  }
+  Result<std::optional<View>> next_view() override {
     RESTITCH_TRY(const bool found, source_.next());
-    if (!found) return std::optional<Document>();
-    return std::optional<Document>(Document(source_.document()));
+    return found ? std::optional(source_.document()) : std::nullopt;
   }
 
  private:
@@ -242,10 +245,9 @@ Result<bool> PipelineStream::next() {
     }
     RESTITCH_TRY(stream_, pipeline_->run(std::move(input), *environment_));
   }
-  RESTITCH_TRY(auto document, stream_->next());
-  if (!document) return false;
-  current_ = std::move(*document);
-  return true;
+  RESTITCH_TRY(const auto document, stream_->next_view());
+  current_ = document.value_or(View());
+  return document.has_value();
 }
 
 }  // namespace restitch::datasource::embedded

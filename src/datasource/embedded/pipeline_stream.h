@@ -120,7 +120,7 @@ class PipelineStream final : public ResultStream {
   std::unique_ptr<FindStream> source_;
   std::unique_ptr<ClusterEnvironment> environment_;
   query::DocumentStreamPtr stream_;
-  bson::Document current_;
+  bson::View current_;
 };
 
 // Stages of a view in front of others: one array.

@@ -34,7 +34,7 @@ class GroupStream final : public FilledStream {
 
   Status fill(StreamReader& input) override {
     while (true) {
-      RESTITCH_TRY(const auto document, input.next());
+      RESTITCH_TRY(const auto document, input.next_view());
       if (!document) return {};
       EvalContext context = run().evaluation(*document);
       Value storage;

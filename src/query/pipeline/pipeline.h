@@ -22,11 +22,21 @@ inline constexpr std::string_view kSearchNotEnabled =
     "additional "
     "configuration. Please connect to Atlas or an AtlasCLI local deployment to enable.";
 
-// A pull stream of documents. `next` gives nothing at the end; after an error the stream is dead.
+// A pull stream of documents. Both kinds of `next` give nothing at the end; after an error the
+// stream is dead.
 class DocumentStream {
  public:
   virtual ~DocumentStream() = default;
   virtual Result<std::optional<bson::Document>> next() = 0;
+  // For who only looks at the document, which is valid until the next call: a source that has it
+  // lying somewhere need not copy it.
+  virtual Result<std::optional<bson::View>> next_view() {
+    RESTITCH_TRY(viewed_, next());
+    return viewed_ ? std::optional(viewed_->view()) : std::nullopt;
+  }
+
+ private:
+  std::optional<bson::Document> viewed_;
 };
 using DocumentStreamPtr = std::unique_ptr<DocumentStream>;
 

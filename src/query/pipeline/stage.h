@@ -141,6 +141,10 @@ class StreamReader {
     RESTITCH_CHECK(check_interruption(context_));
     return stream_.next();
   }
+  Result<std::optional<bson::View>> next_view() {
+    RESTITCH_CHECK(check_interruption(context_));
+    return stream_.next_view();
+  }
 
  private:
   DocumentStream& stream_;
