@@ -1,6 +1,7 @@
 """Users, roles and TLS, on servers of their own."""
 
 import contextlib
+import hashlib
 import json
 import pathlib
 import ssl
@@ -277,6 +278,45 @@ def a_cursor_belongs_to_its_user(_context, binary):
             equal(admin.shop.command("killCursors", "c", cursors=[number])["cursorsKilled"], [number])
 
 
+def a_session_belongs_to_its_user(_context, binary):
+    with endpoint(binary) as served, served.as_admin() as admin:
+        for name in ("ann", "bob"):
+            admin.app.command("createUser", name, pwd=name, roles=["readWrite"])
+        admin.app.c.insert_one({"_id": 0})
+        lsid = {"id": bson.Binary(b"0123456789abcdef", 4)}
+        transaction = {"lsid": lsid, "txnNumber": bson.Int64(1), "autocommit": False}
+        with raw.RawClient(served.port) as ann, raw.RawClient(served.port) as bob:
+            for client, name in ((ann, "ann"), (bob, "bob")):
+                client.sign_in(name, name, "app")
+
+            def insert(client, identity, **more):
+                return client.command({"insert": "c", "documents": [{"_id": identity}], "$db": "app", **more}).code
+
+            def end(client, name):
+                return client.command({name: 1, "$db": "admin", **transaction}).code
+
+            equal(insert(ann, 1, startTransaction=True, **transaction), 0)
+            equal(end(bob, "commitTransaction"), 251, "another's transaction is none of bob's")
+            equal(insert(bob, 2, startTransaction=True, **transaction), 0, "bob's own session of that id")
+            for kill in ({"killSessions": []}, {"killSessions": [lsid]}, {"endSessions": [lsid]}):
+                equal(bob.command({**kill, "$db": "admin"}).code, 0)
+            equal(end(bob, "commitTransaction"), 251, "bob has ended what was bob's")
+            equal(end(ann, "commitTransaction"), 0, "ann's transaction lives")
+            equal(sorted(one["_id"] for one in admin.app.c.find()), [0, 1])
+            equal(bob.command({"killAllSessions": [], "$db": "admin"}).code, 13)
+
+            equal(insert(ann, 3, startTransaction=True, **{**transaction, "txnNumber": bson.Int64(2)}), 0)
+            owners = {one["_id"]["uid"] for one in admin.admin.aggregate([{"$listLocalSessions": {"allUsers": True}}])}
+            true(hashlib.sha256(b"ann@app").digest() in owners, "sessions are listed with their users")
+            admin.admin.command({"killAllSessions": [{"user": "bob", "db": "app"}]})
+            transaction["txnNumber"] = bson.Int64(2)
+            equal(end(ann, "commitTransaction"), 0, "those of another user were killed")
+            transaction["txnNumber"] = bson.Int64(3)
+            equal(insert(ann, 4, startTransaction=True, **transaction), 0)
+            admin.admin.command({"killAllSessions": [{"user": "ann", "db": "app"}]})
+            equal(end(ann, "commitTransaction"), 251)
+
+
 def logout_ends_the_rights(_context, binary):
     with endpoint(binary) as served:
         client = served.as_admin(maxPoolSize=1)
@@ -391,6 +431,7 @@ def the_example_of_the_documentation_signs_in(_context, binary):
 
 TESTS = [nothing_but_the_handshake_is_served_without_a_user, drivers_sign_in_with_either_hash,
          hello_tells_mechanisms_and_takes_the_first_step, users_are_managed_by_commands, roles_decide_what_a_user_may_do,
-         changes_of_a_user_take_effect_at_once, a_cursor_belongs_to_its_user, logout_ends_the_rights,
+         changes_of_a_user_take_effect_at_once, a_cursor_belongs_to_its_user, a_session_belongs_to_its_user,
+         logout_ends_the_rights,
          many_exchanges_at_once_leave_others_served, tls_carries_everything, unusable_options_are_refused_at_the_start,
          the_example_of_the_documentation_signs_in]

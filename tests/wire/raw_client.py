@@ -1,5 +1,9 @@
 """The wire protocol by hand. Needs pymongo's bson only."""
 
+import base64
+import hashlib
+import hmac
+import secrets
 import socket
 import struct
 import zlib
@@ -130,6 +134,22 @@ class RawClient:
     def ask(self, data):
         self.send(data)
         return self.receive()
+
+    def sign_in(self, user, password, database):
+        """By SCRAM-SHA-256 (RFC 7677)."""
+        first = f"n={user},r={secrets.token_hex(12)}"
+        started = self.command({"saslStart": 1, "mechanism": "SCRAM-SHA-256", "payload": b"n,," + first.encode(),
+                                "options": {"skipEmptyExchange": True}, "$db": database}).document
+        challenge = started["payload"].decode()
+        fields = dict(part.split("=", 1) for part in challenge.split(","))
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(fields["s"]), int(fields["i"]))
+        key = hmac.digest(salted, b"Client Key", "sha256")
+        last = f"c=biws,r={fields['r']}"
+        signature = hmac.digest(hashlib.sha256(key).digest(), f"{first},{challenge},{last}".encode(), "sha256")
+        proof = base64.b64encode(bytes(a ^ b for a, b in zip(key, signature))).decode()
+        ended = self.command({"saslContinue": 1, "conversationId": started["conversationId"],
+                              "payload": f"{last},p={proof}".encode(), "$db": database}).document
+        assert ended["ok"] == 1 and ended["done"], ended
 
     def command(self, document, flags=0, request_id=1):
         return self.ask(op_msg(body(document), flags, request_id))

@@ -98,7 +98,7 @@ class ClusterImpl final : public Cluster {
     services_.schema_pool->stop();
     services_.cursors.kill_all();
     services_.snapshots.clear();
-    services_.sessions.kill(nullptr);
+    services_.sessions.kill([](std::string_view) { return true; });
     services_.follower->stop();
     const Status saved = services_.catalog->save_counters();
     RESTITCH_CHECK(services_.engine->close());

@@ -17,10 +17,6 @@ using bson::Document;
 using bson::View;
 
 constexpr std::size_t kMaxShownBytes = 4096;  // of a command
-// SHA-256 of no bytes: the uid of sessions without a user.
-constexpr std::string_view kNobody =
-    "\xe3\xb0\xc4\x42\x98\xfc\x1c\x14\x9a\xfb\xf4\xc8\x99\x6f\xb9\x24"
-    "\x27\xae\x41\xe4\x64\x9b\x93\x4c\xa4\x95\x99\x1b\x78\x52\xb8\x55";
 
 std::string host_name() {
   char host[256] = "localhost";
@@ -63,11 +59,6 @@ void append_command(Builder& builder, View command) {
   builder.open_object("command").append("$truncated", text.substr(0, kMaxShownBytes)).close();
 }
 
-void append_session(Builder& builder, std::string_view id) {
-  builder.append_binary("id", 4, id);
-  builder.append_binary("uid", 0, kNobody);
-}
-
 void append_caller(Builder& builder, const Caller& caller) {
   builder.append("desc", "conn" + std::to_string(caller.connection));
   builder.append("connectionId", caller.connection);
@@ -89,9 +80,9 @@ Document describe(const OperationEntry& entry, const Operation& operation, std::
   }
   builder.append("active", true).append("currentOpTime", now);
   builder.append("threaded", true).append("opid", entry.id());
-  if (const std::string_view id = session_id_of(operation.command); !id.empty()) {
+  if (const std::string key = session_key_of(operation); !key.empty()) {
     builder.open_object("lsid");
-    append_session(builder, id);
+    append_session(builder, key);
     builder.close();
   }
   builder.append("secs_running", static_cast<std::int64_t>(micros / 1'000'000));

@@ -105,12 +105,10 @@ void CursorTable::wake_all() {
   }
 }
 
-void CursorTable::kill_of_session(const std::string& session) {
-  kill_if([&](const ClientCursor& cursor) { return cursor.session == session; });
-}
-
-void CursorTable::kill_of_sessions() {
-  kill_if([](const ClientCursor& cursor) { return !cursor.session.empty(); });
+void CursorTable::kill_of_sessions(const SessionPicker& picks) {
+  kill_if([&](const ClientCursor& cursor) {
+    return !cursor.session.empty() && picks(cursor.session);
+  });
 }
 
 void CursorTable::kill_of_transaction(const std::string& session, std::int64_t txn_number) {

@@ -16,6 +16,7 @@
 #include "bson/document.h"
 #include "datasource/embedded/change_stream/wakeup.h"
 #include "datasource/embedded/executor.h"
+#include "datasource/embedded/session_key.h"
 #include "storage/engine.h"
 
 namespace restitch::datasource::embedded {
@@ -108,8 +109,7 @@ class CursorTable {
   void kill_all();
   // Ends the waits for data.
   void wake_all();
-  void kill_of_session(const std::string& session);
-  void kill_of_sessions();  // of all sessions
+  void kill_of_sessions(const SessionPicker& picks);
   void kill_of_transaction(const std::string& session, std::int64_t txn_number);
   void kill_of_collection(storage::CollectionId collection);
   void expire(std::chrono::steady_clock::time_point now, std::chrono::milliseconds idle_time);

@@ -348,7 +348,7 @@ asio::awaitable<Status> meet_fail_point(Operation& operation) {
   RESTITCH_CO_CHECK(operation.check_interrupt());
   operation.labels = std::move(failure->labels);
   // For the labels of an injected error; what is wrong with these fields is told later.
-  if (auto session = SessionRequest::parse(operation.command)) {
+  if (auto session = SessionRequest::parse(operation.command, session_owner_of(operation))) {
     operation.session_request = std::move(*session);
   }
   if (failure->closes_connection) {
@@ -397,6 +397,14 @@ asio::awaitable<Result<Document>> run_admitted(Operation& operation, CommandRequ
   co_return reply;
 }
 
+// The first of those who have signed in on the connection.
+UserPtr user_of(const Caller* caller) {
+  if (caller == nullptr || !caller->authentication || caller->authentication->users.empty()) {
+    return nullptr;
+  }
+  return caller->authentication->users.front();
+}
+
 }  // namespace
 
 Task<Document> dispatch(Services& services, CommandRequest request) {
@@ -408,6 +416,7 @@ Task<Document> dispatch(Services& services, CommandRequest request) {
   operation.command = std::move(request.command);
   operation.deadline = request.deadline;
   operation.caller = std::move(request.caller);
+  operation.user = user_of(operation.caller.get());
   operation.may_write_system_collections = request.may_write_system_collections;
   const std::string_view name =
       operation.command.empty() ? std::string_view() : operation.command.view().begin()->name;

@@ -32,6 +32,8 @@ struct ReadConcern {
   std::optional<bson::Timestamp> at;     // atClusterTime
 };
 
+struct User;
+
 // One command while it runs: its request, where it reads and writes, and what its error needs
 // besides the Error.
 struct Operation {
@@ -42,6 +44,7 @@ struct Operation {
   Deadline deadline = kNoDeadline;
   bool may_write_system_collections = false;
   CallerPtr caller;                                // null: the server itself
+  std::shared_ptr<const User> user;  // who has signed in, the first of several; null: nobody
   bool has_committed = false;                      // something was written durably
   std::optional<std::vector<std::string>> labels;  // instead of those the error would get
   SessionRequest session_request;

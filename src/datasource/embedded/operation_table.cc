@@ -50,7 +50,8 @@ void OperationTable::interrupt_sessions(const std::function<bool(std::string_vie
     const std::lock_guard lock(shard.mutex);
     for (OperationEntry* entry = shard.first; entry != nullptr; entry = entry->next_) {
       if (entry == except) continue;
-      if (picks(session_id_of(entry->operation_->command))) entry->interrupt_ = code;
+      const std::string key = session_key_of(*entry->operation_);
+      if (!key.empty() && picks(key)) entry->interrupt_ = code;
     }
   }
 }
@@ -63,13 +64,6 @@ void OperationTable::for_each(
       visit(*entry, *entry->operation_);
     }
   }
-}
-
-std::string_view session_id_of(bson::View command) {
-  const auto lsid = command["lsid"].as_object();
-  if (!lsid) return {};
-  const bson::ValueView id = (*lsid)["id"];
-  return id.type() == bson::Type::kBinary ? id.get_binary().bytes : std::string_view();
 }
 
 }  // namespace restitch::datasource::embedded

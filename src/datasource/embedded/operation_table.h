@@ -71,7 +71,4 @@ class OperationTable {
   std::array<Shard, kShards> shards_;
 };
 
-// lsid.id of a command; empty if there is none.
-std::string_view session_id_of(bson::View command);
-
 }  // namespace restitch::datasource::embedded

@@ -418,7 +418,8 @@ Status read_generic_options(Operation& operation) {
     return mongo_error(code::kUnauthorized,
                        std::string(spec.name) + " may only be run against the admin database.");
   }
-  RESTITCH_TRY(operation.session_request, SessionRequest::parse(operation.command));
+  RESTITCH_TRY(operation.session_request,
+               SessionRequest::parse(operation.command, session_owner_of(operation)));
   RESTITCH_CHECK(read_api_version(operation));
   RESTITCH_CHECK(check_session_use(operation));
   RESTITCH_CHECK(check_namespace_in_transaction(operation));

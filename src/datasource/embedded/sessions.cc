@@ -29,17 +29,17 @@ Error invalid(std::string text) { return mongo_error(code::kInvalidOptions, std:
 
 }  // namespace
 
-Result<SessionRequest> SessionRequest::parse(View command) {
+Result<SessionRequest> SessionRequest::parse(View command, std::string_view owner) {
   SessionRequest request;
   const Fields fields(command, "OperationSessionInfo");
   if (fields.has("lsid")) {
     RESTITCH_TRY(const View lsid, fields.required_object("lsid"));
     const bson::ValueView id = lsid["id"];
     if (id.is_missing()) return Fields(lsid, "OperationSessionInfo.lsid").missing("id");
-    if (id.type() != bson::Type::kBinary || id.get_binary().bytes.size() != 16) {
+    if (id.type() != bson::Type::kBinary || id.get_binary().bytes.size() != kSessionIdBytes) {
       return Fields(lsid, "OperationSessionInfo.lsid").wrong_type("id", "binData");
     }
-    request.id = std::string(id.get_binary().bytes);
+    request.id = session_key(id.get_binary().bytes, owner);
     request.lsid = Document(lsid);
   }
   const bson::ValueView number = fields["txnNumber"];
@@ -138,11 +138,11 @@ Result<SessionTable::Guard> SessionTable::take(const std::string& id) {
   return Guard(this, session);
 }
 
-void SessionTable::kill(const std::vector<std::string>* ids) {
+void SessionTable::kill(const SessionPicker& picks) {
   std::vector<std::unique_ptr<WriteUnit>> dropped;  // destroyed without the lock
   const std::lock_guard lock(mutex_);
   for (auto& [id, session] : sessions_) {
-    if (ids != nullptr && std::find(ids->begin(), ids->end(), id) == ids->end()) continue;
+    if (!picks(id)) continue;
     if (session->is_busy) {
       session->is_killed = true;
       continue;

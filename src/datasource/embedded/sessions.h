@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "bson/document.h"
+#include "datasource/embedded/session_key.h"
 #include "datasource/embedded/write_unit.h"
 #include "storage/engine.h"
 
@@ -20,7 +21,7 @@ namespace restitch::datasource::embedded {
 
 // The session fields of a command (spec: mongodb-engine §3.2).
 struct SessionRequest {
-  std::string id;  // 16 bytes of lsid.id; empty without a session
+  std::string id;  // see session_key.h; empty without a session
   bson::Document lsid;
   std::optional<std::int64_t> txn_number;
   bool has_autocommit = false;  // autocommit: false was given
@@ -29,7 +30,7 @@ struct SessionRequest {
   bool in_transaction() const { return has_autocommit; }
   bool is_retryable_write() const { return txn_number && !has_autocommit; }
   // Field checks in MongoDB's order: 72, 14.
-  static Result<SessionRequest> parse(bson::View command);
+  static Result<SessionRequest> parse(bson::View command, std::string_view owner);
 };
 
 enum class TransactionState : std::uint8_t {
@@ -105,9 +106,9 @@ class SessionTable {
   Result<Guard> take(const std::string& id);
   // Notes that a command has named the session.
   void touch(const std::string& id);
-  // Aborts the transactions of these sessions; all of them without `ids`. Those in use are aborted
+  // Aborts the transactions of the sessions that are picked by their key. Those in use are aborted
   // when their command has ended.
-  void kill(const std::vector<std::string>* ids);
+  void kill(const SessionPicker& picks);
   // Forgets idle sessions and ends transactions over their time limit. Their writes are handed out,
   // so that their cursors can be closed before they are dropped.
   struct Expired {

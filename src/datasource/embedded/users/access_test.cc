@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "datasource/embedded/command_table.h"
+#include "datasource/embedded/session_key.h"
 #include "datasource/embedded/test_cluster.h"
 #include "datasource/embedded/users/authentication.h"
 
@@ -67,6 +68,7 @@ class Connection {
     auto user = std::make_shared<User>();
     user->name = "u";
     user->database = database;
+    user->session_owner = session_owner(user->full_name());
     user->roles.push_back({role, database});
     user->privileges = *privileges_of(user->roles.front());
     user->generation = UINT64_MAX;  // never read again

@@ -5,6 +5,7 @@
 #include "datasource/embedded/dispatcher.h"
 #include "datasource/embedded/operation.h"
 #include "datasource/embedded/services.h"
+#include "datasource/embedded/session_key.h"
 
 namespace restitch::datasource::embedded {
 
@@ -18,6 +19,7 @@ std::shared_ptr<User> user_from(View document) {
   auto user = std::make_shared<User>();
   user->name = std::string(document["user"].as_string().value_or(""));
   user->database = std::string(document["db"].as_string().value_or(""));
+  user->session_owner = session_owner(user->full_name());
   const bson::ValueView id = document["userId"];
   if (id.type() == bson::Type::kBinary) user->id = std::string(id.get_binary().bytes);
   const View roles = document["roles"].as_array().value_or(View());

@@ -28,6 +28,7 @@ struct User {
   std::vector<RoleName> roles;
   std::vector<Privilege> privileges;                           // of all roles
   std::array<std::optional<ScramCredentials>, 2> credentials;  // by ScramHash
+  std::string session_owner;  // see session_key.h
   std::uint64_t generation = 0;
 
   std::string full_name() const { return name + "@" + database; }
