@@ -40,7 +40,9 @@ class RestitchUnderLoad(Restitch):
 
     def command(self):
         command, env = super().command()
-        return [*command, "--wire", f"127.0.0.1:{self.wire_port}"], env
+        # Sign-ins that wait count as refused until they are not: the storm is to be one of hashes, not of refusals.
+        limits = [f"--attempt-limit=sign-in-{of}=0" for of in ("account", "address")]
+        return [*command, "--wire", f"127.0.0.1:{self.wire_port}", *limits], env
 
     def load_documents(self, count):
         load.fill_by_wire(self.context, self.wire_port, count, with_records=False)

@@ -125,6 +125,10 @@ class AppUser:
             self.refresh_token = answer.json["refresh_token"]
         return answer.json
 
+    def attempt(self, provider, credential):
+        """The status of a sign-in that may be refused."""
+        return self._call("POST", f"{self.base}/auth/providers/{provider}/login", credential).status
+
     def call(self, name, *arguments, service=None, status=200):
         body = {"name": name, "arguments": list(arguments)}
         if service:

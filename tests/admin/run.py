@@ -742,6 +742,53 @@ def test_sign_ins_are_in_the_logs_and_data_sources_answer_commands(server):
     admin.delete_app()
 
 
+def test_null_may_stand_for_an_optional_field_when_the_app_says_so(server):
+    admin = server.admin()
+    admin.create_app("nulls")
+    admin.post("/auth_providers", {"type": "anon-user"})
+    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
+                                       "config": {"clusterName": "Cluster0"}})
+    admin.post(f"/services/{service['_id']}/default_rule", roles())
+    admin.post("/schemas", {
+        "metadata": {"data_source": "mongodb-atlas", "database": "nulls", "collection": "things"},
+        "schema": {"title": "Thing", "bsonType": "object", "required": ["must"],
+                   "properties": {"must": {"bsonType": "string"}, "may": {"bsonType": "string"}}}})
+    user = AppUser(admin)
+    user.login()
+    setting = "/validation_settings/null_type_schema_validation"
+
+    def insert(status, **document):
+        user.call("insertOne", {"database": "nulls", "collection": "things", "document": document},
+                  service="mongodb-atlas", status=status)
+
+    assert admin.get(setting) == {"enabled": False}
+    insert(400, must="x", may=None)
+    admin.expect(204, "PUT", admin.path(setting), {"enabled": True})
+    assert admin.get(setting) == {"enabled": True}
+    insert(200, must="x", may=None)
+    insert(400, must=None)
+    server.restart()
+    user.admin = server.admin()
+    insert(200, must="y", may=None)
+
+
+def test_what_is_over_a_limit_fills_no_logs(server):
+    admin = server.admin()
+    admin.create_app("guessed")
+    admin.post("/auth_providers", {"type": "local-userpass", "config": {"autoConfirm": True}})
+    user = AppUser(admin)
+    guess = {"username": "guessed@example.org", "password": "wrong-one"}
+    statuses = [user.attempt("local-userpass", guess) for _ in range(40)]
+    assert statuses == [401] * 20 + [429] * 20, statuses
+    deadline = time.monotonic() + 10
+    logs = []
+    while len(logs) < 20 and time.monotonic() < deadline:
+        logs = admin.get("/logs?type=AUTH")["logs"]
+    time.sleep(0.5)  # for more, if there were more
+    assert [one["status"] for one in admin.get("/logs?type=AUTH")["logs"]] == [401] * 20
+    admin.delete_app()
+
+
 def test_a_directory_and_the_api_work_on_the_same_app(server):
     directory = tempfile.mkdtemp(prefix="restitch-admin-app-")
     root = pathlib.Path(directory)

@@ -19,10 +19,11 @@ Reply login_reply(const auth::LoginResult& result) {
   return Reply::of(std::move(body).finish());
 }
 
-// Every sign-in is in the app's logs, a refused one too.
+// Every sign-in is in the app's logs, a refused one too; but not what is over a limit, or an attack would fill the disk.
 void note_login(ClientApi& api, const RequestContext& context, const std::string& provider,
                 const Result<auth::LoginResult>& result) {
   if (api.logs() == nullptr) return;
+  if (!result && result.error().code() == ErrorCode::kTooManyRequests) return;
   bson::Builder fields;
   fields.append("co_id", context.request_id).append("domain_id", context.app->auth->realm.domain_id);
   fields.append("request_url", context.http.path()).append("request_method", context.http.method());
