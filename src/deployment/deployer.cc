@@ -344,6 +344,8 @@ Task<DeployedAppPtr> Deployer::build(BuildRequest request, app::Findings& findin
   const functions::NameLister list_names = make_name_lister(sources);
   rules::DataAccessSettings settings;
   settings.hubs = options_.hubs;
+  RESTITCH_CO_TRY(const bson::Value null_types, co_await store_.extra(identity.id, "null_types"));
+  settings.validation.null_allowed_for_optional = null_types.view().as_bool().value_or(false);
   app->sources = sources;
   app->data = rules::DataAccess::create(rule_set, std::move(sources), settings);
   const auto app_auth = make_app_auth(config, identity, secrets);

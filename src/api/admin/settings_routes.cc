@@ -97,6 +97,7 @@ Task<AdminReply> put_null_types(AdminApi& api, AdminRequest& request) {
   const bool is_enabled = body["enabled"].as_bool().value_or(false);
   RESTITCH_CO_CHECK(co_await api.apps().store().set_extra(request.app->identity().id, "null_types",
                                                           bson::Value::of(is_enabled)));
+  RESTITCH_CO_CHECK(co_await api.apps().rebuild(request.app));
   co_return AdminReply::empty();
 }
 
