@@ -19,6 +19,14 @@ add_library(RocksDB::RocksDB ALIAS PkgConfig::ROCKSDB_PC)
 pkg_check_modules(MONGOC_PC REQUIRED IMPORTED_TARGET libmongoc-1.0)
 add_library(MongoC::MongoC ALIAS PkgConfig::MONGOC_PC)
 
+# Instead of the C library's allocator, in what is not sanitized: threads that free each other's memory wait for each other
+# there, and for one that the scheduler has put aside.
+add_library(Allocator::Allocator INTERFACE IMPORTED)
+if(NOT RESTITCH_SANITIZE)
+  pkg_check_modules(JEMALLOC_PC REQUIRED IMPORTED_TARGET jemalloc)
+  target_link_libraries(Allocator::Allocator INTERFACE PkgConfig::JEMALLOC_PC)
+endif()
+
 find_package(ZLIB REQUIRED)
 find_package(LibArchive 3.6 REQUIRED)
 pkg_check_modules(ZSTD_PC REQUIRED IMPORTED_TARGET libzstd)
