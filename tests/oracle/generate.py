@@ -297,15 +297,45 @@ class Generator:
 
     def operation(self):
         """{user, door, action, arguments}"""
-        door = "function" if self.chance(0.25) else "client"
+        if self.chance(0.03):
+            return self.watch()
+        user = self.random.randrange(USERS)
+        door = self.random.choices(["client", "function", "wire"], [60, 25, 15])[0]
+        if door == "wire" and user == USERS - 1:
+            door = "client"  # who is anonymous cannot sign in there
         names = ["find"] * 6 + ["findOne", "count", "aggregate", "aggregate", "insertOne", "insertOne", "insertMany",
-                                "updateOne", "updateOne", "updateMany", "updateMany", "deleteOne", "deleteMany",
-                                "findOneAndUpdate", "findOneAndReplace", "findOneAndDelete"]
+                                "updateOne", "updateOne", "updateMany", "updateMany", "deleteOne", "deleteMany"]
+        if door != "wire":
+            names += ["findOneAndUpdate", "findOneAndReplace", "findOneAndDelete"]
         if door == "function":
             names += ["distinct", "distinct", "replaceOne", "bulkWrite"]
+        if door == "wire":
+            names += ["distinct"]
         action = self.random.choice(names)
-        return {"user": self.random.randrange(USERS), "door": door, "action": action,
+        return {"user": user, "door": door, "action": action,
                 "arguments": getattr(self, f"for_{action}")()}
+
+    def watch(self):
+        """Changes by the system while the user watches, each of another document."""
+        ids = self.random.sample(range(1, 9), self.pick(2, 4, 6)) + list(range(60, 60 + self.pick(0, 1, 3)))
+        self.random.shuffle(ids)
+        arguments = {"models": [self.model_of(identity) for identity in ids]}
+        if self.chance(0.2):
+            arguments["ids"] = self.random.sample(ids, self.random.randrange(len(ids) + 1))
+        if self.chance(0.3):
+            arguments["filter"] = self.pick({"operationType": "insert"}, {"fullDocument.team": self.pick(*TEAMS)},
+                                            {"fullDocument.secret": {"$exists": self.pick(True, False)}},
+                                            {"fullDocument.n": {"$gt": 2}})
+        return {"user": self.random.randrange(USERS), "door": "watch", "action": "watch", "arguments": arguments}
+
+    def model_of(self, identity):
+        if identity >= 60:
+            return {"insertOne": {"document": self.document(identity)}}
+        return self.random.choice([
+            lambda: {"updateOne": {"filter": {"_id": identity}, "update": self.change()}},
+            lambda: {"updateOne": {"filter": {"_id": identity}, "update": self.change()}},
+            lambda: {"replaceOne": {"filter": {"_id": identity}, "update": self.replacement()}},
+            lambda: {"deleteOne": {"filter": {"_id": identity}}}])()
 
     def for_find(self):
         made = {"query": self.query()}

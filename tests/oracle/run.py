@@ -28,10 +28,12 @@ from expressions import Failed  # noqa: E402
 from restitch_process import StartFailed  # noqa: E402
 from stage import WORLD_FUNCTIONS, Stage, source_of  # noqa: E402
 from values import MISSING, Oid, identical, same, texts, to_json  # noqa: E402
+from watch_door import Watch, compare  # noqa: E402
 
 SPACES = 60  # collections of one deployment
 OPERATIONS = 40  # on each
 MARK = re.compile(r"zq\d+z")
+READS = ("find", "findOne", "count", "aggregate", "distinct")
 
 
 def fails():
@@ -58,14 +60,15 @@ class Judge:
         """None, or what differs."""
         if self.documents is None:
             self._fill()
+        if operation["action"] == "watch":
+            return self._check_watch(operation)
         space = self._space
         oracle = Collection(WORLD, space["roles"], space["filters"], space["schema"], self.documents)
         user = self._stage.users[operation["user"]]
         allowed = oracle.visible_texts_of(user)
         expected, refusal = None, None
         try:
-            if space["kind"] == "closed":
-                raise Refused("NoMatchingRuleFound", "no rule exists for namespace")
+            self._check_open()
             expected = oracle.run(user, operation["action"], self._stage.named(operation["arguments"]))
         except Refused as refused:
             refusal = refused
@@ -82,8 +85,31 @@ class Judge:
             return None
         return self._check_state(operation, oracle)
 
+    def _check_open(self):
+        if self._space["kind"] == "closed":
+            raise Refused("NoMatchingRuleFound", "no rule exists for namespace")
+
+    def _check_watch(self, operation):
+        space, user = self._space, self._stage.users[operation["user"]]
+        refusal = None
+        try:
+            self._check_open()
+            Collection(WORLD, space["roles"], space["filters"], None, []).run(user, "find", {"query": {}})
+        except Refused as refused:
+            refusal = refused
+        stream, error = self._stage.watch(self._source, self._collection, operation)
+        if stream is None or refusal:
+            return difference(operation, None, refusal, None, error)
+        try:
+            self._stage.change(self._source, self._collection, operation["arguments"]["models"])
+            before, self.documents = self.documents, self._stage.dump(self._source, self._collection)
+            arguments = self._stage.named(operation["arguments"])
+            return compare(stream, Watch(WORLD, space, user, arguments, before, self.documents), MARK)
+        finally:
+            stream.close()
+
     def _check_state(self, operation, oracle):
-        if operation["action"] in ("find", "findOne", "count", "aggregate", "distinct"):
+        if operation["action"] in READS:
             return None
         stored = self._stage.dump(self._source, self._collection)
         changed = not identical(stored, self.documents)
@@ -117,9 +143,11 @@ def difference(operation, expected, refusal, result, error):
         return None
     if error is not None:
         return f"expected {plain(expected)}, but the error is {error[0]}: {error[1]}"
-    agree = identical if operation["door"] == "client" else same
+    is_exact = operation["door"] == "client" or operation["door"] == "wire" and operation["action"] in (
+        "find", "findOne", "aggregate")
+    agree = identical if is_exact else same
     if isinstance(expected, list) and not is_ordered(operation):
-        key = plain if operation["door"] == "client" else lambda one: re.sub(r"\$number\w+", "", plain(one))
+        key = plain if is_exact else lambda one: re.sub(r"\$number\w+", "", plain(one))
         agree_lists = isinstance(result, list) and len(expected) == len(result) and all(
             agree(a, b) for a, b in zip(sorted(expected, key=key), sorted(result, key=key)))
         return None if agree_lists else f"expected in any order {plain(expected)}\n  answered {plain(result)}"

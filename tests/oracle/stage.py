@@ -1,14 +1,19 @@
 """The server with an app made of rule sets, its users, and the ways in which operations reach it."""
 
+import base64
 import http.client
 import json
 import pathlib
 import shutil
 import tempfile
+import urllib.parse
 
 import generate
+from black_box import Refused as NotOpened
+from event_stream import EventStream
 from restitch_process import RestitchProcess, StartFailed
 from values import MISSING, from_json, to_json
+from wire_door import WireDoor
 
 APP = "oracle-aaaaa"
 DATABASE = "d"
@@ -56,6 +61,18 @@ exports = async function (source, collection, documents) {
   await c.deleteMany({});
   if (documents.length > 0) await c.insertMany(documents);
 };""",
+    "change": """
+exports = async function (source, collection, models) {
+  const c = context.services.get(source).db("d").collection(collection);
+  for (const model of models) {
+    const [name, what] = Object.entries(model)[0];
+    try {
+      if (name === "insertOne") await c.insertOne(what.document);
+      else if (name === "deleteOne") await c.deleteOne(what.filter);
+      else await c[name](what.filter, what.update);
+    } catch (error) {}  // then it changes nothing
+  }
+};""",
     "dump": """
 exports = async function (source, collection) {
   return await context.services.get(source).db("d").collection(collection).find({}).toArray();
@@ -86,7 +103,7 @@ def write_app(folder, spaces):
     write_json(folder / "auth/custom_user_data.json", {
         "enabled": True, "mongo_service_name": "main", "database_name": DATABASE, "collection_name": "people",
         "user_id_field": "user"})
-    system = ("fill", "dump")
+    system = ("fill", "change", "dump")
     write_json(folder / "functions/config.json", [
         {"name": name, "private": False, **({"run_as_system": True} if name in system else {})} for name in FUNCTIONS])
     for name, source in FUNCTIONS.items():
@@ -98,7 +115,11 @@ def write_app(folder, spaces):
 
 def source_config(name):
     return {"name": name, "type": "mongodb-atlas",
-            "config": {"clusterName": "Cluster0", "readPreference": "primary", "wireProtocolEnabled": False}}
+            "config": {"clusterName": "Cluster0", "readPreference": "primary", "wireProtocolEnabled": True}}
+
+
+def email_of(number):
+    return f"u{number}@example.org"
 
 
 def source_of(number, space):
@@ -124,13 +145,14 @@ class Stage:
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="restitch-oracle-"))
         write_app(self._folder / "app", spaces)
         self._process = RestitchProcess(binary, str(self._folder / "data"), [str(self._folder / "app")],
-                                        ["--slow-ms", "-1"])
+                                        ["--slow-ms", "-1", "--wire", "127.0.0.1:0", "--wire-auth"])
         try:
             self._process.wait_until_ready()
         except StartFailed:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         self._connection = http.client.HTTPConnection("127.0.0.1", self._process.port, timeout=60)
+        self._wire = WireDoor(self._process.wire_port, APP, PASSWORD)
         self._tokens = []
         self.ids = {}
         self._make_users()
@@ -156,7 +178,7 @@ class Stage:
             answer = self._post("/auth/providers/anon-user/login", {})
             self._refresh = answer["refresh_token"]
         else:
-            email = f"u{number}@example.org"
+            email = email_of(number)
             if f"@u{number}" not in self.ids:
                 self._post("/auth/providers/local-userpass/register", {"email": email, "password": PASSWORD})
             answer = self._post("/auth/providers/local-userpass/login", {"username": email, "password": PASSWORD})
@@ -169,7 +191,7 @@ class Stage:
             known["custom_data"] = self.named({"_id": f"p{number}", "user": f"@u{number}",
                                                **generate.CUSTOM_DATA[number]})
         if number < generate.USERS - 1:
-            known["data"] = {"email": f"u{number}@example.org"}
+            known["data"] = {"email": email_of(number)}
         return known
 
     def named(self, value):
@@ -202,12 +224,31 @@ class Stage:
     def fill(self, source, collection, documents):
         self._call(0, "fill", source, collection, self.named(documents))
 
+    def change(self, source, collection, models):
+        """As the system, one after the other; one that fails changes nothing."""
+        self._call(0, "change", source, collection, self.named(models))
+
+    def watch(self, source, collection, operation):
+        """(the open stream, None) or (None, (error_code, text))"""
+        arguments = self.named({name: operation["arguments"][name] for name in ("filter", "ids")
+                                if name in operation["arguments"]})
+        body = {"name": "watch", "service": source,
+                "arguments": [to_json({"database": DATABASE, "collection": collection, **arguments})]}
+        query = urllib.parse.urlencode({"baas_request": base64.b64encode(json.dumps(body).encode()).decode(),
+                                        "baas_at": self._tokens[operation["user"]]})
+        try:
+            return EventStream(self._process.port, f"/api/client/v2.0/app/{APP}/functions/call?{query}", []), None
+        except NotOpened as refusal:
+            return None, (refusal.body.get("error_code"), refusal.body.get("error", ""))
+
     def dump(self, source, collection):
         return self._call(0, "dump", source, collection)
 
     def run(self, source, collection, operation):
         """(result, None, text) or (None, (error_code or None, text), text): `text` is the whole answer."""
         arguments = self.named(operation["arguments"])
+        if operation["door"] == "wire":
+            return self._wire.run(email_of(operation["user"]), source, DATABASE, collection, operation["action"], arguments)
         if operation["door"] == "client":
             body = {"name": operation["action"], "service": source,
                     "arguments": [to_json({"database": DATABASE, "collection": collection, **arguments})]}
@@ -225,6 +266,7 @@ class Stage:
         return answer.get("done"), None, text
 
     def close(self):
+        self._wire.close()
         code = self._process.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
         if code != 0:

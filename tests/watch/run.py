@@ -4,12 +4,10 @@
 import base64
 import json
 import pathlib
-import queue
 import shutil
 import socket
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 import urllib.request
@@ -19,61 +17,10 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
+from event_stream import EventStream  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
 APP = "watch-aaaaa"
-
-
-class Stream:
-    """An open stream; events are read by a thread."""
-
-    def __init__(self, port, path, headers):
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
-        lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Accept: text/event-stream", *headers, "", ""]
-        self._socket.sendall("\r\n".join(lines).encode())
-        self._file = self._socket.makefile("rb")
-        self.status = int(self._file.readline().split()[1])
-        self.headers = {}
-        for line in iter(self._file.readline, b"\r\n"):
-            name, value = line.decode().rstrip().split(": ", 1)
-            self.headers[name.lower()] = value
-        if self.status != 200:
-            raise Refused(self.status, json.loads(self._file.read(int(self.headers["content-length"]))))
-        assert self._chunk() == ":\n\n"
-        self.events = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _chunk(self):
-        size = int(self._file.readline(), 16)
-        data = self._file.read(size + 2)[:-2]
-        return data.decode() if size else None
-
-    def _read(self):
-        try:
-            for text in iter(self._chunk, None):
-                if not text.startswith(":"):
-                    self.events.put(text)
-        except (OSError, ValueError):
-            pass
-        self.events.put(None)
-
-    def next(self, seconds=15):
-        """The next event's data, unescaped; None at the end of the stream."""
-        text = self.events.get(timeout=seconds)
-        if text is None:
-            return None
-        assert text.endswith("\n\n"), text
-        name = ""
-        for line in text.split("\n"):
-            if line.startswith("event: "):
-                name = line[7:]
-            if line.startswith("data: "):
-                data = line[6:].replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")
-        return {"event": name, **json.loads(data)} if name else json.loads(data)
-
-    def close(self):
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
 
 
 class User:
@@ -101,7 +48,7 @@ class User:
         elif token_in == "header":
             headers.append(f"Authorization: Bearer {self.token}")
         path = f"/api/client/v2.0/app/{APP}/functions/call?{urllib.parse.urlencode(query)}"
-        return Stream(self._server.port, path, headers)
+        return EventStream(self._server.port, path, headers)
 
     def delete(self):
         request = urllib.request.Request(f"{self._server.url}/api/client/v2.0/auth/delete", method="DELETE",
@@ -246,7 +193,7 @@ def test_what_is_wrong_is_told_before_the_stream(server):
     refused(400, "InvalidParameter", lambda: user.watch("open", ids="x"))
     refused(400, "MongoDBError", lambda: user.watch("open", filter={"a": {"$who": 1}}))
     path = f"/api/client/v2.0/app/{APP}/functions/call?baas_request=%21&baas_at={user.token}"
-    refused(400, "BadRequest", lambda: Stream(server.port, path, []))
+    refused(400, "BadRequest", lambda: EventStream(server.port, path, []))
 
 
 def test_many_watchers_share_one_stream(server):
