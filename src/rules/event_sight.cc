@@ -92,7 +92,11 @@ Task<std::optional<bson::Document>> EventSight::look_at_document(bson::View even
   if (role == nullptr) co_return std::optional<bson::Document>();
   RESTITCH_CO_TRY(const std::optional<bson::Document> shown, co_await visible(*role, document));
   if (!shown) co_return std::optional<bson::Document>();
-  if (shown->bytes() == document.bytes()) co_return std::optional<bson::Document>(bson::Document(event));
+  // Of a document that is shown whole, fields that the update took away may be hidden still.
+  const bool may_hide_changes = event.contains("updateDescription") && !sees_whole_;
+  if (shown->bytes() == document.bytes() && !may_hide_changes) {
+    co_return std::optional<bson::Document>(bson::Document(event));
+  }
   bson::Builder out;
   for (const bson::Element& element : event) {
     if (element.name == "fullDocument") {

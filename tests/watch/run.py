@@ -172,6 +172,9 @@ def test_filters_of_the_rules_apply(server):
     user.data("insertOne", "filtered", document={"_id": "f1", "dead": True})
     user.data("insertOne", "filtered", document={"_id": "f2", "secret": "s", "open": "o"})
     assert stream.next()["fullDocument"] == {"_id": "f2", "open": "o"}
+    user.data("updateOne", "filtered", query={"_id": "f2"}, update={"$unset": {"secret": "", "open": ""}})
+    event = stream.next()  # the document holds nothing more that is hidden, but the change does
+    assert (event["fullDocument"], event["updateDescription"]["removedFields"]) == ({"_id": "f2"}, ["open"]), event
     stream.close()
 
 
