@@ -53,6 +53,24 @@ bool is_same(const StoredConfig& a, const StoredConfig& b) {
                     });
 }
 
+std::set<std::string> trigger_names(const StoredConfig& config) {
+  std::set<std::string> names;
+  for (const Entity& entity : config.entities) {
+    if (entity.kind == EntityKind::kTrigger) names.insert(entity.name);
+  }
+  return names;
+}
+
+// Names that a document gives twice. By itself it may lack what is stored already, but of these merging would keep the last.
+void find_duplicate_names(const app::Tree& tree, app::Findings& findings) {
+  app::Findings alone;
+  app::assemble(tree, alone);
+  for (const app::Finding& finding : alone.list()) {
+    if (!finding.code.ends_with("DuplicateName")) continue;
+    findings.error(finding.file, finding.pointer, finding.code, finding.message);
+  }
+}
+
 }  // namespace
 
 std::int64_t ManagedApp::modified() const {
@@ -160,6 +178,7 @@ Task<DeployedAppPtr> AppManager::build(ManagedAppPtr app, const StoredConfig& co
   request.checks_sources = checks_sources;
   request.tolerates_missing_secrets = tolerates_missing_secrets;
   request.former = former ? former->config.get() : nullptr;
+  request.stored_triggers = trigger_names(*app->deployed());
   {
     const std::lock_guard lock(app->mutex_);
     request.packages = app->packages_;
@@ -364,6 +383,7 @@ Task<AppManager::Prepared> AppManager::prepare_import(ManagedAppPtr app, const S
                                                       ImportStrategy strategy,
                                                       app::Findings& findings) {
   app::Tree sent = app::from_import_document(document, findings);
+  find_duplicate_names(sent, findings);
   app::Tree tree = app::to_layout(sent, kLayout, findings);
   RESTITCH_CO_TRY(StoredConfig merged, import_into(base, from_tree(tree), strategy));
   RESTITCH_CO_TRY(const auto secrets, co_await secret_names_by_id(app->identity().id));
@@ -442,6 +462,7 @@ Task<std::string> AppManager::deploy_directory(std::string path, app::Findings& 
     }
   }
   request.packages = root;
+  request.stored_triggers = trigger_names(*app->deployed());
   RESTITCH_CO_TRY(DeployedAppPtr built, co_await deployer_.build(std::move(request), findings));
   {
     const std::lock_guard lock(app->mutex_);

@@ -185,6 +185,22 @@ bool is_known_source(const app::Config* former, const app::DataSourceConfig& sou
   return known != nullptr && known->uri == source.uri && known->uri_secret == source.uri_secret;
 }
 
+// A serverless instance has no change streams. A trigger that was there before stays, suspended: the operator may have said
+// only now what kind of instance its source is.
+void check_triggers(const BuildRequest& request, const rules::SourceMap& sources, app::Findings& findings) {
+  for (const app::TriggerConfig& trigger : request.config->triggers) {
+    if (trigger.type != app::TriggerType::kDatabase) continue;
+    const auto source = sources.find(trigger.source);
+    if (source == sources.end() || source->second->kind() != datasource::Kind::kServerless) continue;
+    const char* const reason = "a serverless data source has no change streams";
+    if (request.stored_triggers.contains(trigger.name)) {
+      findings.warning(trigger.file, "/config/service_name", "InvalidParameter", reason);
+    } else {
+      findings.error(trigger.file, "/config/service_name", "InvalidParameter", reason);
+    }
+  }
+}
+
 // Waits until a deployment answers, or its time limit: whether it has transactions is known afterwards.
 asio::awaitable<void> look_for(datasource::DataSource& source) {
   bson::Document ping = bson::make_document("ping", std::int32_t{1});
@@ -335,6 +351,7 @@ Task<DeployedAppPtr> Deployer::build(BuildRequest request, app::Findings& findin
   RESTITCH_CO_TRY(app->access_list, address_set(identity.access_list));
   RESTITCH_CO_CHECK(check_secrets(request, secrets, findings));
   RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(config, secrets, request.former, findings));
+  check_triggers(request, sources, findings);
   app->values = resolve_values(config, secrets);
   app->endpoints = std::make_shared<const EndpointTable>(config, secrets);
   app->environment_tag = config.environment;

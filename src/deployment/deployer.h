@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ struct BuildRequest {
   // configuration (of the running app) misses too.
   bool tolerates_missing_secrets = false;
   const app::Config* former = nullptr;
+  std::set<std::string> stored_triggers;  // names of those that the app had before
 };
 
 // Makes running apps of checked configurations. One that does not validate is refused as a whole.

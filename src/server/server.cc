@@ -222,6 +222,7 @@ class RunningServer final : public Server {
   static api::admin::AdminApiOptions admin_options(const ServeOptions& serve) {
     api::admin::AdminApiOptions options;
     options.public_url = serve.public_url;
+    options.trusted_proxies = serve.trusted_proxies;
     for (const datasource::ClusterBinding& binding : serve.clusters) {
       switch (binding.kind) {
         case datasource::Kind::kCluster: options.clusters.push_back(binding.name); break;

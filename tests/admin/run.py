@@ -30,14 +30,14 @@ class Server:
         self.process = None
         self.start()
 
-    def start(self, apps=()):
+    def start(self, apps=(), options=()):
         self.process = RestitchProcess(self.binary, self.data, list(apps),
-                                       ["--admin-user", USER, "--admin-password", PASSWORD]).wait_until_ready()
+                                       ["--admin-user", USER, "--admin-password", PASSWORD, *options]).wait_until_ready()
         return self.process.url
 
-    def restart(self, apps=()):
+    def restart(self, apps=(), options=()):
         assert self.process.stop() == 0
-        return self.start(apps)
+        return self.start(apps, options)
 
     def admin(self):
         admin = AdminClient(self.process.url)
@@ -739,6 +739,51 @@ def test_sign_ins_are_in_the_logs_and_data_sources_answer_commands(server):
     schema = admin.post(f"{commands}/generate_schema", {"database_name": "looked", "collection_name": "at"}, 200)["schema"]
     assert schema["properties"]["b"]["properties"]["c"] == {"bsonType": "array", "items": {"bsonType": "string"}}
     assert admin.post(f"{commands}/moon", {}, 404)["error_code"] == "ServiceCommandNotFound"
+    admin.delete_app()
+
+
+def test_an_administrator_behind_a_trusted_proxy_has_an_address_of_its_own(server):
+    for options, expected in (((), "127.0.0.1"), (("--trusted-proxy", "127.0.0.1"), "203.0.113.9")):
+        server.restart(options=options)
+        admin = server.admin()
+        admin.create_app("seen")
+        answer = admin.raw("POST", admin.path("/security/access_list"), json.dumps({"use_current": True}),
+                           {"Authorization": f"Bearer {admin.token}", "X-Forwarded-For": "203.0.113.9",
+                            "X-Forwarded-Proto": "https", "X-Forwarded-Host": "apps.example.org"})
+        assert (answer.status, answer.json["address"], answer.json["includes_current"]) == (201, expected, True), answer.body
+        admin.delete_app()
+
+
+def test_names_that_are_taken_or_unknown_have_their_codes(server):
+    admin = server.admin()
+    admin.create_app("codes")
+    mongo = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
+                                     "config": {"clusterName": "Cluster0"}})["_id"]
+    hooks = f"/services/{admin.post('/services', {'name': 'hooks', 'type': 'http'})['_id']}/incoming_webhooks"
+    hook = {"name": "hook", "function_source": "exports = () => 1;", "options": {"httpMethod": "GET"}}
+    admin.post("/values", {"name": "v", "value": 1})
+    admin.post(hooks, hook)
+    missing = "5f4863e4d49bd2191ff1e623"
+    twice = {"roles": [{"name": "same", "apply_when": {}}, {"name": "same", "apply_when": {}}]}
+    provider = {"name": "anon-user", "type": "anon-user"}
+
+    def imported(member, *entries, version=20210101):
+        return admin.expect(400, "POST", admin.path("/import?strategy=replace-by-name"),
+                            {"config_version": version, member: list(entries)})
+
+    for code, refused in (
+            ("ValueAlreadyExists", admin.post("/values", {"name": "v", "value": 2}, 409)),
+            ("IncomingWebhookAlreadyExists", admin.post(hooks, hook, 409)),
+            ("IncomingWebhookNotFound", admin.get(f"{hooks}/{missing}", 404)),
+            ("RuleNotFound", admin.get(f"/services/{mongo}/rules/{missing}", 404)),
+            ("RuleDuplicateName", admin.post(f"/services/{mongo}/rules", {"database": "a", "collection": "b", **twice}, 400)),
+            ("FunctionInvalid", admin.post("/functions", {"name": "..", "source": "exports = () => 1;"}, 400)),
+            ("ValueDuplicateName", imported("values", {"name": "w", "value": 1}, {"name": "w", "value": 2})),
+            ("AuthProviderDuplicateName", imported("auth_providers", provider, provider, version=20200603)),
+            ("IncomingWebhookDuplicateName", imported("services", {
+                "config": {"name": "more", "type": "http"}, "incoming_webhooks": [{"config": hook}, {"config": hook}]},
+                version=20200603))):
+        assert refused["error_code"] == code, refused
     admin.delete_app()
 
 

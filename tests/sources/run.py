@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Data sources on an external MongoDB deployment, here another server's MongoDB endpoint, against the real binary."""
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -56,13 +57,13 @@ class Bench:
         self.source = RestitchProcess(self.binary, str(self.folder / "source"), [],
                                       ["--wire", f"127.0.0.1:{self.port}"]).wait_until_ready()
 
-    def start_server(self, name, options):
-        return RestitchProcess(self.binary, str(self.folder / name), [str(HERE / "app")], options).wait_until_ready()
+    def start_server(self, name, options, app=HERE / "app"):
+        return RestitchProcess(self.binary, str(self.folder / name), [str(app)], options).wait_until_ready()
 
-    def run_until_exit(self, options):
+    def run_until_exit(self, options, app=HERE / "app"):
         """What a server prints that is not expected to start."""
         command = [self.binary, "serve", "--data", str(self.folder / "refused"), "--listen", "127.0.0.1:0",
-                   "--app", str(HERE / "app"), *options]
+                   "--app", str(app), *options]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode != 0, "the server started"
         return done.stdout + done.stderr
@@ -147,6 +148,24 @@ def test_a_directory_whose_source_is_another_kind_of_instance_is_refused(bench):
     output = bench.run_until_exit(["--cluster", f"Cluster0={bench.uri}", "--cluster-kind", "Cluster0=federated"])
     assert "'Cluster0' is a federated instance" in output, output
     assert "data_sources/main/config.json" in output, output
+
+
+def test_a_trigger_of_a_serverless_instance_is_refused_unless_it_runs_already(bench):
+    app = bench.folder / "with-trigger"
+    shutil.copytree(HERE / "app", app)
+    (app / "triggers").mkdir()
+    (app / "triggers/count.json").write_text(json.dumps({
+        "name": "count", "type": "DATABASE", "function_name": "countAll",
+        "config": {"service_name": "main", "database": "shop", "collection": "items", "operation_types": ["INSERT"]}}))
+    bound = ["--cluster", f"Cluster0={bench.uri}"]
+    serverless = [*bound, "--cluster-kind", "Cluster0=serverless"]
+    reason = "triggers/count.json: /config/service_name: a serverless data source has no change streams"
+    output = bench.run_until_exit(serverless, app)
+    assert reason in output, output
+    for options in (bound, serverless):
+        server = bench.start_server("with-trigger-data", options, app)
+        assert server.stop() == 0
+    assert "no change streams" in "\n".join(server.log), server.log_tail()
 
 
 def test_a_wrong_uri_is_refused_without_repeating_its_password(bench):

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/admin/routes.h"
+#include "api/client_view.h"
 #include "api/cors.h"
 #include "api/http_error.h"
 #include "base/log.h"
@@ -100,16 +101,17 @@ bool AdminApi::serves(std::string_view path) {
 }
 
 asio::awaitable<net::HttpResponse> AdminApi::handle(const net::HttpRequest& http) {
+  ClientView view = client_view(http, options_.trusted_proxies, options_.public_url);
   AdminRequest request{http,
                        bson::ObjectId::generate().to_hex(),
-                       options_.public_url,
+                       std::move(view.base_url),
+                       std::move(view.address),
                        {},
                        net::parse_query(http.query()),
                        {},
                        {},
                        nullptr,
                        {}};
-  if (request.base_url.empty()) request.base_url = "http://" + std::string(http.header("Host"));
   const Route* route = find_route(http, request);
   if (route == nullptr) {
     const bool is_preflight = http.method() == "OPTIONS";
@@ -158,7 +160,7 @@ Task<AdminReply> AdminApi::dispatch(AdminRequest& request, const Route& route) {
     RESTITCH_LOG(kInfo, kApi, 4102, "Administrator changed the server",
                  {"request", request.request_id}, {"administrator", request.admin.username},
                  {"method", request.http.method()}, {"path", request.http.path()},
-                 {"address", request.http.remote_ip()},
+                 {"address", request.client_address},
                  {"app", request.app ? request.app->identity().client_app_id : std::string()});
   }
   co_return outcome;

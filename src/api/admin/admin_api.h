@@ -11,6 +11,7 @@
 #include "auth/user_admin.h"
 #include "deployment/app_manager.h"
 #include "deployment/log_store.h"
+#include "net/address_set.h"
 #include "runtime/task.h"
 #include "triggers/trigger_service.h"
 
@@ -37,6 +38,7 @@ struct Route {
 
 struct AdminApiOptions {
   std::string public_url;                                    // "" = derived from each request
+  net::AddressSet trusted_proxies;
   std::vector<std::string> clusters, serverless, federated;  // names that the operator has bound
 };
 

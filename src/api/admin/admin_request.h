@@ -27,6 +27,7 @@ struct AdminRequest {
   const net::HttpRequest& http;
   std::string request_id;
   std::string base_url;
+  std::string client_address;           // behind the proxies that are trusted
   std::vector<std::string> parameters;  // of the route, in order; without group and app
   std::vector<std::pair<std::string, std::string>> query;
   auth::AdminUser admin;

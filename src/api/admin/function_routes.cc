@@ -119,7 +119,7 @@ Task<AdminReply> run(AdminApi& api, AdminRequest& request, functions::CallReques
   RESTITCH_CO_TRY(const deployment::DeployedAppPtr app, api.running(request));
   RESTITCH_CO_CHECK(co_await choose_caller(api, request, *app, call));
   call.request_id = request.request_id;
-  call.request.remote_ip = request.http.remote_ip();
+  call.request.remote_ip = request.client_address;
   RESTITCH_CO_TRY(const functions::CallOutcome outcome,
                   co_await app->functions->call(std::move(call)));
   co_return reply_of(outcome);

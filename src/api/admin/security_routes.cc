@@ -66,7 +66,7 @@ Error unknown_address(const std::string& id) {
 
 Task<AdminReply> fetch_list(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const Entries list, co_await entries(api, request));
-  const std::string& current = request.http.remote_ip();
+  const std::string& current = request.client_address;
   bson::Builder out;
   out.open_array("allowed_ips");
   for (const deployment::AllowedAddress& entry : list) out.push(shown(entry, current));
@@ -76,7 +76,7 @@ Task<AdminReply> fetch_list(AdminApi& api, AdminRequest& request) {
 
 // The command line's --allow-all sends the address without a length.
 Result<std::string> address_of(const AdminRequest& request, bson::View body) {
-  if (body.find("use_current").as_bool().value_or(false)) return request.http.remote_ip();
+  if (body.find("use_current").as_bool().value_or(false)) return request.client_address;
   RESTITCH_TRY(std::string address, required_text(body, "address"));
   if (address == "0.0.0.0") address = std::string(deployment::kAnyAddress);
   net::AddressSet set;
@@ -96,7 +96,7 @@ Task<AdminReply> create_entry(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(Entries list, co_await entries(api, request));
   list.push_back(entry);
   RESTITCH_CO_CHECK(co_await api.apps().set_access_list(request.app, std::move(list)));
-  co_return AdminReply::of(shown(entry, request.http.remote_ip()), 201);
+  co_return AdminReply::of(shown(entry, request.client_address), 201);
 }
 
 Task<AdminReply> patch_entry(AdminApi& api, AdminRequest& request) {
@@ -110,7 +110,7 @@ Task<AdminReply> patch_entry(AdminApi& api, AdminRequest& request) {
     RESTITCH_CO_TRY(entry->address, address_of(request, body));
   }
   if (const auto comment = body["comment"].as_string()) entry->comment = std::string(*comment);
-  const bson::Document reply = shown(*entry, request.http.remote_ip());
+  const bson::Document reply = shown(*entry, request.client_address);
   RESTITCH_CO_CHECK(co_await api.apps().set_access_list(request.app, std::move(list)));
   co_return AdminReply::of(reply);
 }

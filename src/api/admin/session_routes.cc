@@ -31,7 +31,7 @@ Task<AdminReply> login(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const auth::LoginResult session,
                   co_await api.accounts().login(provider, text_or_empty(body, "username"),
                                                 text_or_empty(body, secret),
-                                                std::string(request.http.remote_ip())));
+                                                request.client_address));
   bson::Builder out;
   out.append("access_token", session.access_token).append("refresh_token", session.refresh_token);
   out.append("user_id", session.user_id).append("device_id", session.device_id);
