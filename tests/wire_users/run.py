@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """App users who connect with a MongoDB driver and mongosh (spec of the rules: wire protocol), against the real binary."""
 
+import base64
+import hashlib
+import hmac
 import json
 import pathlib
 import shutil
@@ -16,6 +19,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 from black_box import Tally, request_json, suite_options  # noqa: E402
+from certificates import make_certificates  # noqa: E402
 from python_packages import provide_packages  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
@@ -34,6 +38,7 @@ class Bench:
 
     def __init__(self, binary):
         self.folder = tempfile.mkdtemp(prefix="restitch-wire-users-")
+        self.server_binary = binary
         self.server = RestitchProcess(binary, f"{self.folder}/data", [str(HERE / "app")],
                                       ["--wire", "127.0.0.1:0", "--wire-auth"]).wait_until_ready()
         self._root = f"{self.server.url}/api/client/v2.0"
@@ -51,9 +56,9 @@ class Bench:
         return request_json("POST", f"{self._root}/app/{APP}/auth/providers/local-userpass/login",
                             {"username": f"{name}@example.org", "password": PASSWORD})
 
-    def uri(self, user, password=PASSWORD, service="main", provider="local-userpass", app=APP):
+    def uri(self, user, password=PASSWORD, service="main", provider="local-userpass", app=APP, port=None):
         return (f"mongodb://{urllib.parse.quote_plus(user)}:{urllib.parse.quote_plus(password)}"
-                f"@127.0.0.1:{self.server.wire_port}/?authMechanism=PLAIN&authSource=%24external"
+                f"@127.0.0.1:{port or self.server.wire_port}/?authMechanism=PLAIN&authSource=%24external"
                 f"&appName={app}:{service}:{provider}")
 
     def connect(self, name="ann", **arguments):
@@ -221,6 +226,106 @@ def test_a_deleted_user_is_cut_off(bench):
     except (OperationFailure, AutoReconnect):
         pass
     refused(18, bench.connect("eve").shop.notes.find_one)
+
+
+class Administrator:
+    """The Admin API, for the one app of the bench."""
+
+    def __init__(self, bench):
+        self._root = f"{bench.server.url}/api/admin/v3.0"
+        keys = json.loads((pathlib.Path(bench.folder) / "data/admin.json").read_text())
+        self._token = None
+        self._token = self.ask("POST", "/auth/providers/mongodb-cloud/login", {
+            "username": keys["publicApiKey"], "apiKey": keys["privateApiKey"]})["access_token"]
+        group = self.ask("GET", "/auth/profile")["roles"][0]["group_id"]
+        app = next(one["_id"] for one in self.ask("GET", f"/groups/{group}/apps") if one["client_app_id"] == APP)
+        self._users = f"/groups/{group}/apps/{app}/users"
+
+    def ask(self, method, path, body=None):
+        return request_json(method, self._root + path, body, self._token)
+
+    def on_user(self, identity, action):
+        self.ask("PUT", f"{self._users}/{identity}/{action}")
+
+
+def cut_off(action, seconds=5):
+    """That an open connection ends soon."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            action()
+        except (OperationFailure, AutoReconnect):
+            return
+        time.sleep(0.05)
+    raise AssertionError("still served")
+
+
+def test_a_disabled_user_is_cut_off_until_enabled(bench):
+    bench.ids["dan"] = bench._register("dan")
+    bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
+    admin, client = Administrator(bench), bench.connect("dan")
+    assert client.shop.notes.find_one()
+    admin.on_user(bench.ids["dan"], "disable")
+    cut_off(client.shop.notes.find_one)
+    refused(18, bench.connect("dan").shop.notes.find_one)
+    admin.on_user(bench.ids["dan"], "enable")
+    assert bench.connect("dan").shop.notes.find_one()
+
+
+def test_revoked_sessions_end_the_connection_and_a_new_sign_in_is_served(bench):
+    bench.ids["rex"] = bench._register("rex")
+    bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
+    # Without retries, or the driver would sign in again unnoticed.
+    admin, client = Administrator(bench), pymongo.MongoClient(bench.uri("rex@example.org"), retryReads=False)
+    assert client.shop.notes.find_one()
+    admin.on_user(bench.ids["rex"], "logout")
+    cut_off(client.shop.notes.find_one)
+    assert bench.connect("rex").shop.notes.find_one()
+
+
+def custom_token(**claims):
+    def encoded(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    whole = {"aud": "wired", "sub": "jay", "exp": int(time.time()) + 300, **claims}
+    text = ".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, whole))
+    return f"{text}.{encoded(hmac.digest(b'a-key-of-at-least-32-characters-00', text.encode(), hashlib.sha256))}"
+
+
+def test_a_custom_token_signs_in(bench):
+    bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
+
+    def connect(token):
+        return pymongo.MongoClient(bench.uri("_", token, provider="custom-token"), serverSelectionTimeoutMS=5000)
+
+    assert connect(custom_token()).shop.notes.find_one() == {"_id": 1, "text": "x"}
+    refused(18, connect(custom_token(aud="others")).shop.notes.find_one)
+    refused(18, connect(custom_token(exp=int(time.time()) - 60)).shop.notes.find_one)
+    refused(18, connect(custom_token() + "x").shop.notes.find_one)
+
+
+def test_tls_carries_the_sign_in(bench):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        make_certificates(folder)
+        server = RestitchProcess(bench.server_binary, str(folder / "data"), [str(HERE / "app")],
+                                 ["--wire", "127.0.0.1:0", "--wire-auth", "--wire-tls-cert", str(folder / "server.pem"),
+                                  "--wire-tls-key", str(folder / "server.key")]).wait_until_ready()
+        try:
+            account = {"email": "tom@example.org", "password": PASSWORD}
+            request_json("POST", f"{server.url}/api/client/v2.0/app/{APP}/auth/providers/local-userpass/register", account)
+            uri = bench.uri("tom@example.org", port=server.wire_port)
+            with pymongo.MongoClient(uri, tls=True, tlsCAFile=str(folder / "ca.pem"), serverSelectionTimeoutMS=5000) as client:
+                client.shop.notes.insert_one({"_id": 1, "text": "over TLS"})
+                assert client.shop.notes.find_one()["text"] == "over TLS"
+            with pymongo.MongoClient(uri, serverSelectionTimeoutMS=1000) as client:
+                try:
+                    client.shop.notes.find_one()
+                    raise AssertionError("served without TLS")
+                except pymongo.errors.ConnectionFailure:
+                    pass
+        finally:
+            assert server.stop() == 0
 
 
 def test_mongosh_connects(bench):
