@@ -9,8 +9,10 @@ Several of these groups may follow each other.
 """
 
 import json
+import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -170,6 +172,41 @@ def test_function_that_loops_in_one_app_does_not_hold_up_another(bench):
             thread.join()
         assert failures == ["ExecutionTimeLimitExceeded"] * 6, failures
         assert calls >= 10 and slowest < 1.5, (calls, slowest)
+    finally:
+        server.stop()
+
+
+def workers_of(server):
+    """The process ids of the server's function workers."""
+    found = subprocess.run(["pgrep", "-P", str(server.pid), "node"], capture_output=True, text=True)
+    return [int(line) for line in found.stdout.split()]
+
+
+def test_a_killed_worker_costs_only_the_calls_that_it_ran(bench):
+    folder = bench.copy("killed", {"functions/wait.js": "exports = () => new Promise(() => setInterval(() => {}, 1000));",
+                                   "functions/quick.js": "exports = () => 7;"})
+    server = bench.start(folder, "killed-data")
+    try:
+        app, refusals = App(server.url), []
+        app.call("quick")
+
+        def wait():
+            try:
+                app.call("wait")
+            except Refused as refused:
+                refusals.append(refused)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.5)
+        for worker in workers_of(server):
+            os.kill(worker, signal.SIGKILL)
+        waiting.join(20)
+        (refused,) = refusals
+        assert refused.status == 500, refused
+        assert (refused.body["error_code"], refused.body["error"]) == (
+            "InternalServerError", "function execution was interrupted"), refused.body
+        assert app.call("quick") == {"$numberInt": "7"}
     finally:
         server.stop()
 
