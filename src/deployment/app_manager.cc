@@ -53,6 +53,14 @@ bool is_same(const StoredConfig& a, const StoredConfig& b) {
                     });
 }
 
+// The ids that providers and triggers have in the configuration.
+void take_ids(const StoredConfig& config, BuildRequest& request) {
+  for (const Entity& entity : config.entities) {
+    if (entity.kind == EntityKind::kAuthProvider) request.identity.provider_ids[entity.name] = entity.id;
+    if (entity.kind == EntityKind::kTrigger) request.trigger_ids[entity.name] = entity.id;
+  }
+}
+
 std::set<std::string> trigger_names(const StoredConfig& config) {
   std::set<std::string> names;
   for (const Entity& entity : config.entities) {
@@ -170,11 +178,7 @@ Task<DeployedAppPtr> AppManager::build(ManagedAppPtr app, const StoredConfig& co
   BuildRequest request;
   request.config = std::make_shared<const app::Config>(std::move(loaded));
   RESTITCH_CO_TRY(request.identity, co_await apps_.find(app->identity().id));
-  for (const Entity& entity : config.entities) {
-    if (entity.kind == EntityKind::kAuthProvider) {
-      request.identity.provider_ids[entity.name] = entity.id;
-    }
-  }
+  take_ids(config, request);
   request.checks_sources = checks_sources;
   request.tolerates_missing_secrets = tolerates_missing_secrets;
   request.former = former ? former->config.get() : nullptr;
@@ -456,11 +460,7 @@ Task<std::string> AppManager::deploy_directory(std::string path, app::Findings& 
   BuildRequest request;
   request.config = config;
   RESTITCH_CO_TRY(request.identity, co_await apps_.find(app->identity().id));
-  for (const Entity& entity : next.entities) {
-    if (entity.kind == EntityKind::kAuthProvider) {
-      request.identity.provider_ids[entity.name] = entity.id;
-    }
-  }
+  take_ids(next, request);
   request.packages = root;
   request.stored_triggers = trigger_names(*app->deployed());
   RESTITCH_CO_TRY(DeployedAppPtr built, co_await deployer_.build(std::move(request), findings));

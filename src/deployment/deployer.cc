@@ -348,6 +348,7 @@ Task<DeployedAppPtr> Deployer::build(BuildRequest request, app::Findings& findin
   app->group_id = options_.group_id;
   app->name = identity.name;
   app->config = request.config;
+  app->trigger_ids = request.trigger_ids;
   RESTITCH_CO_TRY(app->access_list, address_set(identity.access_list));
   RESTITCH_CO_CHECK(check_secrets(request, secrets, findings));
   RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(config, secrets, request.former, findings));

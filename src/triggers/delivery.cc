@@ -35,16 +35,17 @@ std::string_view log_type(app::TriggerType type) {
   return type == app::TriggerType::kScheduled ? "SCHEDULED_TRIGGER" : "AUTH_TRIGGER";
 }
 
-bson::Document log_fields(const TriggerRecord& record, const std::string& parent) {
+bson::Document log_fields(const deployment::DeployedApp& app, const TriggerRecord& record,
+                          const std::string& parent) {
   bson::Builder out;
-  out.append("event_subscription_id", record.id.to_hex());
+  out.append("event_subscription_id", shown_id(app, record.name).to_hex());
   out.append("event_subscription_name", record.name);
   if (!parent.empty()) out.append("parent_co_id", parent);
   return std::move(out).finish();
 }
 
-functions::CallRequest request_of(const TriggerRecord& record, const app::TriggerConfig& config,
-                                  const bson::Document& event) {
+functions::CallRequest request_of(const deployment::DeployedApp& app, const TriggerRecord& record,
+                                  const app::TriggerConfig& config, const bson::Document& event) {
   functions::CallRequest request;
   request.function = config.function;
   if (!event.empty()) request.arguments = bson::make_document("0", event);
@@ -52,7 +53,7 @@ functions::CallRequest request_of(const TriggerRecord& record, const app::Trigge
   request.system_caller = true;
   request.request_id = bson::ObjectId::generate().to_hex();
   request.log_type = log_type(config.type);
-  request.log_fields = log_fields(record, "");
+  request.log_fields = log_fields(app, record, "");
   return request;
 }
 
@@ -80,7 +81,7 @@ asio::awaitable<std::optional<Failure>> call_until_begun(const DeliveryContext& 
       co_return Failure{Error(ErrorCode::kClosing, "the trigger has been stopped"), ""};
     }
     const deployment::DeployedAppPtr app = context.app();
-    functions::CallRequest request = request_of(context.record, context.config, event);
+    functions::CallRequest request = request_of(*app, context.record, context.config, event);
     const std::string co_id = request.request_id;
     auto outcome = co_await app->functions->call(std::move(request));
     if (outcome) co_return std::nullopt;
@@ -126,13 +127,18 @@ asio::awaitable<bool> handle_error(const DeliveryContext& context, const Failure
   request.system_caller = true;
   request.request_id = bson::ObjectId::generate().to_hex();
   request.log_type = "TRIGGER_ERROR_HANDLER";
-  request.log_fields = log_fields(context.record, failure.co_id);
   const deployment::DeployedAppPtr app = context.app();
+  request.log_fields = log_fields(*app, context.record, failure.co_id);
   const auto handled = co_await app->functions->call(std::move(request));
   co_return handled || handled.error().code() == ErrorCode::kClosing;
 }
 
 }  // namespace
+
+bson::ObjectId shown_id(const deployment::DeployedApp& app, const std::string& trigger) {
+  const auto found = app.trigger_ids.find(trigger);
+  return found == app.trigger_ids.end() ? bson::ObjectId() : found->second;
+}
 
 asio::awaitable<Delivered> deliver(const DeliveryContext& context, bson::Document event) {
   const std::optional<Failure> failure = co_await call_until_begun(context, event);
@@ -148,7 +154,7 @@ asio::awaitable<Delivered> deliver(const DeliveryContext& context, bson::Documen
 
 Task<void> call_once(const deployment::DeployedApp& app, const TriggerRecord& record,
                      const app::TriggerConfig& config, bson::Document event) {
-  functions::CallRequest request = request_of(record, config, event);
+  functions::CallRequest request = request_of(app, record, config, event);
   RESTITCH_CO_CHECK(co_await app.functions->call(std::move(request)));
   co_return Status();
 }

@@ -10,6 +10,9 @@
 
 namespace restitch::triggers {
 
+// The id by which the Admin API knows a trigger of the app; zeros when it has none of that name.
+bson::ObjectId shown_id(const deployment::DeployedApp& app, const std::string& trigger);
+
 enum class Delivered : std::uint8_t {
   kSucceeded,
   kFailed,       // the function ran and failed; noted as a dead letter

@@ -207,7 +207,7 @@ asio::awaitable<void> Runner::note_success() {
 
 void Runner::log_event(std::string_view error) {
   bson::Builder entry;
-  entry.append("event_subscription_id", id_.to_hex());
+  entry.append("event_subscription_id", shown_id(*app_, held_.name).to_hex());
   entry.append("event_subscription_name", held_.name).append("error", error);
   entry.append("error_code", "TriggerFailure");
   context_.logs.add_entry(app_->id, app_->group_id, "TRIGGER_FAILURE", std::move(entry).finish());

@@ -12,6 +12,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 
+from administrator import Administrator  # noqa: E402
 from black_box import request_json  # noqa: E402
 from python_packages import provide_packages  # noqa: E402
 from restitch_process import RestitchProcess, free_port, parse_log_line  # noqa: E402
@@ -169,6 +170,9 @@ class Bench:
     def wait_for_state(self, trigger, state, seconds=30):
         return wait_for(lambda: (lambda r: r if r and r["state"] == state else None)(self.record(trigger)), seconds,
                         f"{trigger} to be {state}: {self.record(trigger)}")
+
+    def administrator(self):
+        return Administrator(self.server.url, self.folder / "server", APP)
 
     def client(self, path, body, token=None, method="POST"):
         return request_json(method, f"{self.server.url}/api/client/v2.0{path}", body, token)

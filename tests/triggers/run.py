@@ -154,6 +154,8 @@ def test_a_failed_function_is_noted_and_the_trigger_goes_on(bench):
     entry = wait_for(lambda: bench.state["logs"].find_one({"type": "DB_TRIGGER", "error": {"$exists": True},
                                                            "event_subscription_name": "failing"}))
     assert entry["co_id"] == letter["co_id"] and entry["function_name"] == "on_failing"
+    known = {one["_id"]: one["name"] for one in bench.administrator().ask("GET", "/triggers")}
+    assert known[entry["event_subscription_id"]] == "failing", (entry, known)
 
 
 def test_an_error_handler_decides_whether_the_trigger_goes_on(bench):

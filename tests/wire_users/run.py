@@ -18,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
+from administrator import Administrator  # noqa: E402
 from black_box import Tally, request_json, suite_options  # noqa: E402
 from certificates import make_certificates  # noqa: E402
 from python_packages import provide_packages  # noqa: E402
@@ -51,6 +52,9 @@ class Bench:
         account = {"email": f"{name}@example.org", "password": PASSWORD}
         request_json("POST", f"{self._root}/app/{APP}/auth/providers/local-userpass/register", account)
         return self.session(name)["user_id"]
+
+    def administrator(self):
+        return Administrator(self.server.url, f"{self.folder}/data", APP)
 
     def session(self, name):
         return request_json("POST", f"{self._root}/app/{APP}/auth/providers/local-userpass/login",
@@ -228,26 +232,6 @@ def test_a_deleted_user_is_cut_off(bench):
     refused(18, bench.connect("eve").shop.notes.find_one)
 
 
-class Administrator:
-    """The Admin API, for the one app of the bench."""
-
-    def __init__(self, bench):
-        self._root = f"{bench.server.url}/api/admin/v3.0"
-        keys = json.loads((pathlib.Path(bench.folder) / "data/admin.json").read_text())
-        self._token = None
-        self._token = self.ask("POST", "/auth/providers/mongodb-cloud/login", {
-            "username": keys["publicApiKey"], "apiKey": keys["privateApiKey"]})["access_token"]
-        group = self.ask("GET", "/auth/profile")["roles"][0]["group_id"]
-        app = next(one["_id"] for one in self.ask("GET", f"/groups/{group}/apps") if one["client_app_id"] == APP)
-        self._users = f"/groups/{group}/apps/{app}/users"
-
-    def ask(self, method, path, body=None):
-        return request_json(method, self._root + path, body, self._token)
-
-    def on_user(self, identity, action):
-        self.ask("PUT", f"{self._users}/{identity}/{action}")
-
-
 def cut_off(action, seconds=5):
     """That an open connection ends soon."""
     deadline = time.monotonic() + seconds
@@ -263,12 +247,12 @@ def cut_off(action, seconds=5):
 def test_a_disabled_user_is_cut_off_until_enabled(bench):
     bench.ids["dan"] = bench._register("dan")
     bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
-    admin, client = Administrator(bench), bench.connect("dan")
+    admin, client = bench.administrator(), bench.connect("dan")
     assert client.shop.notes.find_one()
-    admin.on_user(bench.ids["dan"], "disable")
+    admin.ask("PUT", f"/users/{bench.ids['dan']}/disable")
     cut_off(client.shop.notes.find_one)
     refused(18, bench.connect("dan").shop.notes.find_one)
-    admin.on_user(bench.ids["dan"], "enable")
+    admin.ask("PUT", f"/users/{bench.ids['dan']}/enable")
     assert bench.connect("dan").shop.notes.find_one()
 
 
@@ -276,9 +260,9 @@ def test_revoked_sessions_end_the_connection_and_a_new_sign_in_is_served(bench):
     bench.ids["rex"] = bench._register("rex")
     bench.fresh("notes").insert_one({"_id": 1, "text": "x"})
     # Without retries, or the driver would sign in again unnoticed.
-    admin, client = Administrator(bench), pymongo.MongoClient(bench.uri("rex@example.org"), retryReads=False)
+    admin, client = bench.administrator(), pymongo.MongoClient(bench.uri("rex@example.org"), retryReads=False)
     assert client.shop.notes.find_one()
-    admin.on_user(bench.ids["rex"], "logout")
+    admin.ask("PUT", f"/users/{bench.ids['rex']}/logout")
     cut_off(client.shop.notes.find_one)
     assert bench.connect("rex").shop.notes.find_one()
 

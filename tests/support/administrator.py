@@ -1,0 +1,26 @@
+"""The Admin API for one app, as the server's first administrator."""
+
+import json
+import pathlib
+
+from black_box import request_json
+
+
+class Administrator:
+    """`data` is the server's data directory, which holds the administrator's key pair."""
+
+    def __init__(self, url, data, client_app_id):
+        self._root, self._token = f"{url}/api/admin/v3.0", None
+        keys = json.loads((pathlib.Path(data) / "admin.json").read_text())
+        self._token = self._ask("POST", "/auth/providers/mongodb-cloud/login", {
+            "username": keys["publicApiKey"], "apiKey": keys["privateApiKey"]})["access_token"]
+        group = self._ask("GET", "/auth/profile")["roles"][0]["group_id"]
+        app = next(one for one in self._ask("GET", f"/groups/{group}/apps") if one["client_app_id"] == client_app_id)
+        self._app = f"/groups/{group}/apps/{app['_id']}"
+
+    def _ask(self, method, path, body=None):
+        return request_json(method, self._root + path, body, self._token)
+
+    def ask(self, method, path, body=None):
+        """`path` is below the app."""
+        return self._ask(method, self._app + path, body)
