@@ -11,6 +11,14 @@ BoundExpression& BoundRules::bound(const Permission& permission) {
 }
 
 Truth BoundRules::evaluate(const Permission& permission, const Documents& documents) {
+  const Truth truth = decide(permission, documents);
+  if (observer_ != nullptr) [[unlikely]] {
+    observer_->on_evaluated(permission, documents, truth);
+  }
+  return truth;
+}
+
+Truth BoundRules::decide(const Permission& permission, const Documents& documents) {
   switch (permission.kind) {
     case Permission::Kind::kTrue:
       return Truth::kTrue;

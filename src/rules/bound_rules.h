@@ -9,6 +9,16 @@
 
 namespace restitch::rules {
 
+// Sees what rules are asked and what they answer: for explanations. Ordinary requests have none.
+class EvaluationObserver {
+ public:
+  virtual ~EvaluationObserver() = default;
+  virtual void on_evaluated(const Permission& permission, const Documents& documents,
+                            Truth truth) = 0;
+  // What was answered since the last document or call is void: it will be asked again.
+  virtual void on_retry() = 0;
+};
+
 // The rules of a namespace together with one request. Decisions are made synchronously; when one
 // needs the result of a function, has_pending() is true afterwards, the decision means nothing, and
 // it has to be made again after resolve(). Not thread-safe; rules and context outlive it.
@@ -23,7 +33,10 @@ class BoundRules {
   BoundRules& operator=(const BoundRules&) = delete;
 
   bool has_pending() const { return functions_.has_pending(); }
-  Task<void> resolve() { return functions_.resolve(); }
+  Task<void> resolve() {
+    if (observer_ != nullptr) observer_->on_retry();
+    return functions_.resolve();
+  }
   // Drops what was remembered about the last document.
   void next_document() { functions_.forget_document(); }
 
@@ -46,13 +59,19 @@ class BoundRules {
   const EvaluationContext& context() const { return context_; }
   FunctionResults& functions() { return functions_; }
 
- private:
+  // Null takes it away. It outlives these rules or is taken away before it ends.
+  void set_observer(EvaluationObserver* observer) { observer_ = observer; }
+  // The expression of a permission that has one.
   BoundExpression& bound(const Permission& permission);
+
+ private:
+  Truth decide(const Permission& permission, const Documents& documents);
 
   const CompiledRules& rules_;
   const EvaluationContext& context_;
   FunctionResults functions_;
   std::vector<std::optional<BoundExpression>> expressions_;
+  EvaluationObserver* observer_ = nullptr;
 };
 
 }  // namespace restitch::rules

@@ -71,6 +71,7 @@ class RuleCompiler {
       return permission;
     }
     permission.is_literally_true = compiled->is_literally_true();
+    permission.is_stated = true;
     if (const auto constant = compiled->constant()) {
       permission.kind = *constant ? Permission::Kind::kTrue : Permission::Kind::kFalse;
       return permission;

@@ -18,6 +18,7 @@ struct Permission {
 
   Kind kind = Kind::kUndefined;
   bool is_literally_true = false;
+  bool is_stated = false;  // written in the configuration, not a default
   std::uint32_t expression = 0;
 
   bool is_defined() const { return kind != Kind::kUndefined; }

@@ -46,6 +46,18 @@ class RuleSetImpl : public RuleSet {
     return found;
   }
 
+  std::vector<const NamespaceRules*> rule_objects() const override {
+    std::vector<const NamespaceRules*> found;
+    for (const auto& [name, source] : sources_) {
+      if (!source.has_rules) continue;
+      if (source.by_default) found.push_back(&*source.by_default);
+      for (const auto& [ns, rules] : source.namespaces) {
+        if (rules && !rules->is_default) found.push_back(&*rules);
+      }
+    }
+    return found;
+  }
+
   bool resolve_title(std::string_view source, std::string_view title, std::string* database,
                      std::string* collection) const override {
     const auto it = sources_.find(source);
@@ -83,7 +95,8 @@ class RuleSetCompiler {
                                              source.directory + "/default_rule.json", findings_);
       has_failed_ |= compiled == nullptr;
       if (has_default_roles) {
-        rules.by_default = NamespaceRules{std::move(compiled), nullptr, nullptr};
+        rules.by_default.emplace(std::move(compiled), source.directory + "/default_rule.json",
+                                 true);
       }
     }
     for (const app::CollectionConfig& collection : source.collections) {
@@ -101,7 +114,7 @@ class RuleSetCompiler {
       auto compiled = CompiledRules::compile(collection.roles, collection.filters,
                                              collection.rules_file, findings_);
       has_failed_ |= compiled == nullptr;
-      entry = NamespaceRules{std::move(compiled), nullptr, nullptr};
+      entry.emplace(std::move(compiled), collection.rules_file, false);
     }
     if (collection.schema) add_schema(collection, entry, rules);
     rules.namespaces.insert_or_assign(Namespace(collection.database, collection.collection),

@@ -14,40 +14,19 @@ namespace {
 constexpr int kPathMatchedTwice = 54;
 constexpr std::int32_t kSmallBatch = 16;
 
-// What is to happen with one stored document.
-struct Step {
-  enum class Kind : std::uint8_t { kSkip, kKeep, kChange, kRefuse };
-
-  Kind kind = Kind::kSkip;
-  bson::Document after;        // kChange; empty for a deletion
-  std::optional<Error> error;  // kRefuse
-  bool shows_values = false;   // the user sees the whole document, so error texts may quote it
-
-  static Step of(Kind kind) {
-    Step step;
-    step.kind = kind;
-    return step;
-  }
-  static Step refuse(Error error) {
-    Step step = of(Kind::kRefuse);
-    step.error = std::move(error);
-    return step;
-  }
-};
-
 bool is_hidden(BoundRules& rules, const RoleProgram& role, bson::View document) {
   return look_at(rules, role, document).kind == Sight::Kind::kHidden;
 }
 
 // A refused write to a document of which the user sees nothing must look as if there were no such
 // document.
-Step refused(UserRequest& request, const RoleProgram& role, bson::View document, Error error) {
+WriteStep refused(UserRequest& request, const RoleProgram& role, bson::View document, Error error) {
   if (is_hidden(request.rules, role, document)) return {};
-  return Step::refuse(std::move(error));
+  return WriteStep::refuse(std::move(error));
 }
 
-Step decide_update(UserRequest& request, const RoleProgram& role, const UpdateProgram& program,
-                   bson::View before) {
+WriteStep decide_update(UserRequest& request, const RoleProgram& role, const UpdateProgram& program,
+                        bson::View before) {
   const bool is_whole = read_grant(request.rules, role, before) == ReadGrant::kWhole;
   Result<query::Updated> updated = program.apply(before);
   if (!updated) {
@@ -55,7 +34,8 @@ Step decide_update(UserRequest& request, const RoleProgram& role, const UpdatePr
     return refused(request, role, before, std::move(error));
   }
   if (!updated->modified) {
-    return is_hidden(request.rules, role, before) ? Step() : Step::of(Step::Kind::kKeep);
+    return is_hidden(request.rules, role, before) ? WriteStep()
+                                                  : WriteStep::of(WriteStep::Kind::kKeep);
   }
   // What stays as it is needs no permission. A replacement counts as a change even then.
   const bool is_same = updated->document.view().bytes() == before.bytes();
@@ -65,18 +45,20 @@ Step decide_update(UserRequest& request, const RoleProgram& role, const UpdatePr
   }
   const Status reserved = check_reserved_fields(before, updated->document);
   if (!reserved) return refused(request, role, before, reserved.error());
-  Step step = Step::of(Step::Kind::kChange);
+  WriteStep step = WriteStep::of(WriteStep::Kind::kChange);
   step.after = std::move(updated->document);
   step.shows_values = is_whole;
   return step;
 }
 
-Step decide_deletion(UserRequest& request, const RoleProgram& role, bson::View document) {
-  if (may_delete(request.rules, role, document)) return Step::of(Step::Kind::kChange);
+WriteStep decide_deletion(UserRequest& request, const RoleProgram& role, bson::View document) {
+  if (may_delete(request.rules, role, document)) return WriteStep::of(WriteStep::Kind::kChange);
   return refused(request, role, document, write_denied(WriteKind::kDelete));
 }
 
-Step decide(UserRequest& request, const UpdateProgram* program, bson::View document) {
+}  // namespace
+
+WriteStep decide_write(UserRequest& request, const UpdateProgram* program, bson::View document) {
   Documents documents;
   documents.root = document;
   documents.prev_root = document;
@@ -85,6 +67,8 @@ Step decide(UserRequest& request, const UpdateProgram* program, bson::View docum
   if (program == nullptr) return decide_deletion(request, *role, document);
   return decide_update(request, *role, *program, document);
 }
+
+namespace {
 
 // Everything decided upon.
 struct Plan {
@@ -110,18 +94,18 @@ Task<Plan> plan_writes(UserRequest& request, const UpdateProgram* program, bool 
     for (const bson::Element& element : batches.current()) {
       const bson::View document = element.value.get_document();
       request.rules.next_document();
-      Step step = decide(request, program, document);
+      WriteStep step = decide_write(request, program, document);
       while (request.rules.has_pending()) {
         RESTITCH_CO_CHECK(co_await request.rules.resolve());
-        step = decide(request, program, document);
+        step = decide_write(request, program, document);
       }
-      if (step.kind == Step::Kind::kSkip) continue;
-      if (step.kind == Step::Kind::kRefuse) {
+      if (step.kind == WriteStep::Kind::kSkip) continue;
+      if (step.kind == WriteStep::Kind::kRefuse) {
         RESTITCH_CO_CHECK(co_await batches.close());
         co_return std::move(*step.error);
       }
       ++plan.matched;
-      if (step.kind == Step::Kind::kChange) {
+      if (step.kind == WriteStep::Kind::kChange) {
         plan.shows_values &= step.shows_values;
         plan.writes.push_back({bson::Document(document), std::move(step.after),
                                program != nullptr && program->is_replacement()});

@@ -30,6 +30,31 @@ class UpdateProgram {
   query::Update update_;
 };
 
+// What is to happen with one stored document.
+struct WriteStep {
+  enum class Kind : std::uint8_t { kSkip, kKeep, kChange, kRefuse };
+
+  Kind kind = Kind::kSkip;
+  bson::Document after;        // kChange; empty for a deletion
+  std::optional<Error> error;  // kRefuse
+  bool shows_values = false;   // the user sees the whole document, so error texts may quote it
+
+  static WriteStep of(Kind kind) {
+    WriteStep step;
+    step.kind = kind;
+    return step;
+  }
+  static WriteStep refuse(Error error) {
+    WriteStep step = of(Kind::kRefuse);
+    step.error = std::move(error);
+    return step;
+  }
+};
+
+// The decision about one document that the request's query matches; with `program` null about its
+// deletion. Means nothing while the rules have something pending.
+WriteStep decide_write(UserRequest& request, const UpdateProgram* program, bson::View document);
+
 // What an update, replacement, upsert or deletion has done.
 struct WriteOutcome {
   std::int64_t matched = 0;  // without an upserted document

@@ -254,7 +254,35 @@ Task<bson::Document> aggregate_here(UserRequest& request, const Visibility& visi
                      request.settings.max_result_documents);
 }
 
+// Whether every document that the source would read may be read in full.
+bool leaves_to_source(const Visibility& visibility) {
+  return visibility.readable.exact && visibility.is_whole;
+}
+
+// The user's pipeline behind what rules and filters demand.
+bson::Document direct_pipeline(const UserRequest& request, const Visibility& visibility,
+                               const SplitPipeline& parts) {
+  bson::Builder pipeline;
+  push_all(pipeline, parts.search);
+  push_stage(pipeline, "$match", request.query);
+  push_stage(pipeline, "$match", visibility.readable.to_query());
+  push_stage(pipeline, "$project", request.filter_projection);
+  push_all(pipeline, parts.rest);
+  return std::move(pipeline).finish();
+}
+
 }  // namespace
+
+Task<AggregatePlan> plan_aggregate(UserRequest& request) {
+  const SplitPipeline parts = split(request.operation.pipeline);
+  AggregatePlan plan;
+  plan.for_search = !parts.search_name.empty();
+  RESTITCH_CO_TRY(plan.visibility, co_await find_visibility(request, plan.for_search));
+  plan.is_direct =
+      plan.visibility.readable.kind != Pushed::Kind::kNone && leaves_to_source(plan.visibility);
+  if (plan.is_direct) plan.pipeline = direct_pipeline(request, plan.visibility, parts);
+  co_return plan;
+}
 
 Task<bson::Value> aggregate_as_user(UserRequest& request) {
   SplitPipeline parts = split(request.operation.pipeline);
@@ -265,7 +293,7 @@ Task<bson::Value> aggregate_as_user(UserRequest& request) {
                     co_await aggregate_here(request, visibility, std::move(parts)));
     co_return bson::Value::array(std::move(nothing));
   }
-  const bool is_direct = visibility.readable.exact && visibility.is_whole;
+  const bool is_direct = leaves_to_source(visibility);
   const bool decides_at_source = visibility.readable.kind == Pushed::Kind::kQuery;
   if (parts.search_name == "$searchMeta" &&
       (!is_direct || decides_at_source || request.has_filters)) {
@@ -277,14 +305,8 @@ Task<bson::Value> aggregate_as_user(UserRequest& request) {
                     co_await aggregate_here(request, visibility, std::move(parts)));
     co_return bson::Value::array(std::move(result));
   }
-  bson::Builder pipeline;
-  push_all(pipeline, parts.search);
-  push_stage(pipeline, "$match", request.query);
-  push_stage(pipeline, "$match", visibility.readable.to_query());
-  push_stage(pipeline, "$project", request.filter_projection);
-  push_all(pipeline, parts.rest);
   const bson::View options = decides_at_source ? binary_collation().view() : bson::View();
-  const bson::Document built = std::move(pipeline).finish();
+  const bson::Document built = direct_pipeline(request, visibility, parts);
   RESTITCH_CO_TRY(bson::Document result, co_await run_at_source(request, built, options));
   co_return bson::Value::array(std::move(result));
 }

@@ -34,16 +34,24 @@ bool is_id_equality(bson::View query) {
   }
 }
 
-bson::Document readable_query(const UserRequest& request, const Visibility& visibility) {
-  if (is_id_equality(request.query)) return request.query;
-  return conjunction(request.query, visibility.readable.to_query());
-}
-
 // Comparisons of rules know no collation: where the source decides alone, it must not use one.
 const bson::Document& deciding_options(const Visibility& visibility) {
   static const bson::Document none;
   return visibility.readable.kind == Pushed::Kind::kQuery ? binary_collation() : none;
 }
+
+}  // namespace
+
+bool leaves_find_to_source(const UserRequest& request, const Visibility& visibility) {
+  return is_everything(visibility) && visibility.is_whole && request.filter_projection.empty();
+}
+
+bson::Document readable_query(const UserRequest& request, const Visibility& visibility) {
+  if (is_id_equality(request.query)) return request.query;
+  return conjunction(request.query, visibility.readable.to_query());
+}
+
+namespace {
 
 struct Page {
   std::int64_t skip = 0;
@@ -122,9 +130,7 @@ Task<Collected> collect_page(UserRequest& request, const Presenter& presenter, b
 
 Task<bson::Document> find_page(UserRequest& request, const Visibility& visibility) {
   const Page page = page_of(request);
-  const bool is_direct =
-      is_everything(visibility) && visibility.is_whole && request.filter_projection.empty();
-  if (is_direct) {
+  if (leaves_find_to_source(request, visibility)) {
     auto found = co_await find_everything(request, page);
     co_return found;
   }

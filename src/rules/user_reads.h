@@ -12,4 +12,18 @@ Task<bson::Value> count_as_user(UserRequest& request);
 Task<bson::Value> distinct_as_user(UserRequest& request);
 Task<bson::Value> aggregate_as_user(UserRequest& request);
 
+// Whether a find needs no decision for any document, so that the source carries it out as it is.
+bool leaves_find_to_source(const UserRequest& request, const Visibility& visibility);
+// Else the query for the documents of which something may be readable.
+bson::Document readable_query(const UserRequest& request, const Visibility& visibility);
+
+// How an aggregation will be carried out.
+struct AggregatePlan {
+  Visibility visibility;
+  bool for_search = false;
+  bool is_direct = false;   // at the source, behind the stages that rules and filters demand
+  bson::Document pipeline;  // of a direct one, an array
+};
+Task<AggregatePlan> plan_aggregate(UserRequest& request);
+
 }  // namespace restitch::rules

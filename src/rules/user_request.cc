@@ -142,12 +142,13 @@ Result<bson::Document> Presenter::show(bson::View document) const {
   return own_->apply(left);
 }
 
-Task<std::optional<bson::Document>> visible_part(UserRequest& request, bson::View document) {
+Task<std::optional<bson::Document>> visible_part(UserRequest& request, bson::View document,
+                                                 bool for_search) {
   request.rules.next_document();
-  Sight sight = look_at(request.rules, document);
+  Sight sight = look_at(request.rules, document, for_search);
   while (request.rules.has_pending()) {
     RESTITCH_CO_CHECK(co_await request.rules.resolve());
-    sight = look_at(request.rules, document);
+    sight = look_at(request.rules, document, for_search);
   }
   if (sight.kind == Sight::Kind::kHidden) co_return std::optional<bson::Document>();
   if (sight.kind == Sight::Kind::kWhole) {

@@ -90,6 +90,7 @@ using Sink = std::function<Result<bool>(bson::View visible)>;
 Task<std::int64_t> scan_visible(UserRequest& request, Scan scan, const Sink& sink);
 
 // What the user may see of one document, functions called as needed; empty if it is hidden.
-Task<std::optional<bson::Document>> visible_part(UserRequest& request, bson::View document);
+Task<std::optional<bson::Document>> visible_part(UserRequest& request, bson::View document,
+                                                 bool for_search = false);
 
 }  // namespace restitch::rules

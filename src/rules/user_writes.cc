@@ -37,6 +37,10 @@ bool needs_no_decision(const UserRequest& request, const WriteReach& reach) {
              bson::Type::kObject, operation.filter.view().data(), operation.filter.view().size()));
 }
 
+bool needs_no_decision_to_delete(const UserRequest& request, const WriteReach& reach) {
+  return reach.applying.exact && reach.may_delete && !request.validators;
+}
+
 // Where the source decides alone which documents a role's comparison takes in, it must not use a
 // collation.
 const bson::Document& options_for(const WriteReach& reach) {
@@ -163,6 +167,17 @@ Task<void> store(UserRequest& request, const std::vector<bson::Document>& docume
 
 }  // namespace
 
+bool leaves_write_to_source(const UserRequest& request, const WriteReach& reach) {
+  switch (request.operation.action) {
+    case Action::kDeleteOne:
+    case Action::kDeleteMany:
+    case Action::kFindOneAndDelete:
+      return needs_no_decision_to_delete(request, reach);
+    default:
+      return needs_no_decision(request, reach);
+  }
+}
+
 Task<bson::Value> insert_as_user(UserRequest& request) {
   RESTITCH_CO_TRY(const std::vector<bson::Document> documents,
                   co_await documents_to_insert(request));
@@ -191,7 +206,7 @@ Task<bson::Value> update_as_user(UserRequest& request) {
 Task<bson::Value> delete_as_user(UserRequest& request) {
   const Operation& operation = request.operation;
   RESTITCH_CO_TRY(const WriteReach reach, co_await find_write_reach(request));
-  if (!reach.applying.exact || !reach.may_delete || request.validators) {
+  if (!needs_no_decision_to_delete(request, reach)) {
     auto result = co_await run_atomically(request, delete_by_decision);
     co_return result;
   }
@@ -206,10 +221,7 @@ Task<bson::Value> find_and_modify_as_user(UserRequest& request) {
   // A projection that is wrong must be found before anything is written.
   RESTITCH_CO_CHECK(Presenter::create(request));
   RESTITCH_CO_TRY(const WriteReach reach, co_await find_write_reach(request));
-  const bool removes = request.operation.action == Action::kFindOneAndDelete;
-  const bool is_direct = removes ? reach.applying.exact && reach.may_delete && !request.validators
-                                 : needs_no_decision(request, reach);
-  if (is_direct) {
+  if (leaves_write_to_source(request, reach)) {
     auto result = co_await modify_directly(request, reach);
     co_return result;
   }

@@ -13,4 +13,8 @@ Task<bson::Value> update_as_user(UserRequest& request);  // kUpdateOne, kUpdateM
 Task<bson::Value> delete_as_user(UserRequest& request);  // kDeleteOne, kDeleteMany
 Task<bson::Value> find_and_modify_as_user(UserRequest& request);
 
+// Whether the source can be left to update, or delete, whatever matches: no document has to be
+// looked at.
+bool leaves_write_to_source(const UserRequest& request, const WriteReach& reach);
+
 }  // namespace restitch::rules

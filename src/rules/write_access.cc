@@ -22,6 +22,22 @@ class ChangeChecker {
   ChangeChecker(BoundRules& rules, const Documents& documents, bool stands_still)
       : rules_(rules), documents_(documents), stands_still_(stands_still) {}
 
+  // Names of the members whose change is refused.
+  std::vector<std::string> refused_members(bson::View before, bson::View after,
+                                           const FieldRule& level) {
+    std::vector<std::string> names;
+    for (const bson::Element& element : after) {
+      const bson::ValueView old = before.find(element.name);
+      if (is_same(old, element.value) && !is_repeated(after, element)) continue;
+      if (!value(old, element.value, level.find(element.name))) names.emplace_back(element.name);
+    }
+    for (const bson::Element& element : before) {
+      if (after.contains(element.name)) continue;
+      if (!value(element.value, {}, level.find(element.name))) names.emplace_back(element.name);
+    }
+    return names;
+  }
+
   bool members(bson::View before, bson::View after, const FieldRule& level) {
     for (const bson::Element& element : after) {
       const bson::ValueView old = before.find(element.name);
@@ -133,6 +149,16 @@ bool may_delete(BoundRules& rules, const RoleProgram& role, bson::View document)
     if (!checker.members(document, bson::View(), role.fields)) return false;
   }
   return rules.holds(role.remove, documents);
+}
+
+std::vector<std::string> refused_fields(BoundRules& rules, const RoleProgram& role,
+                                        std::optional<bson::View> before,
+                                        std::optional<bson::View> after) {
+  const bool is_deletion = !after.has_value();
+  const Documents documents = documents_of(is_deletion ? before : after, before);
+  ChangeChecker checker(rules, documents, is_deletion);
+  return checker.refused_members(before.value_or(bson::View()), after.value_or(bson::View()),
+                                 role.fields);
 }
 
 }  // namespace restitch::rules

@@ -20,6 +20,12 @@ const char* text_of(WriteKind kind) {
   return "";
 }
 
+std::vector<schema::Violation> structural_violations(const UserRequest& request, bson::View after) {
+  const NamespaceRules& applying = request.applying_rules;
+  if (!applying.schema) return {};
+  return applying.schema->validate(after, request.settings.validation);
+}
+
 Task<std::vector<schema::Violation>> broken_validators(UserRequest& request, bson::View after,
                                                        std::optional<bson::View> before) {
   std::vector<schema::Violation> violations = request.validators->check(after, before);
@@ -67,14 +73,18 @@ bool mentions_reserved_field(bson::ValueView update) {
   return false;
 }
 
+Task<std::vector<schema::Violation>> schema_violations(UserRequest& request, bson::View after,
+                                                       std::optional<bson::View> before) {
+  std::vector<schema::Violation> violations = structural_violations(request, after);
+  if (!violations.empty() || !request.validators) co_return violations;
+  auto broken_ones = co_await broken_validators(request, after, before);
+  co_return broken_ones;
+}
+
 Task<void> check_schema(UserRequest& request, WriteKind kind, bson::View after,
                         std::optional<bson::View> before) {
-  const NamespaceRules& applying = request.applying_rules;
-  if (applying.schema) {
-    const std::vector<schema::Violation> violations =
-        applying.schema->validate(after, request.settings.validation);
-    if (!violations.empty()) co_return broken(kind, violations);
-  }
+  const std::vector<schema::Violation> structural = structural_violations(request, after);
+  if (!structural.empty()) co_return broken(kind, structural);
   if (!request.validators) co_return Status();
   RESTITCH_CO_TRY(const std::vector<schema::Violation> violations,
                   co_await broken_validators(request, after, before));
@@ -82,13 +92,22 @@ Task<void> check_schema(UserRequest& request, WriteKind kind, bson::View after,
   co_return Status();
 }
 
-Task<void> check_deletion(UserRequest& request, bson::View document) {
-  if (!request.validators) co_return Status();
-  std::vector<schema::Violation> violations = request.validators->check_deletion(document);
+Task<std::vector<schema::Violation>> deletion_violations(UserRequest& request,
+                                                         bson::View document) {
+  std::vector<schema::Violation> violations;
+  if (!request.validators) co_return violations;
+  violations = request.validators->check_deletion(document);
   while (request.rules.has_pending()) {
     RESTITCH_CO_CHECK(co_await request.rules.resolve());
     violations = request.validators->check_deletion(document);
   }
+  co_return violations;
+}
+
+Task<void> check_deletion(UserRequest& request, bson::View document) {
+  if (!request.validators) co_return Status();
+  RESTITCH_CO_TRY(const std::vector<schema::Violation> violations,
+                  co_await deletion_violations(request, document));
   if (!violations.empty()) co_return broken(WriteKind::kDelete, violations);
   co_return Status();
 }

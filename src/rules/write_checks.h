@@ -19,10 +19,15 @@ Status check_reserved_fields(bson::View before, bson::View after);
 // Whether an update mentions one of them anywhere.
 bool mentions_reserved_field(bson::ValueView update);
 
+// What a document to be stored violates of the schema or, when nothing, of validate expressions.
+Task<std::vector<schema::Violation>> schema_violations(UserRequest& request, bson::View after,
+                                                       std::optional<bson::View> before);
 // Schema and validate expressions on a document to be stored. kSchemaValidation with the text of a
 // denied write; the violations are in the error's detail.
 Task<void> check_schema(UserRequest& request, WriteKind kind, bson::View after,
                         std::optional<bson::View> before);
+// The same for a document to be deleted, which only validate expressions see.
+Task<std::vector<schema::Violation>> deletion_violations(UserRequest& request, bson::View document);
 // Validate expressions alone, for a document to be deleted.
 Task<void> check_deletion(UserRequest& request, bson::View document);
 

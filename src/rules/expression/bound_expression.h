@@ -27,6 +27,7 @@ class BoundExpression {
 
  private:
   friend class QueryMaker;
+  friend class ReasonFinder;
 
   Truth evaluate(const ExpressionNode& node, const Documents& documents);
   Truth compute(const ExpressionNode& node, const Documents& documents);

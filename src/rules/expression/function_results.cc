@@ -12,7 +12,7 @@ Resolved FunctionResults::find(const Operand& call, bson::Document arguments) {
     return result;
   }
   if (context_.functions == nullptr) return Resolved::failed();
-  if (!pending_) pending_ = Pending{&call, std::move(arguments)};
+  if (!pending_ && !is_frozen_) pending_ = Pending{&call, std::move(arguments)};
   return Resolved::pending();
 }
 

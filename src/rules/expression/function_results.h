@@ -25,6 +25,8 @@ class FunctionResults {
   bool has_pending() const { return pending_.has_value(); }
   // Makes the noted call. A function that fails gives a failed result.
   Task<void> resolve();
+  // While set, calls whose results are not known are pending and are not noted.
+  void set_frozen(bool is_frozen) { is_frozen_ = is_frozen; }
   // Drops results that depend on the document looked at so far.
   void forget_document();
 
@@ -39,6 +41,7 @@ class FunctionResults {
   std::map<Key, Resolved> results_;
   std::optional<Pending> pending_;
   bool has_document_results_ = false;
+  bool is_frozen_ = false;
 };
 
 }  // namespace restitch::rules

@@ -120,6 +120,15 @@ std::optional<Reference> parse_field_path(std::string_view text) {
   return reference;
 }
 
+std::string to_text(const Reference& reference) {
+  std::string text = "%%";
+  for (const auto& [name, source] : kSources) {
+    if (source == reference.source) text += name;
+  }
+  for (const std::string& component : reference.path) text.append(".").append(component);
+  return text;
+}
+
 Anchor anchor_of(const Reference& reference, const EvaluationContext& context) {
   switch (reference.source) {
     case Source::kUser:

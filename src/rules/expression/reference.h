@@ -40,6 +40,8 @@ struct Reference {
 std::optional<Reference> parse_expansion(std::string_view text);
 // Reads a field path below %%root. Nothing if a component is empty.
 std::optional<Reference> parse_field_path(std::string_view text);
+// "%%user.id" again.
+std::string to_text(const Reference& reference);
 
 // The value at the start of a static reference, and the part of its path that is left to follow.
 struct Anchor {
