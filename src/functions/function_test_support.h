@@ -95,6 +95,10 @@ class FakeData : public rules::DataAccess {
                                   rules::TransactionHandle transaction) override {
     co_return co_await answer(operation, "system", deadline, std::move(transaction));
   }
+  Task<rules::Explanation> explain_as_user(rules::Operation, const rules::EvaluationContext&,
+                                           rules::ExplainOptions, datasource::Deadline) override {
+    co_return Error(ErrorCode::kUnsupported, "nothing to explain");
+  }
   Task<std::unique_ptr<rules::UserWatch>> watch_as_user(rules::WatchRequest,
                                                         const rules::EvaluationContext&) override {
     co_return Error(ErrorCode::kUnsupported, "nothing to watch");

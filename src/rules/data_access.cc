@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "rules/commands.h"
+#include "rules/explain/explain.h"
 #include "rules/namespaces.h"
 #include "rules/system_operations.h"
 #include "rules/user_limits.h"
@@ -17,6 +18,12 @@ namespace {
 Error no_rule(const std::string& database, const std::string& collection) {
   return Error(ErrorCode::kNoMatchingRule,
                "no rule exists for namespace '" + database + "." + collection + "'");
+}
+
+std::string why_no_rules(const std::string& database, datasource::Kind kind) {
+  if (is_reserved_database(database)) return "no user reaches the database '" + database + "'";
+  if (kind == datasource::Kind::kFederated) return "federated data sources have no rules";
+  return "neither the collection nor the data source's default rule has any";
 }
 
 // Errors as clients know them (spec: rules §2).
@@ -141,6 +148,28 @@ class DataAccessImpl : public DataAccess {
     auto result = co_await run_operation_as_system(*source, std::move(operation), call);
     if (!result) co_return client_error(std::move(result).error(), name);
     co_return result;
+  }
+
+  Task<Explanation> explain_as_user(Operation operation, const EvaluationContext& context,
+                                    ExplainOptions options,
+                                    datasource::Deadline deadline) override {
+    RESTITCH_CO_TRY(const std::shared_ptr<datasource::DataSource> source,
+                    source_of(operation.source));
+    const NamespaceRules* applying =
+        rules_->find(operation.source, operation.database, operation.collection);
+    if (applying == nullptr) {
+      Explanation explanation = explanation_of(operation, context.user);
+      explanation.origin_note = why_no_rules(operation.database, source->kind());
+      explanation.refusal = no_rule(operation.database, operation.collection);
+      co_return explanation;
+    }
+    fill_missing_update(operation);
+    const std::string name = operation.source;
+    UserRequest request(*applying, *source, settings_, context, std::move(operation),
+                        {nullptr, deadline, false});
+    auto explanation = co_await explain(request, options);
+    if (!explanation) co_return client_error(std::move(explanation).error(), name);
+    co_return explanation;
   }
 
   Task<std::unique_ptr<UserWatch>> watch_as_user(WatchRequest request,

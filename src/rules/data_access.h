@@ -9,6 +9,7 @@
 #include "datasource/client.h"
 #include "datasource/data_source.h"
 #include "rules/context.h"
+#include "rules/explain/explanation.h"
 #include "rules/operation.h"
 #include "rules/rule_set.h"
 
@@ -46,6 +47,12 @@ class DataAccess {
   // As the system user: nothing of the above, every operator and option.
   virtual Task<bson::Value> run_as_system(Operation operation, datasource::Deadline deadline,
                                           TransactionHandle transaction = nullptr) = 0;
+
+  // What the rules make of an operation of an end user, and why, without carrying it out: nothing
+  // is written. kInvalidArgument for kBulkWrite and kDistinct.
+  virtual Task<Explanation> explain_as_user(Operation operation, const EvaluationContext& context,
+                                            ExplainOptions options,
+                                            datasource::Deadline deadline) = 0;
 
   // A change stream as an end user may see it. `context` must outlive it, and so must this object.
   virtual Task<std::unique_ptr<UserWatch>> watch_as_user(WatchRequest request,

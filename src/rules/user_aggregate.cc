@@ -259,6 +259,16 @@ bool leaves_to_source(const Visibility& visibility) {
   return visibility.readable.exact && visibility.is_whole;
 }
 
+// What is told about all documents is for users who may read all of them.
+Status check_search(const UserRequest& request, const Visibility& visibility,
+                    const SplitPipeline& parts) {
+  if (parts.search_name != "$searchMeta") return {};
+  const bool decides_at_source = visibility.readable.kind == Pushed::Kind::kQuery;
+  if (leaves_to_source(visibility) && !decides_at_source && !request.has_filters) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "pipeline stage '$searchMeta' is not available to users");
+}
+
 // The user's pipeline behind what rules and filters demand.
 bson::Document direct_pipeline(const UserRequest& request, const Visibility& visibility,
                                const SplitPipeline& parts) {
@@ -278,8 +288,9 @@ Task<AggregatePlan> plan_aggregate(UserRequest& request) {
   AggregatePlan plan;
   plan.for_search = !parts.search_name.empty();
   RESTITCH_CO_TRY(plan.visibility, co_await find_visibility(request, plan.for_search));
-  plan.is_direct =
-      plan.visibility.readable.kind != Pushed::Kind::kNone && leaves_to_source(plan.visibility);
+  if (plan.visibility.readable.kind == Pushed::Kind::kNone) co_return plan;
+  RESTITCH_CO_CHECK(check_search(request, plan.visibility, parts));
+  plan.is_direct = leaves_to_source(plan.visibility);
   if (plan.is_direct) plan.pipeline = direct_pipeline(request, plan.visibility, parts);
   co_return plan;
 }
@@ -293,14 +304,9 @@ Task<bson::Value> aggregate_as_user(UserRequest& request) {
                     co_await aggregate_here(request, visibility, std::move(parts)));
     co_return bson::Value::array(std::move(nothing));
   }
-  const bool is_direct = leaves_to_source(visibility);
+  RESTITCH_CO_CHECK(check_search(request, visibility, parts));
   const bool decides_at_source = visibility.readable.kind == Pushed::Kind::kQuery;
-  if (parts.search_name == "$searchMeta" &&
-      (!is_direct || decides_at_source || request.has_filters)) {
-    co_return Error(ErrorCode::kInvalidArgument,
-                    "pipeline stage '$searchMeta' is not available to users");
-  }
-  if (!is_direct) {
+  if (!leaves_to_source(visibility)) {
     RESTITCH_CO_TRY(bson::Document result,
                     co_await aggregate_here(request, visibility, std::move(parts)));
     co_return bson::Value::array(std::move(result));

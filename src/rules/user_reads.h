@@ -24,6 +24,7 @@ struct AggregatePlan {
   bool is_direct = false;   // at the source, behind the stages that rules and filters demand
   bson::Document pipeline;  // of a direct one, an array
 };
+// kInvalidArgument when the user may not have it.
 Task<AggregatePlan> plan_aggregate(UserRequest& request);
 
 }  // namespace restitch::rules
