@@ -16,6 +16,15 @@ bson::Document resolve_values(const app::Config& config,
   return std::move(values).finish();
 }
 
+std::vector<std::string> secret_values(const app::Config& config, bson::View values) {
+  std::vector<std::string> secrets;
+  for (const app::ValueConfig& value : config.values) {
+    const auto text = values[value.name].as_string();
+    if (value.from_secret && text) secrets.emplace_back(*text);
+  }
+  return secrets;
+}
+
 bson::Document resolve_secret_config(bson::View secret_config,
                                      const std::map<std::string, std::string>& secrets) {
   const auto find = [&secrets](bson::ValueView name) {

@@ -1,9 +1,9 @@
 #include <cstdio>
 
+#include "api/admin/app_users.h"
 #include "api/admin/entities.h"
 #include "api/admin/routes.h"
 #include "bson/extended_json.h"
-#include "deployment/users.h"
 
 namespace restitch::api::admin {
 namespace {
@@ -61,16 +61,7 @@ Task<void> choose_caller(AdminApi& api, const AdminRequest& request,
   }
   call.system_caller = is_system;
   if (is_system) co_return Status();
-  const auto id = bson::ObjectId::from_hex(user_id);
-  if (!id) co_return Error(ErrorCode::kUserNotFound, "user not found");
-  RESTITCH_CO_TRY(const auth::CachedUserPtr user,
-                  co_await api.auth().find_user(app.auth->app_id, *id));
-  bson::Document custom_data;
-  if (app.auth->custom_data) {
-    RESTITCH_CO_TRY(auto found, co_await app.auth->custom_data(user_id));
-    if (found) custom_data = std::move(*found);
-  }
-  call.user = deployment::to_rules_user(*user, std::move(custom_data));
+  RESTITCH_CO_TRY(call.user, co_await find_app_user(api, app, user_id));
   co_return Status();
 }
 

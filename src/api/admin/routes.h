@@ -15,6 +15,7 @@ std::vector<Route> app_routes();
 std::vector<Route> service_routes();
 std::vector<Route> command_routes();
 std::vector<Route> rule_routes();
+std::vector<Route> explain_routes();
 std::vector<Route> schema_routes();
 std::vector<Route> function_routes();
 std::vector<Route> auth_provider_routes();
@@ -34,11 +35,11 @@ std::vector<Route> log_routes();
 std::vector<Route> private_routes();
 
 inline constexpr std::array kRouteFamilies = {
-    &session_routes, &app_routes,      &service_routes,       &command_routes,  &rule_routes,
-    &schema_routes,  &function_routes, &auth_provider_routes, &user_routes,     &secret_routes,
-    &value_routes,   &trigger_routes,  &trigger_run_routes,   &endpoint_routes, &settings_routes,
-    &sync_routes,    &security_routes, &draft_routes,         &transfer_routes, &dependency_routes,
-    &log_routes,     &private_routes};
+    &session_routes,    &app_routes,    &service_routes,  &command_routes,       &rule_routes,
+    &explain_routes,    &schema_routes, &function_routes, &auth_provider_routes, &user_routes,
+    &secret_routes,     &value_routes,  &trigger_routes,  &trigger_run_routes,   &endpoint_routes,
+    &settings_routes,   &sync_routes,   &security_routes, &draft_routes,         &transfer_routes,
+    &dependency_routes, &log_routes,    &private_routes};
 
 // A route below an app.
 inline Route app_route(std::string_view method, const std::string& path, const Family& family,
