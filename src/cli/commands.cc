@@ -102,6 +102,7 @@ void add_commands(CLI::App& root, std::function<int()>& chosen) {
   add_function_commands(registry);
   add_log_commands(registry);
   add_schema_commands(registry);
+  add_rule_commands(registry);
   add_access_list_commands(registry);
   add_deployment_commands(registry);
   add_trigger_commands(registry);

@@ -50,6 +50,7 @@ void add_value_commands(Registry& registry);
 void add_function_commands(Registry& registry);
 void add_log_commands(Registry& registry);
 void add_schema_commands(Registry& registry);
+void add_rule_commands(Registry& registry);
 void add_access_list_commands(Registry& registry);
 void add_deployment_commands(Registry& registry);
 void add_trigger_commands(Registry& registry);
