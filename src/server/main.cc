@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "server/check_command.h"
 #include "server/options.h"
+#include "server/rules_test_command.h"
 #include "server/server.h"
 #include "server/validate_command.h"
 
@@ -87,5 +88,6 @@ int main(int argc, char** argv) {
   if (parsed.command.import_users) return run_import_users(*parsed.command.import_users);
   if (parsed.command.rotate_key) return run_rotate_key(*parsed.command.rotate_key);
   if (parsed.command.validate) return run_validate(*parsed.command.validate);
+  if (parsed.command.rules_test) return run_rules_test(*parsed.command.rules_test);
   return run_serve(std::move(*parsed.command.serve), argv);
 }

@@ -230,6 +230,20 @@ void add_data_option(CLI::App& command, std::string& directory) {
   command.add_option("--data", directory, "The server's data directory")->envname("RESTITCH_DATA")->required();
 }
 
+CLI::App* add_rules_test(CLI::App& app, RulesTestOptions& options) {
+  CLI::App* rules = app.add_subcommand("rules", "Rules of data access");
+  CLI::App* test = rules->add_subcommand(
+      "test", "Run the tests in APPDIR/tests/rules, without a server; exit code 1 when one fails");
+  test->add_option("APPDIR", options.directory, "App Services configuration directory")->capture_default_str();
+  test->add_option("--only", options.only, "Only the cases whose name contains this");
+  test->add_flag("--why", options.shows_why, "The whole explanation of every failure");
+  test->add_flag("--coverage", options.shows_coverage,
+                 "What of the rules was never true, never false or never asked");
+  test->add_flag("--json", options.json, "One JSON object with all results and the coverage");
+  add_worker_options(*test, options.node, options.worker_script);
+  return test;
+}
+
 CLI::App* add_backup(CLI::App& app, backup::BackupOptions& options) {
   CLI::App* backup = app.add_subcommand("backup", "Copy the data of a running or stopped server, as of one moment");
   backup->add_option("TARGET", options.target, "New directory, new file NAME.tar, or - for an archive on standard output")
@@ -435,6 +449,8 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   keys->require_subcommand(1);
   RotateKeyOptions rotate_options;
   const CLI::App* rotate_key = add_rotate_key(*keys, rotate_options);
+  RulesTestOptions rules_test_options;
+  const CLI::App* rules_test = add_rules_test(app, rules_test_options);
 
   ParsedCommandLine parsed;
   cli::add_commands(app, parsed.command.client);
@@ -468,6 +484,8 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
       parsed.command.import_users = std::move(import_options);
     } else if (rotate_key->parsed()) {
       parsed.command.rotate_key = std::move(rotate_options);
+    } else if (rules_test->parsed()) {
+      parsed.command.rules_test = std::move(rules_test_options);
     }
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = app.exit(error, std::cout, std::cerr);

@@ -15,6 +15,7 @@
 #include "net/address_set.h"
 #include "server/backup/backup.h"
 #include "server/backup/restore.h"
+#include "server/rules_test_command.h"
 #include "server/users_command.h"
 
 namespace restitch::server {
@@ -81,6 +82,7 @@ struct CommandLine {
   std::optional<ValidateOptions> validate;
   std::optional<ImportUsersOptions> import_users;
   std::optional<RotateKeyOptions> rotate_key;
+  std::optional<RulesTestOptions> rules_test;
   std::function<int()> client;  // a command that talks to a server
 };
 

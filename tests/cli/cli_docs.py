@@ -62,7 +62,7 @@ def document(binary):
         if match:
             common[:] = [match[0].strip("\n")]
             text = text.replace(match[0], "\n").rstrip("\n") + "\n"
-        if not below and (match or command == ("completion",)):
+        if not below and (match or command in (("completion",), ("rules", "test"))):
             parts.append(f"## restitch {' '.join(command)}\n\n```\n{text}```\n")
         for name in below:
             add(*command, name)
