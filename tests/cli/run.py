@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 
 import offline_tests  # noqa: E402
 import push_tests  # noqa: E402
+import rules_tests  # noqa: E402
 import server_tests  # noqa: E402
 from black_box import Tally  # noqa: E402
 from cli import Cli  # noqa: E402
@@ -42,6 +43,7 @@ def main():
     server = RestitchProcess(arguments.binary, data, []).wait_until_ready()
     try:
         tally.run(vars(offline_tests), arguments.only, cli)
+        tally.run(vars(rules_tests), arguments.only, cli)
         tally.run(vars(push_tests), arguments.only, cli, fake)
         tally.run(vars(server_tests), arguments.only, cli, {"RESTITCH_URL": server.url, "RESTITCH_DATA": data})
     finally:

@@ -212,3 +212,40 @@ def test_every_layout_is_pushed_and_pulled(make, server):
         said = cli.run("pull", "--yes", folder=cli.folder / name, environment=server)
         assert said.code == 0, said
         assert files_of(cli.folder / name) == before, version
+
+
+def test_rules_are_explained(make, server):
+    cli = make()
+    folder = pushed(cli, server, "explained")
+    (folder / "tests/rules").mkdir(parents=True)
+    (folder / "tests/rules/mine.json").write_text("{}")
+    collection = next(folder.glob("data_sources/*/*/*/rules.json")).parent
+    database = collection.parent.name
+    source = collection.parent.parent.name
+    user = '{"id": "65a000000000000000000001", "data": {"email": "a@example.org"}}'
+
+    def explain(*arguments):
+        return cli.run("rules", "explain", *arguments, "--source", source, folder=folder, environment=server)
+
+    said = explain("insert", f"{database}.{collection.name}", "--user", user, "--document", '{"owner": "somebody else"}')
+    assert said.code == 0, said
+    assert "new document: refused as \"reader\", write: it is false" in said.out, said
+    assert 'owner: "somebody else" is not "%%user.id" ("65a000000000000000000001")' in said.out, said
+    assert said.out.endswith("refused: insert not permitted\n"), said
+    said = explain("find", f"{database}.{collection.name}", "--user", user, "--json")
+    assert said.json_lines()[0]["doc"]["rule"]["from"] == "collection", said
+    said = explain("find", f"{database}.{collection.name}", "--user", "system")
+    assert "rules: none hold for the system user" in said.out, said
+    said = explain("find", "nowhere.at_all", "--user", user)
+    assert said.code == 0 and "no rule exists for namespace 'nowhere.at_all'" in said.out, said
+    said = explain("find", "nowhere", "--user", user)
+    assert said.code == 1 and "'nowhere' is not of the form DATABASE.COLLECTION" in said.err, said
+    said = explain("find", "a.b", "--user", user, "--query", "{")
+    assert said.code == 1 and "--query is no JSON" in said.err, said
+    said = explain("find", "a.b", "--user", user, "--first", "1000")
+    assert said.code == 1 and "'first' must be between 1 and 100" in said.err, said
+    # Tests stay where they are, and are not sent.
+    assert cli.run("pull", "--yes", folder=folder, environment=server).code == 0
+    assert (folder / "tests/rules/mine.json").is_file()
+    said = cli.run("push", "--yes", folder=folder, environment=server)
+    assert "nothing to do" in said.out, said
