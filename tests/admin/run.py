@@ -834,6 +834,122 @@ def test_what_is_over_a_limit_fills_no_logs(server):
     admin.delete_app()
 
 
+def explained_app(server, database):
+    """An app whose items belong to users, with two of them stored."""
+    admin = server.admin()
+    admin.create_app("explains")
+    admin.post("/auth_providers", {"type": "anon-user"})
+    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
+                                       "config": {"clusterName": "Cluster0"}})
+    admin.post("/secrets", {"name": "theKey", "value": "hunter2"})
+    admin.post("/values", {"name": "key", "value": "theKey", "from_secret": True})
+    admin.post(f"/services/{service['_id']}/rules", {
+        "database": database, "collection": "items",
+        "roles": [{"name": "key", "apply_when": {"owner": "%%values.key"}, "read": True},
+                  {"name": "owner", "apply_when": {"owner": "%%user.id"}, "insert": True, "delete": True,
+                   "fields": {"note": {"read": False, "write": False}},
+                   "additional_fields": {"read": True, "write": True}}],
+        "filters": [{"name": "open", "apply_when": {"%%user.type": "normal"}, "query": {"closed": {"$ne": True}}},
+                    {"name": "servers", "apply_when": {"%%user.type": "server"}, "query": {"_id": 0}}]})
+    admin.post("/schemas", {"metadata": {"data_source": "mongodb-atlas", "database": database, "collection": "items"},
+                            "schema": {"title": "Item", "bsonType": "object", "properties": {"n": {"bsonType": "int"}}},
+                            "relationships": None})
+    user = AppUser(admin)
+    user.login()
+    for document in ({"_id": 1, "owner": user.id, "n": 1}, {"_id": 2, "owner": user.id, "n": 2, "closed": True}):
+        user.call("insertOne", {"database": database, "collection": "items", "document": document}, service="mongodb-atlas")
+    return admin, user
+
+
+def test_the_rules_explain_every_operation(server):
+    admin, user = explained_app(server, "seen")
+
+    def explain(operation, as_user=None, status=200, **members):
+        return admin.post("/rules/explain", {"user": as_user or user.id, "database": "seen", "collection": "items",
+                                             "operation": operation, **members}, status)
+
+    found = explain("find")
+    assert found["rule"]["from"] == "collection" and found["verdict"] == "allowed", found
+    assert [(one["name"], one["applies"]) for one in found["filters"]] == [("open", True), ("servers", False)], found
+    assert found["filters"][0]["query"] == {"closed": {"$ne": True}}, found
+    assert found["filters"][1]["because"] == '%%user.type: "normal" is not "server"', found
+    assert [(one["_id"], one["role"], one["verdict"]) for one in found["documents"]] == [
+        (1, "owner", "readable"), (2, None, "hidden")], found
+    assert found["documents"][1]["because"] == 'the query of the filter "open" does not match it', found
+    assert "hunter2" not in json.dumps(found) and '("<secret>")' in found["documents"][0]["roles"][0]["because"], found
+    assert "<secret>" in json.dumps(found["query"]), found
+    stranger = {"id": "somebody", "custom_data": {"team": "red"}}
+    hidden = explain("findOne", stranger, query={"_id": 1})
+    assert hidden["documents"][0]["because"] == "no role applies" and hidden["user"]["id"] == "somebody", hidden
+    assert hidden["documents"][0]["roles"][1] == {
+        "name": "owner", "applies": False, "because": f'owner: "{user.id}" is not "%%user.id" ("somebody")'}, hidden
+    assert explain("count")["verdict"] == "allowed"
+    passed = explain("aggregate", pipeline=[{"$match": {"_id": 1}}, {"$count": "n"}])
+    assert passed["decided_by_data_source"] is False and len(passed["documents"]) == 1, passed
+
+    withheld = explain("insert", document={"_id": 3, "owner": user.id, "note": "x", "n": "one"})
+    assert (withheld["verdict"], withheld["error"], withheld["error_code"]) == (
+        "refused", "insert not permitted", "NoMatchingRuleFound"), withheld
+    assert withheld["documents"][0]["fields"] == [
+        {"path": "note", "permission": "fields.note.write", "pointer": "/roles/1/fields/note/write",
+         "because": "it is false"}], withheld
+    assert [one["path"] for one in withheld["documents"][0]["schema_errors"]] == ["n"], withheld
+    unfit = explain("insert", document={"_id": 3, "owner": user.id, "n": "one"})
+    assert unfit["error_code"] == "SchemaValidationFailedWrite", unfit
+    assert explain("insert", document={"_id": 3, "owner": user.id})["verdict"] == "allowed"
+    changed = explain("update", query={"_id": 1}, update={"$set": {"n": 5}})
+    assert [one["verdict"] for one in changed["documents"]] == ["allowed"], changed
+    refused = explain("updateOne", query={"_id": 1}, update={"$set": {"note": "x"}})
+    assert refused["error"] == "update not permitted" and refused["documents"][0]["fields"][0]["path"] == "note", refused
+    upserted = explain("updateOne", query={"_id": 9}, update={"$set": {"n": 1}}, upsert=True)
+    assert upserted["documents"][0]["new"] is True and upserted["error"] == "insert not permitted", upserted
+    assert explain("delete", query={"_id": 1})["documents"][0]["verdict"] == "allowed"
+    # Nothing of it was done.
+    stored = user.call("find", {"database": "seen", "collection": "items"}, service="mongodb-atlas")
+    assert [(one["_id"], one["n"]) for one in stored] == [({"$numberInt": "1"}, {"$numberInt": "1"})], stored
+
+    none = explain("find", collection="nothing")
+    assert none["rule"]["from"] == "none" and none["error_code"] == "NoMatchingRuleFound", none
+    assert none["error"] == "no rule exists for namespace 'seen.nothing'", none
+    assert explain("find", "system")["rule"]["from"] == "system"
+    assert none["text"][0] == f'find on seen.nothing of mongodb-atlas as normal user "{user.id}"', none
+    only = explain("find", first=1)
+    assert len(only["documents"]) == 1 and only["more_documents"] is True, only
+    admin.delete_app()
+
+
+def test_what_cannot_be_explained_says_what_is_wrong(server):
+    admin, user = explained_app(server, "unseen")
+    good = {"user": user.id, "database": "unseen", "collection": "items", "operation": "find"}
+
+    def refused(change, status=400):
+        body = {name: value for name, value in {**good, **change}.items() if value is not None}
+        answer = admin.post("/rules/explain", body, status)
+        return answer["error"], answer["error_code"]
+
+    assert refused({"operation": None}) == ("missing parameter 'operation'", "MissingParameter")
+    assert refused({"operation": "fly"}) == ("unknown operation 'fly'", "InvalidParameter")
+    assert refused({"operation": "bulkWrite"}) == ("unknown operation 'bulkWrite'", "InvalidParameter")
+    assert refused({"database": None}) == ("missing parameter 'database'", "MissingParameter")
+    assert refused({"query": []}) == ("expected 'query' to be an object", "InvalidParameter")
+    assert refused({"limit": -1}) == ("expected 'limit' to be a non-negative integer", "InvalidParameter")
+    assert refused({"quarry": {}}) == ("unknown member 'quarry'", "InvalidParameter")
+    assert refused({"first": 0}) == ("'first' must be between 1 and 100", "InvalidParameter")
+    assert refused({"user": None})[1] == "MissingParameter"
+    assert refused({"user": {"data": {}}}) == ("user: missing parameter 'id' of the user", "MissingParameter")
+    assert refused({"user": {"id": "x", "date": {}}}) == ("user: unknown member 'date'", "InvalidParameter")
+    assert refused({"user": "65a000000000000000000001"}, 404)[1] == "UserNotFound"
+    assert refused({"data_source": "other"}, 404) == ("service not found: 'other'", "ServiceNotFound")
+    assert refused({"operation": "update"}) == ("missing parameter 'update'", "MissingParameter")
+    assert admin.expect(400, "POST", admin.path("/rules/explain"), "{oops")["error_code"] == "BadRequest"
+    # A query that users may not send is explained: that is what they get.
+    answer = admin.post("/rules/explain", {**good, "query": {"$where": "true"}}, 200)
+    assert answer["verdict"] == "refused" and "$where" in answer["error"], answer
+    # For administrators only.
+    assert admin.call("POST", admin.path("/rules/explain"), good, token=user.token).status == 401
+    admin.delete_app()
+
+
 def test_a_directory_and_the_api_work_on_the_same_app(server):
     directory = tempfile.mkdtemp(prefix="restitch-admin-app-")
     root = pathlib.Path(directory)
