@@ -155,7 +155,8 @@ Status AdminApi::authorise(AdminRequest& request, const Route& route) {
 Task<AdminReply> AdminApi::dispatch(AdminRequest& request, const Route& route) {
   RESTITCH_CO_CHECK(authorise(request, route));
   Result<AdminReply> outcome = co_await route.handler(*this, request);
-  const bool is_change = request.http.method() != "GET" && route.scope != Scope::kPublic;
+  const bool is_change =
+      request.http.method() != "GET" && route.scope != Scope::kPublic && route.changes;
   if (is_change && outcome) {
     RESTITCH_LOG(kInfo, kApi, 4102, "Administrator changed the server",
                  {"request", request.request_id}, {"administrator", request.admin.username},

@@ -34,6 +34,7 @@ struct Route {
   Scope scope;
   const Family* family;
   AdminHandler handler;
+  bool changes = true;  // unless it is a GET: what it does is noted in the log
 };
 
 struct AdminApiOptions {

@@ -1,5 +1,6 @@
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "api/admin/app_users.h"
 #include "api/admin/routes.h"
@@ -107,7 +108,9 @@ Task<AdminReply> explain(AdminApi& api, AdminRequest& request) {
 }  // namespace
 
 std::vector<Route> explain_routes() {
-  return {app_route("POST", "/rules/explain", kExplanation, &explain)};
+  Route route = app_route("POST", "/rules/explain", kExplanation, &explain);
+  route.changes = false;
+  return {std::move(route)};
 }
 
 }  // namespace restitch::api::admin
