@@ -72,7 +72,9 @@ class Shell:
     def __init__(self, folder, binary, port):
         self._port = port
         self._process = subprocess.Popen(["bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                         text=True, cwd=folder, env={**os.environ, "RESTITCH": str(binary)})
+                                         text=True, cwd=folder,
+                                         env={**os.environ, "RESTITCH": str(binary),
+                                              "RESTITCH_URL": f"http://{ADDRESS}".replace("9090", str(port))})
         self.run(PREAMBLE)
 
     def run(self, code):
