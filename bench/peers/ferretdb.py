@@ -1,30 +1,28 @@
-"""FerretDB 1.24, built from its Go module, on SQLite and on PostgreSQL."""
+"""FerretDB 1.24 on SQLite and on PostgreSQL."""
 
-from peers.installer import install_once
 from peers.postgres import PORT, SUPERUSER, Postgres
+from peers.wire_servers import FerretDbProgram
 from peers.wire_system import WireSystem
 
 
 class FerretDb(WireSystem):
     handler = ""
 
+    def __init__(self, context):
+        super().__init__(context)
+        self._program = FerretDbProgram()
+
     def install(self):
-        source = self.context.bench_dir / "peers" / "ferretdb"
-        folder = install_once(source, ["go", "build", "-trimpath", "-o", "ferretdb", "."])
-        self._binary = folder / "ferretdb"
-        self._module_file = folder / "go.mod"
+        self._program.install()
 
     def url(self):
         raise NotImplementedError
 
     def command(self):
-        return [self._binary, self.handler, self.url(), f"127.0.0.1:{self.port}"], {}
+        return self._program.command(self.handler, self.url(), self.port), {}
 
     def version(self):
-        for line in self._module_file.read_text().splitlines():
-            if "FerretDB/FerretDB " in line:
-                return "FerretDB " + line.split()[-1]
-        return "unknown"
+        return self._program.version()
 
 
 class FerretDbOnSqlite(FerretDb):

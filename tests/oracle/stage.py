@@ -1,16 +1,14 @@
 """The server with an app made of rule sets, its users, and the ways in which operations reach it."""
 
-import base64
 import http.client
 import json
 import pathlib
 import shutil
 import tempfile
-import urllib.parse
 
 import generate
 from black_box import Refused as NotOpened
-from event_stream import EventStream
+from event_stream import EventStream, watch_path
 from restitch_process import RestitchProcess, StartFailed
 from values import MISSING, from_json, to_json
 from wire_door import WireDoor
@@ -234,10 +232,9 @@ class Stage:
                                 if name in operation["arguments"]})
         body = {"name": "watch", "service": source,
                 "arguments": [to_json({"database": DATABASE, "collection": collection, **arguments})]}
-        query = urllib.parse.urlencode({"baas_request": base64.b64encode(json.dumps(body).encode()).decode(),
-                                        "baas_at": self._tokens[operation["user"]]})
+        path = watch_path(APP, body, token=self._tokens[operation["user"]])
         try:
-            return EventStream(self._process.port, f"/api/client/v2.0/app/{APP}/functions/call?{query}", []), None
+            return EventStream(self._process.port, path, []), None
         except NotOpened as refusal:
             return None, (refusal.body.get("error_code"), refusal.body.get("error", ""))
 

@@ -1,9 +1,11 @@
 """A stream of changes (GET functions/call with `watch`), read as clients do."""
 
+import base64
 import json
 import queue
 import socket
 import threading
+import urllib.parse
 
 from black_box import Refused
 
@@ -58,3 +60,11 @@ class EventStream:
     def close(self):
         self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
+
+
+def watch_path(app, body, names=("baas_request", "baas_at"), token=None):
+    """The path of the stream that a call's body asks for."""
+    query = {names[0]: base64.b64encode(json.dumps(body).encode()).decode()}
+    if token:
+        query[names[1]] = token
+    return f"/api/client/v2.0/app/{app}/functions/call?{urllib.parse.urlencode(query)}"

@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
-from event_stream import EventStream  # noqa: E402
+from event_stream import EventStream, watch_path  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
 
 APP = "watch-aaaaa"
@@ -41,13 +41,8 @@ class User:
     def watch(self, collection, token_in="query", names=("baas_request", "baas_at"), service="main", name="watch",
               **argument):
         body = {"name": name, "service": service, "arguments": [{"database": "shop", "collection": collection, **argument}]}
-        query = {names[0]: base64.b64encode(json.dumps(body).encode()).decode()}
-        headers = []
-        if token_in == "query":
-            query[names[1]] = self.token
-        elif token_in == "header":
-            headers.append(f"Authorization: Bearer {self.token}")
-        path = f"/api/client/v2.0/app/{APP}/functions/call?{urllib.parse.urlencode(query)}"
+        headers = [f"Authorization: Bearer {self.token}"] if token_in == "header" else []
+        path = watch_path(APP, body, names, self.token if token_in == "query" else None)
         return EventStream(self._server.port, path, headers)
 
     def delete(self):

@@ -1,0 +1,104 @@
+"""The deployments behind the data source, each with what it lacks.
+
+`lacks` names capabilities (see `needs` in bench.py) and for each the text of the error that must come instead, or of the
+difference that the case finds. What is declared here stands in docs/compatibility/data-sources.md with the reason."""
+
+import shutil
+import tempfile
+
+from foreign_servers import FerretDbOnSqlite, MongoJavaServer
+from restitch_process import RestitchProcess, free_port
+
+CLUSTER = "Cluster0"
+
+
+class Source:
+    name = ""
+    lacks = {}
+    is_outside = True  # a server of its own, which can go away
+
+    def start(self):
+        """Starts it, also once more after kill()."""
+
+    def kill(self):
+        pass
+
+    def close(self):
+        pass
+
+    def options(self):
+        """Those that make the server under test use it."""
+        return ["--cluster", f"{CLUSTER}={self.uri}"]
+
+
+class Embedded(Source):
+    """The cluster in the server itself; its endpoint is for looking at what is stored."""
+
+    name = "embedded"
+    is_outside = False
+
+    def __init__(self, binary):
+        self._port = free_port()
+        self.uri = f"mongodb://127.0.0.1:{self._port}/?replicaSet=restitch"
+        self.version = "embedded cluster"
+
+    def options(self):
+        return ["--wire", f"127.0.0.1:{self._port}"]
+
+
+class Restitch(Source):
+    """Another server's endpoint: a replica set with transactions and change streams."""
+
+    name = "restitch"
+
+    def __init__(self, binary):
+        self._binary = binary
+        self._port = free_port()
+        self._data = tempfile.mkdtemp(prefix="restitch-foreign-")
+        self._process = None
+        self.uri = f"mongodb://127.0.0.1:{self._port}/?replicaSet=restitch"
+        self.version = "a second Restitch"
+
+    def start(self):
+        self._process = RestitchProcess(self._binary, self._data, [],
+                                        ["--wire", f"127.0.0.1:{self._port}"]).wait_until_ready()
+
+    def kill(self):
+        self._process.kill()
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self._data, ignore_errors=True)
+
+
+class Foreign(Source):
+    server = None
+
+    def __init__(self, binary):
+        self._server = type(self).server()
+        self.version = self._server.version
+        self.uri = self._server.uri
+
+    def start(self):
+        self._server.start()
+
+    def kill(self):
+        self._server.kill()
+
+    def close(self):
+        self._server.close()
+
+
+class MongoJava(Foreign):
+    name = "mongo-java-server"
+    server = MongoJavaServer
+    lacks = {}
+
+
+class FerretDb(Foreign):
+    name = "ferretdb-sqlite"
+    server = FerretDbOnSqlite
+    lacks = {}
+
+
+ALL = [Embedded, Restitch, MongoJava, FerretDb]
