@@ -88,8 +88,8 @@ CommandParts take_apart(View command, std::optional<std::int64_t> max_time_ms) {
     has_limit = has_limit || element.name == "maxTimeMS";
     body.append(element.name, element.value);
   }
-  if (max_time_ms && !has_limit && takes_time_limit(parts.route))
-    body.append("maxTimeMS", *max_time_ms);
+  parts.has_our_limit = max_time_ms && !has_limit && takes_time_limit(parts.route);
+  if (parts.has_our_limit) body.append("maxTimeMS", *max_time_ms);
   parts.body = std::move(body).finish();
   return parts;
 }

@@ -29,6 +29,7 @@ struct CommandParts {
   std::string name;
   bool in_transaction = false;  // autocommit: false
   bool starts_transaction = false;
+  bool has_our_limit = false;                  // `max_time_ms` has been added
   std::string session;                         // the 16 bytes of lsid.id; empty without one
   bson::Document read_concern, write_concern;  // empty: none was given
 };

@@ -18,7 +18,7 @@ struct Conversation {
       : client(std::move(leased)), session(std::move(opened)) {}
 
   Lease client;
-  SessionPtr session;           // of `client`, so it goes first
+  SessionPtr session;           // of `client`, so it goes first; null where there are none
   std::uint32_t server_id = 0;  // of a cursor; 0: any
 };
 using ConversationPtr = std::unique_ptr<Conversation>;

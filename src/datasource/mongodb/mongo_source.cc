@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "bson/validate.h"
 #include "datasource/mongodb/command_parts.h"
+#include "datasource/mongodb/concessions.h"
 #include "datasource/mongodb/conversation.h"
 #include "datasource/mongodb/driver.h"
 #include "datasource/mongodb/topology_watch.h"
@@ -26,6 +27,8 @@ constexpr std::int32_t kDefaultSelectionMillis = 5'000;
 constexpr std::size_t kQueueLimit = 10'000;
 constexpr std::chrono::seconds kCursorIdleLimit{600};
 constexpr std::chrono::seconds kTransactionIdleLimit{120};
+
+constexpr std::size_t kLargestReply = 48'000'000;  // of a message
 
 constexpr int kNetworkCode = 6;  // HostUnreachable
 constexpr int kCursorNotFound = 43;
@@ -202,7 +205,10 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
 
   // The reply of the server, or why there is none.
   static Result<Document> result_of(const Owned& reply, const bson_error_t& error) {
-    RESTITCH_TRY(Document document, bson::checked_document(std::string(reply.bytes())));
+    // Not every server keeps a batch below MongoDB's limit.
+    bson::ValidateOptions limits;
+    limits.max_size = kLargestReply;
+    RESTITCH_TRY(Document document, bson::checked_document(std::string(reply.bytes()), limits));
     if (document.view().contains("ok")) return without_times(std::move(document));
     const bool is_ours = error.domain == MONGOC_ERROR_COMMAND ||
                          error.domain == MONGOC_ERROR_BSON ||
@@ -221,8 +227,23 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
     return run_on(client.get(), call, nullptr, 0);
   }
 
+  // Once more without what the deployment refuses although it changes nothing there.
   Result<Document> run_on(mongoc_client_t* client, const Call& call,
                           mongoc_client_session_t* session, std::uint32_t server_id) {
+    const CommandParts& parts = call.parts;
+    Result<Document> reply = run_body(client, call, parts.body, session, server_id);
+    if (parts.in_transaction) return reply;
+    std::optional<Document> lesser;
+    const auto next = [&](View body) {
+      return reply ? without_refused_part(body, *reply, parts.has_our_limit) : std::nullopt;
+    };
+    for (lesser = next(parts.body); lesser; lesser = next(*lesser))
+      reply = run_body(client, call, *lesser, session, server_id);
+    return reply;
+  }
+
+  Result<Document> run_body(mongoc_client_t* client, const Call& call, View given,
+                            mongoc_client_session_t* session, std::uint32_t server_id) {
     Owned options;
     bson_error_t error{};
     const CommandParts& parts = call.parts;
@@ -232,7 +253,7 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
     if (server_id != 0)
       BSON_APPEND_INT32(options.get(), "serverId", static_cast<std::int32_t>(server_id));
     Builder body;
-    body.append_all(parts.body);
+    body.append_all(given);
     const bool is_write = parts.route == Route::kWrite;
     // The library adds a retryable write's concern itself; elsewhere the command's own stands.
     if (!parts.write_concern.empty() && !parts.in_transaction) {
@@ -278,7 +299,10 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
     mongoc_session_opts_set_causal_consistency(session_options, false);
     SessionPtr session(mongoc_client_start_session(client.get(), session_options, &error));
     mongoc_session_opts_destroy(session_options);
-    if (!session) {
+    // A deployment without sessions has cursors all the same.
+    const bool has_no_sessions =
+        error.domain == MONGOC_ERROR_CLIENT && error.code == MONGOC_ERROR_CLIENT_SESSION_FAILURE;
+    if (!session && !has_no_sessions) {
       return Error(ErrorCode::kSourceUnavailable, "the data source is not available")
           .with_detail(error.message);
     }
@@ -399,6 +423,10 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
       if (!conversation) {
         RESTITCH_TRY(conversation, converse());
       }
+      if (!proves_transactions(*conversation)) {
+        transactions_.forget(parts.session);
+        return Error(ErrorCode::kUnsupported, "the data source has no transactions");
+      }
       if (Status started = start(parts, *conversation); !started) {
         transactions_.forget(parts.session);
         return std::move(started).error();
@@ -410,6 +438,21 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
     auto reply = run_on(conversation->client.get(), call, conversation->session.get(), 0);
     transactions_.put(parts.session, std::move(conversation));
     return reply;
+  }
+
+  // Some servers call themselves a replica set, take the fields of a transaction and carry out each
+  // statement at once. They do not know the command that would end it.
+  bool proves_transactions(Conversation& conversation) {
+    if (!conversation.session) return false;
+    if (watch_.has_proven_transactions()) return true;
+    constexpr int kCommandNotFound = 59;
+    const Call call{"admin", take_apart(bson::make_document("commitTransaction", 1), std::nullopt),
+                    nullptr};
+    const auto reply = run_body(conversation.client.get(), call, call.parts.body, nullptr, 0);
+    if (!reply) return true;  // what follows will fail as well
+    const bool are_there = reply->view()["code"].as_integer() != kCommandNotFound;
+    watch_.note_transactions(are_there);
+    return are_there;
   }
 
   static Status start(const CommandParts& parts, Conversation& conversation) {

@@ -37,8 +37,17 @@ void TopologyWatch::attach(mongoc_client_pool_t* pool) {
 void TopologyWatch::see_server(const mongoc_server_description_t* server) {
   const bson_t* hello = mongoc_server_description_hello_response(server);
   if (hello == nullptr || bson_empty(hello)) return;
-  has_transactions_.store(offers_transactions(bson::View(bson_get_data(hello))),
-                          std::memory_order_relaxed);
+  offers_transactions_.store(offers_transactions(bson::View(bson_get_data(hello))),
+                             std::memory_order_relaxed);
+}
+
+void TopologyWatch::note_transactions(bool are_there) {
+  const Proof before =
+      proof_.exchange(are_there ? Proof::kProven : Proof::kRefuted, std::memory_order_relaxed);
+  if (are_there || before == Proof::kRefuted) return;
+  RESTITCH_LOG(kWarning, kSource, 5108,
+               "Data source names itself a replica set but has no transactions",
+               {"cluster", name_});
 }
 
 void TopologyWatch::see_topology(mongoc_topology_description_t* topology) {
@@ -47,6 +56,7 @@ void TopologyWatch::see_topology(mongoc_topology_description_t* topology) {
   if (now == before) return;
   const char* type = mongoc_topology_description_type(topology);
   if (now) {
+    proof_.store(Proof::kNone, std::memory_order_relaxed);  // another server may have come
     RESTITCH_LOG(kInfo, kSource, 5103, "Data source reached", {"cluster", name_},
                  {"topology", type});
   } else {

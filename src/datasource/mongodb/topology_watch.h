@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "datasource/mongodb/driver.h"
@@ -20,17 +21,28 @@ class TopologyWatch {
 
   // Whether a server that takes writes is known.
   bool is_reachable() const { return is_reachable_.load(std::memory_order_relaxed); }
-  // Whether the newest answer came from a replica set or a sharded cluster with transactions. Keeps
-  // its value while the deployment is away.
-  bool has_transactions() const { return has_transactions_.load(std::memory_order_relaxed); }
+  // Whether the newest answer came from a replica set or a sharded cluster with transactions, and
+  // no trial has refuted it. Keeps its value while the deployment is away.
+  bool has_transactions() const {
+    return offers_transactions_.load(std::memory_order_relaxed) &&
+           proof_.load(std::memory_order_relaxed) != Proof::kRefuted;
+  }
+  // Whether a trial has confirmed it since the deployment was reached.
+  bool has_proven_transactions() const {
+    return proof_.load(std::memory_order_relaxed) == Proof::kProven;
+  }
+  void note_transactions(bool are_there);
 
  private:
+  enum class Proof : std::uint8_t { kNone, kProven, kRefuted };
+
   void see_server(const mongoc_server_description_t* server);
   void see_topology(mongoc_topology_description_t* topology);
 
   std::string name_;
   std::atomic<bool> is_reachable_{false};
-  std::atomic<bool> has_transactions_{false};
+  std::atomic<bool> offers_transactions_{false};
+  std::atomic<Proof> proof_{Proof::kNone};
 };
 
 }  // namespace restitch::datasource::mongodb
