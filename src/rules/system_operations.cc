@@ -6,6 +6,7 @@
 
 #include "rules/batches.h"
 #include "rules/commands.h"
+#include "rules/inserts.h"
 #include "rules/user_limits.h"
 
 namespace restitch::rules {
@@ -71,34 +72,27 @@ Task<bson::Value> distinct(DataSource& source, const Operation& operation, CallO
 }
 
 Task<bson::Value> insert(DataSource& source, const Operation& operation, CallOptions call) {
-  bson::Builder command;
-  command.append("insert", operation.collection).open_array("documents");
-  bson::Builder ids;
+  std::vector<bson::Document> documents;
+  documents.reserve(operation.documents.size());
   for (const bson::Document& document : operation.documents) {
-    const bson::ValueView id = document["_id"];
-    if (!id.is_missing()) {
-      command.push(document);
-      ids.push(id);
+    if (document.view().contains("_id")) {
+      documents.push_back(document);
       continue;
     }
-    const bson::ObjectId generated = bson::ObjectId::generate();
-    command.push_object().append("_id", generated).append_all(document).close();
-    ids.push(generated);
+    bson::Builder with_id;
+    with_id.append("_id", bson::ObjectId::generate()).append_all(document);
+    documents.push_back(std::move(with_id).finish());
   }
-  command.close();
-  if (!operation.ordered) command.append("ordered", false);
-  if (operation.options["bypassDocumentValidation"].truthy()) {
-    command.append("bypassDocumentValidation", true);
-  }
-  command.append("writeConcern", operation.options["writeConcern"]);
-  RESTITCH_CO_CHECK(
-      co_await datasource::run_command(source, operation.database, std::move(command), call));
-  const bson::Document inserted = std::move(ids).finish();
+  const Insertion insertion{operation.database, operation.collection, documents, operation.ordered,
+                            operation.options};
+  RESTITCH_CO_CHECK(co_await insert_all(source, insertion, call));
   bson::Builder result;
   if (operation.action == Action::kInsertOne) {
-    result.append("insertedId", inserted.view().begin()->value);
+    result.append("insertedId", documents.front()["_id"]);
   } else {
-    result.append_array("insertedIds", inserted);
+    result.open_array("insertedIds");
+    for (const bson::Document& document : documents) result.push(document["_id"]);
+    result.close();
   }
   co_return bson::Value::of(std::move(result).finish());
 }

@@ -5,14 +5,12 @@
 
 #include "query/update/update.h"
 #include "rules/commands.h"
+#include "rules/inserts.h"
 #include "rules/update_plan.h"
 #include "rules/write_checks.h"
 
 namespace restitch::rules {
 namespace {
-
-constexpr std::size_t kInsertBatchBytes = 12U << 20U;
-constexpr std::size_t kInsertBatchCount = 10'000;
 
 bool is_multi(Action action) {
   return action == Action::kUpdateMany || action == Action::kDeleteMany;
@@ -147,24 +145,6 @@ Task<std::vector<bson::Document>> documents_to_insert(UserRequest& request) {
   co_return documents;
 }
 
-Task<void> store(UserRequest& request, const std::vector<bson::Document>& documents) {
-  std::size_t at = 0;
-  while (at < documents.size()) {
-    bson::Builder command;
-    command.append("insert", request.operation.collection).open_array("documents");
-    const std::size_t first = at;
-    do {
-      command.push(documents[at]);
-      ++at;
-    } while (at < documents.size() && at - first < kInsertBatchCount &&
-             command.size() + documents[at].bytes().size() < kInsertBatchBytes);
-    command.close();
-    if (!request.operation.ordered) command.append("ordered", false);
-    RESTITCH_CO_CHECK(co_await run(request, std::move(command)));
-  }
-  co_return Status();
-}
-
 }  // namespace
 
 bool leaves_write_to_source(const UserRequest& request, const WriteReach& reach) {
@@ -181,9 +161,12 @@ bool leaves_write_to_source(const UserRequest& request, const WriteReach& reach)
 Task<bson::Value> insert_as_user(UserRequest& request) {
   RESTITCH_CO_TRY(const std::vector<bson::Document> documents,
                   co_await documents_to_insert(request));
-  RESTITCH_CO_CHECK(co_await store(request, documents));
+  const Operation& operation = request.operation;
+  const Insertion insertion{operation.database, operation.collection, documents, operation.ordered,
+                            bson::View()};
+  RESTITCH_CO_CHECK(co_await insert_all(request.source, insertion, request.call));
   bson::Builder result;
-  if (request.operation.action == Action::kInsertOne) {
+  if (operation.action == Action::kInsertOne) {
     result.append("insertedId", documents.front()["_id"]);
   } else {
     result.open_array("insertedIds");
