@@ -246,9 +246,142 @@ TEST_F(DataAccessTest, operators_stay_an_update_and_a_replacement_stays_one) {
   access_ = DataAccess::create(std::move(rules), {{"mongodb-atlas", source}}, {});
   source->put(kNamespace, json(R"({"_id":1,"owner":"u1","n":1})"));
   ASSERT_TRUE(run(operation(Action::kUpdateOne, R"({"update":{"$inc":{"n":1}}})")));
-  EXPECT_EQ(source->update.type(), bson::Type::kArray);
+  EXPECT_EQ(bson::to_json(source->update.view()), R"({"$set":{"n":{"$numberInt":"2"}}})");
   ASSERT_TRUE(run(operation(Action::kUpdateOne, R"({"update":{"owner":"u1"}})")));
   EXPECT_EQ(bson::to_json(source->update.view()), R"({"_id":{"$numberInt":"1"},"owner":"u1"})");
+}
+
+// Without transactions, and in its own way with writes that are guarded.
+class StubbornSource : public testing::MemorySource {
+ public:
+  explicit StubbornSource(const char* reply) : MemorySource(false), reply_(json(reply)) {}
+
+  Task<bson::Document> run(std::string_view database, bson::Document command,
+                           datasource::Deadline deadline) override {
+    if (command.view().begin()->name == "update") {
+      ++updates;
+      co_return reply_;
+    }
+    auto reply = co_await MemorySource::run(database, std::move(command), deadline);
+    co_return reply;
+  }
+
+  int updates = 0;
+
+ private:
+  bson::Document reply_;
+};
+
+class StubbornSourceTest : public DataAccessTest {
+ protected:
+  void use(const std::shared_ptr<testing::MemorySource>& source, const char* roles = kGuarded) {
+    app::Findings findings;
+    auto rules = RuleSet::compile(testing::read_config(json(roles)), findings);
+    access_ = DataAccess::create(std::move(rules), {{"mongodb-atlas", source}}, {});
+    source->put(kNamespace, json(R"({"_id":1,"owner":"u1","n":1})"));
+  }
+};
+
+constexpr const char* kNotPossible =
+    "a write that depends on the stored document is not possible on the data source 'mongodb-atlas'";
+
+TEST_F(StubbornSourceTest, a_source_that_does_not_know_the_guard_takes_no_decided_writes) {
+  const auto source = std::make_shared<StubbornSource>(
+      R"({"ok":0,"code":238,"errmsg":"The operator $eq is not implemented yet"})");
+  use(source);
+  const auto result = run(operation(Action::kUpdateOne, R"({"update":{"$inc":{"n":1}}})"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(result.error().message(), kNotPossible);
+  EXPECT_EQ(source->updates, 1);
+}
+
+TEST_F(StubbornSourceTest, a_source_that_finds_no_document_equal_is_not_asked_for_ever) {
+  const auto source = std::make_shared<StubbornSource>(R"({"ok":1,"n":0,"nModified":0})");
+  use(source);
+  const auto result = run(operation(Action::kUpdateOne, R"({"update":{"$inc":{"n":1}}})"));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message(), kNotPossible);
+  EXPECT_LE(source->updates, 10);
+}
+
+// Calls itself a source with transactions until one is begun.
+class PosingSource : public testing::MemorySource {
+ public:
+  PosingSource() : MemorySource(false) {}
+  bool has_transactions() const override { return poses_; }
+
+  Task<bson::Document> run(std::string_view database, bson::Document command,
+                           datasource::Deadline deadline) override {
+    if (command.view().contains("startTransaction")) {
+      poses_ = false;
+      co_return Error(ErrorCode::kUnsupported, "the data source has no transactions");
+    }
+    const bool aborts = command.view().begin()->name == "abortTransaction";
+    EXPECT_TRUE(aborts || !command.view().contains("autocommit"));
+    auto reply = co_await MemorySource::run(database, std::move(command), deadline);
+    co_return reply;
+  }
+
+ private:
+  bool poses_ = true;
+};
+
+TEST_F(StubbornSourceTest, a_source_that_turns_out_to_have_no_transactions_gets_guarded_writes) {
+  const auto source = std::make_shared<PosingSource>();
+  use(source);
+  const auto result = run(operation(Action::kUpdateOne, R"({"update":{"$inc":{"n":1}}})"));
+  ASSERT_TRUE(result) << result.error().message();
+  EXPECT_EQ(bson::to_json(source->documents(kNamespace).at(0), bson::JsonMode::kRelaxed),
+            R"({"_id":1,"owner":"u1","n":2})");
+}
+
+// Counts insert commands and the largest of them.
+class InsertSource : public testing::MemorySource {
+ public:
+  Task<bson::Document> run(std::string_view database, bson::Document command,
+                           datasource::Deadline deadline) override {
+    if (command.view().begin()->name == "insert") {
+      ++inserts;
+      largest = std::max(largest, command.bytes().size());
+    }
+    return MemorySource::run(database, std::move(command), deadline);
+  }
+
+  int inserts = 0;
+  std::size_t largest = 0;
+};
+
+Operation large_insert(bool ordered) {
+  Operation what;
+  what.action = Action::kInsertMany;
+  what.source = "mongodb-atlas";
+  what.database = "shop";
+  what.collection = "items";
+  what.ordered = ordered;
+  for (int n : {5, 1, 6, 7}) {  // 1 is there already
+    bson::Builder document;
+    document.append("_id", n).append("text", std::string(9'000'000, 'x'));
+    what.documents.push_back(std::move(document).finish());
+  }
+  return what;
+}
+
+TEST_F(StubbornSourceTest, inserts_are_sent_in_commands_that_mongodb_takes) {
+  for (const bool as_system : {false, true}) {
+    for (const bool ordered : {false, true}) {
+      const auto source = std::make_shared<InsertSource>();
+      use(source, R"({"roles":[{"name":"r","apply_when":{},"read":true,"write":true}]})");
+      const auto result =
+          as_system ? testing::wait_for(
+                          access_->run_as_system(large_insert(ordered), datasource::kNoDeadline, {}))
+                    : run(large_insert(ordered));
+      ASSERT_FALSE(result);
+      EXPECT_EQ(result.error().mongo_code(), 11000) << result.error().message();
+      EXPECT_EQ(source->inserts, ordered ? 2 : 4);
+      EXPECT_LT(source->largest, 16U << 20U);
+    }
+  }
 }
 
 }  // namespace

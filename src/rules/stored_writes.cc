@@ -4,12 +4,16 @@
 #include <cstddef>
 #include <utility>
 
+#include "rules/commands.h"
+#include "rules/document_update.h"
+
 namespace restitch::rules {
 namespace {
 
 constexpr std::size_t kMostStatements = 1000;
 constexpr std::size_t kMostBytes = 12U << 20U;
 constexpr int kWriteConflictCode = 112;
+constexpr int kMostLost = 5;  // trials of a write of a document that has not changed
 
 Error conflict() {
   return Error(ErrorCode::kWriteConflict, kWriteConflictCode,
@@ -34,10 +38,17 @@ void append_guard(bson::Builder& builder, bson::View document, bool by_content) 
   builder.close();
 }
 
-// The post-image is written as it was decided upon, whatever the operators would give by now. As a
-// pipeline it stays an update in the change stream, not a replacement.
-void append_change(bson::Builder& builder, const StoredWrite& write) {
-  if (write.replaces) {
+// The post-image is written as it was decided upon, whatever the operators would give by now. It
+// stays an update in the change stream where it can be said as one.
+void append_change(bson::Builder& builder, const StoredWrite& write, bool by_content) {
+  if (!write.replaces) {
+    if (const auto update = update_between(write.before, write.after)) {
+      builder.append("u", *update);
+      return;
+    }
+  }
+  // Sources without transactions may lack pipelines too.
+  if (write.replaces || by_content) {
     builder.append("u", write.after);
     return;
   }
@@ -61,7 +72,7 @@ void push_statement(bson::Builder& builder, const StoredWrite& write, bool by_co
   builder.push_object();
   append_guard(builder, write.before, by_content);
   if (statement_of(write) == Statement::kUpdate) {
-    append_change(builder, write);
+    append_change(builder, write, by_content);
   } else {
     builder.append("limit", std::int32_t{1});
   }
@@ -88,9 +99,44 @@ Batch take_batch(const std::string& collection, const std::vector<StoredWrite>& 
     ++batch.count;
     ++at;
   } while (at < writes.size() && statement_of(writes[at]) == statement &&
-           static_cast<std::size_t>(batch.count) < most && batch.command.size() < kMostBytes);
+           static_cast<std::size_t>(batch.count) < most &&
+           batch.command.size() + writes[at].after.bytes().size() < kMostBytes);
   batch.command.close();
   return batch;
+}
+
+// Whether the document still is as it was read.
+Task<bool> is_unchanged(UserRequest& request, const StoredWrite& write) {
+  if (write.before.empty()) co_return false;
+  bson::Builder by_id;
+  by_id.open_object("_id").append("$eq", write.before["_id"]).close();
+  const bson::Document filter = std::move(by_id).finish();
+  FindParts parts;
+  parts.filter = filter;
+  parts.limit = 1;
+  bson::Builder command = find_command(request.operation.collection, parts, bson::View());
+  RESTITCH_CO_TRY(const bson::Document reply,
+                  co_await datasource::run_command(request.source, request.operation.database,
+                                                   std::move(command), request.call));
+  const auto cursor = reply["cursor"].as_object();
+  const auto batch = cursor ? (*cursor)["firstBatch"].as_array() : std::nullopt;
+  if (!batch || batch->empty()) co_return false;
+  co_return batch->begin()->value.raw() == write.before.view().bytes();
+}
+
+Error not_possible(const UserRequest& request, std::string reason) {
+  return Error(ErrorCode::kInvalidArgument,
+               "a write that depends on the stored document is not possible on the data source '" +
+                   request.operation.source + "'")
+      .with_detail(std::move(reason));
+}
+
+// Whether the source does not know what the guard is made of; nothing was written then.
+bool is_guard_unknown(const Error& error) {
+  constexpr int kInvalidPipelineOperator = 168;
+  constexpr int kNotImplemented = 238;
+  return error.code() == ErrorCode::kMongo &&
+         (error.mongo_code() == kInvalidPipelineOperator || error.mongo_code() == kNotImplemented);
 }
 
 // False when a write found its document changed. `done` counts the writes before the command that
@@ -98,14 +144,25 @@ Batch take_batch(const std::string& collection, const std::vector<StoredWrite>& 
 Task<bool> run(UserRequest& request, const std::vector<StoredWrite>& writes, bool by_content,
                std::size_t& done) {
   done = 0;
+  int lost = 0;
   while (done < writes.size()) {
     std::size_t at = done;
     Batch batch = take_batch(request.operation.collection, writes, at, by_content);
-    RESTITCH_CO_TRY(const bson::Document reply,
-                    co_await datasource::run_command(request.source, request.operation.database,
-                                                     std::move(batch.command), request.call));
-    if (reply["n"].as_integer().value_or(0) != batch.count) co_return false;
-    done = at;
+    auto reply = co_await datasource::run_command(request.source, request.operation.database,
+                                                  std::move(batch.command), request.call);
+    if (!reply && by_content && is_guard_unknown(reply.error()))
+      co_return not_possible(request, reply.error().message());
+    if (!reply) co_return std::move(reply).error();
+    if (reply->view()["n"].as_integer().value_or(0) == batch.count) {
+      done = at;
+      lost = 0;
+      continue;
+    }
+    if (!by_content) co_return false;
+    RESTITCH_CO_TRY(const bool is_same, co_await is_unchanged(request, writes[done]));
+    if (!is_same) co_return false;
+    // Changed and changed back since, or the source compares documents in its own way.
+    if (++lost == kMostLost) co_return not_possible(request, "the source does not find it equal");
   }
   co_return true;
 }
@@ -148,7 +205,10 @@ Task<bson::Value> run_atomically(UserRequest& request, AtomicBody body) {
     auto result = co_await datasource::with_transaction(request.source, in_transaction,
                                                         request.call.deadline);
     request.call.transaction = nullptr;
-    co_return result;
+    // The source may have found only now that it has none.
+    const bool has_none = !result && result.error().code() == ErrorCode::kUnsupported &&
+                          !request.source.has_transactions();
+    if (!has_none) co_return result;
   }
   const bool has_deadline = request.call.deadline != datasource::kNoDeadline;
   const datasource::Deadline until =
