@@ -1,5 +1,10 @@
 #include "datasource/watch.h"
 
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+
 #include "datasource/client.h"
 
 namespace restitch::datasource {
@@ -12,6 +17,8 @@ using bson::View;
 
 constexpr int kCursorNotFound = 43;
 constexpr int kMaxAttempts = 10;
+constexpr std::chrono::milliseconds kShortestWait{10};
+constexpr std::chrono::milliseconds kRest{50};
 
 bool has_label(View reply, std::string_view label) {
   for (const bson::Element& element : reply["errorLabels"].as_array().value_or(View())) {
@@ -23,6 +30,17 @@ bool has_label(View reply, std::string_view label) {
 Error closed() { return Error(ErrorCode::kClosing, "the stream of changes is closed"); }
 
 }  // namespace
+
+bool lacks_change_streams(const Error& error) {
+  constexpr std::array kCodes{
+      59,     // CommandNotFound
+      238,    // NotImplemented
+      40324,  // unrecognized stage
+      40573,  // only on replica sets
+  };
+  return error.code() == ErrorCode::kMongo &&
+         std::find(kCodes.begin(), kCodes.end(), error.mongo_code()) != kCodes.end();
+}
 
 Watch::Watch(DataSource& source, std::string database, std::string collection, WatchOptions options)
     : source_(&source),
@@ -108,6 +126,16 @@ Task<std::vector<Document>> Watch::run(Document command) {
   co_return take_events(cursor, opens ? "firstBatch" : "nextBatch");
 }
 
+// Some sources answer at once that there is nothing: they must not be asked without end.
+Task<void> Watch::rest(std::chrono::steady_clock::time_point asked) const {
+  const auto waited = std::chrono::steady_clock::now() - asked;
+  if (waited >= std::min<std::chrono::steady_clock::duration>(kShortestWait, options_.max_wait / 2))
+    co_return Status();
+  asio::steady_timer timer(co_await asio::this_coro::executor, kRest);
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_return Status();
+}
+
 Task<void> Watch::open() {
   if (is_closed_) co_return closed();
   if (id_ != 0 || is_over_) co_return Status();
@@ -129,7 +157,11 @@ Task<std::vector<Document>> Watch::next_batch() {
     if (!first_.empty()) co_return std::exchange(first_, {});
     if (is_over_) co_return std::vector<Document>();
     Document command = get_more_command();
+    const auto asked = std::chrono::steady_clock::now();
     auto events = co_await run(std::move(command));
+    if (events && events->empty() && !is_over_) {
+      RESTITCH_CO_CHECK(co_await rest(asked));
+    }
     if (events) co_return std::move(*events);
     id_ = 0;
     if (is_closed_ || !can_resume_ || attempt == kMaxAttempts) co_return std::move(events).error();

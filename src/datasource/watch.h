@@ -11,6 +11,10 @@
 
 namespace restitch::datasource {
 
+// Whether the source refused to open a stream because it has none: a server that is no replica set,
+// or one that does not know the stage.
+bool lacks_change_streams(const Error& error);
+
 // The struct has a constructor of its own for the reason given in client.h.
 struct WatchOptions {
   WatchOptions() {}
@@ -56,6 +60,7 @@ class Watch {
   bson::Document open_command() const;
   bson::Document get_more_command() const;
   Task<std::vector<bson::Document>> run(bson::Document command);
+  Task<void> rest(std::chrono::steady_clock::time_point asked) const;
   std::vector<bson::Document> take_events(bson::View cursor, std::string_view batch_name);
 
   DataSource* source_;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "datasource/watch.h"
 #include "rules/commands.h"
 #include "rules/explain/explain.h"
 #include "rules/namespaces.h"
@@ -38,6 +39,11 @@ Error client_error(Error error, const std::string& source) {
         .with_detail(error.message());
   }
   return error;
+}
+
+Error no_watch(const std::string& source) {
+  return Error(ErrorCode::kInvalidArgument,
+               "watch is not possible on the data source '" + source + "'");
 }
 
 Task<bson::Value> run_action(UserRequest& request);
@@ -180,13 +186,13 @@ class DataAccessImpl : public DataAccess {
         rules_->find(request.source, request.database, request.collection);
     if (applying == nullptr) co_return no_rule(request.database, request.collection);
     const auto hub = hubs_.find(request.source);
-    if (source->kind() != datasource::Kind::kCluster || hub == hubs_.end()) {
-      co_return Error(ErrorCode::kInvalidArgument,
-                      "watch is not possible on the data source '" + request.source + "'");
-    }
+    if (source->kind() != datasource::Kind::kCluster || hub == hubs_.end())
+      co_return no_watch(request.source);
     const std::string name = request.source;
     auto watch = co_await rules::watch_as_user(std::move(request), *applying, settings_, *source,
                                                hub->second, context);
+    if (!watch && datasource::lacks_change_streams(watch.error()))
+      co_return no_watch(name).with_detail(watch.error().message());
     if (!watch) co_return client_error(std::move(watch).error(), name);
     co_return watch;
   }

@@ -1,5 +1,7 @@
 #include "rules/event_sight.h"
 
+#include <algorithm>
+
 #include "rules/dotted_path.h"
 
 namespace restitch::rules {
@@ -14,6 +16,14 @@ bson::Document visible_key(bson::View key, bson::View shown) {
   return std::move(out).finish();
 }
 
+// The document may be a later one than that of the key.
+bool shows_key(bson::View event, bson::View shown) {
+  const auto key = event["documentKey"].as_object();
+  return !key || std::all_of(key->begin(), key->end(), [shown](const bson::Element& element) {
+    return !value_at(shown, element.name).is_missing();
+  });
+}
+
 }  // namespace
 
 Task<EventSight> EventSight::create(UserRequest& request) {
@@ -25,7 +35,8 @@ Task<EventSight> EventSight::create(UserRequest& request) {
   }
   RESTITCH_CO_TRY(const Visibility visibility, co_await find_visibility(request));
   EventSight sight(request, std::move(presenter), std::move(filter));
-  const bool is_for_all = visibility.readable.kind == Pushed::Kind::kAll && visibility.readable.exact;
+  const bool is_for_all =
+      visibility.readable.kind == Pushed::Kind::kAll && visibility.readable.exact;
   sight.sees_all_ = is_for_all && !sight.filter_;
   sight.sees_whole_ = sight.sees_all_ && visibility.is_whole && request.filter_projection.empty();
   sight.sees_id_ = sight.sees_whole_ || (sight.sees_all_ && request.filter_projection.empty() &&
@@ -40,7 +51,8 @@ Task<std::optional<bson::Document>> EventSight::look(bson::View event) {
   co_return seen;
 }
 
-// Changes of a document that is gone meanwhile may hold fields of it: only who sees everything gets them.
+// Changes of a document that is gone meanwhile may hold fields of it: only who sees everything gets
+// them.
 std::optional<bson::Document> EventSight::without_document(bson::View event) const {
   const bool has_changes = event.contains("updateDescription");
   if (!sees_all_ || (has_changes && !sees_whole_)) return std::nullopt;
@@ -69,7 +81,8 @@ Task<const RoleProgram*> EventSight::role_of(bson::View document) {
   co_return role;
 }
 
-Task<std::optional<bson::Document>> EventSight::visible(const RoleProgram& role, bson::View document) {
+Task<std::optional<bson::Document>> EventSight::visible(const RoleProgram& role,
+                                                        bson::View document) {
   BoundRules& rules = request_->rules;
   Sight sight = look_at(rules, role, document);
   while (rules.has_pending()) {
@@ -82,7 +95,8 @@ Task<std::optional<bson::Document>> EventSight::visible(const RoleProgram& role,
   co_return std::optional<bson::Document>(std::move(shown));
 }
 
-Task<std::optional<bson::Document>> EventSight::look_at_document(bson::View event, bson::View document) {
+Task<std::optional<bson::Document>> EventSight::look_at_document(bson::View event,
+                                                                 bson::View document) {
   if (filter_) {
     RESTITCH_CO_TRY(const bool is_in, filter_->matches(document));
     if (!is_in) co_return std::optional<bson::Document>();
@@ -94,7 +108,7 @@ Task<std::optional<bson::Document>> EventSight::look_at_document(bson::View even
   if (!shown) co_return std::optional<bson::Document>();
   // Of a document that is shown whole, fields that the update took away may be hidden still.
   const bool may_hide_changes = event.contains("updateDescription") && !sees_whole_;
-  if (shown->bytes() == document.bytes() && !may_hide_changes) {
+  if (shown->bytes() == document.bytes() && !may_hide_changes && shows_key(event, *shown)) {
     co_return std::optional<bson::Document>(bson::Document(event));
   }
   bson::Builder out;
@@ -114,10 +128,10 @@ Task<std::optional<bson::Document>> EventSight::look_at_document(bson::View even
   co_return std::optional<bson::Document>(std::move(out).finish());
 }
 
-// A change may be seen where its value may be, in the document with that value: the document that came with the event may be
-// a later one.
-Task<bson::Value> EventSight::visible_value(const RoleProgram& role, bson::View document, std::string_view path,
-                                            bson::ValueView value) {
+// A change may be seen where its value may be, in the document with that value: the document that
+// came with the event may be a later one.
+Task<bson::Value> EventSight::visible_value(const RoleProgram& role, bson::View document,
+                                            std::string_view path, bson::ValueView value) {
   const bson::Document with = with_value_at(document, path, value);
   request_->rules.next_document();
   RESTITCH_CO_TRY(const std::optional<bson::Document> shown, co_await visible(role, with));
@@ -125,12 +139,14 @@ Task<bson::Value> EventSight::visible_value(const RoleProgram& role, bson::View 
   co_return bson::Value(value_at(*shown, path));
 }
 
-Task<bson::Document> EventSight::visible_changes(const RoleProgram& role, bson::View document, bson::View description) {
+Task<bson::Document> EventSight::visible_changes(const RoleProgram& role, bson::View document,
+                                                 bson::View description) {
   bson::Builder out;
   out.open_object("updatedFields");
   const bson::View updated = description["updatedFields"].as_object().value_or(bson::View());
   for (const bson::Element& element : updated) {
-    RESTITCH_CO_TRY(const bson::Value seen, co_await visible_value(role, document, element.name, element.value));
+    RESTITCH_CO_TRY(const bson::Value seen,
+                    co_await visible_value(role, document, element.name, element.value));
     out.append(element.name, seen);
   }
   out.close().open_array("removedFields");

@@ -140,6 +140,11 @@ Task<void> DatabaseRunner::serve() {
     co_return Status();
   }
   if (followed || is_interrupted()) co_return Status();
+  if (datasource::lacks_change_streams(followed.error())) {
+    co_await suspend("the data source has no change streams: " + followed.error().message(),
+                     std::nullopt);
+    co_return Status();
+  }
   if (!is_place_lost(followed.error())) co_return std::move(followed).error();
   co_await recover(std::move(followed).error());
   co_return Status();
