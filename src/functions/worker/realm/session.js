@@ -26,6 +26,7 @@ class ClientSession {
   #id;
   #isOpen = false;
   #hasEnded = false;
+  #refusal; // why the source began no transaction
   #tail = Promise.resolve();
 
   constructor(request, service) {
@@ -41,16 +42,17 @@ class ClientSession {
     return result;
   }
 
-  #act(action) {
-    return this.#enqueue(() => this.#request.sessionAction(this.#service, action, this.#id));
-  }
+  #ask(action) { return this.#request.sessionAction(this.#service, action, this.#id); }
 
   // For collections: runs `operate(sessionId)` inside the transaction, or at once when none is open.
   static run(session, operate) {
     if (!(session instanceof ClientSession)) throw new TypeError('session must be a ClientSession');
     if (session.#hasEnded) throw new FunctionError('cannot use a session that has ended');
     if (!session.#isOpen) return operate(undefined);
-    return session.#enqueue(() => operate(session.#id));
+    return session.#enqueue(() => {
+      if (session.#refusal) throw session.#refusal;
+      return operate(session.#id);
+    });
   }
 
   get inTransaction() { return this.#isOpen; }
@@ -59,20 +61,30 @@ class ClientSession {
     if (this.#hasEnded) throw new FunctionError('cannot use a session that has ended');
     if (this.#isOpen) throw new FunctionError('transaction already in progress');
     this.#isOpen = true;
-    this.#act('start').catch(() => {});
+    this.#refusal = undefined;
+    this.#enqueue(() => this.#ask('start').catch((error) => { this.#refusal = error; }));
   }
 
   async commitTransaction() {
     if (!this.#isOpen) throw new FunctionError('no transaction started');
     this.#isOpen = false;
-    await this.#act('commit');
+    await this.#end('commit');
   }
 
   // Harmless when no transaction is open: code calls it after a failed withTransaction.
   async abortTransaction() {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    await this.#act('abort');
+    await this.#end('abort');
+  }
+
+  // Of what never began there is nothing to abort and nothing to commit.
+  #end(action) {
+    return this.#enqueue(() => {
+      if (!this.#refusal) return this.#ask(action);
+      if (action === 'commit') throw this.#refusal;
+      return undefined;
+    });
   }
 
   async endSession() {
