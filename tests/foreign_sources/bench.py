@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import pathlib
+import queue
 import shutil
 import tempfile
 import time
@@ -21,6 +22,7 @@ from bson import json_util  # noqa: E402
 HERE = pathlib.Path(__file__).resolve().parent
 APP = "foreign-aaaaa"
 DATABASE = "shop"
+AWARE = json_util.JSONOptions(tz_aware=True)
 
 
 def needs(*capabilities):
@@ -49,7 +51,7 @@ class User:
 
     def _post(self, path, body):
         answer = request_json("POST", self._url + path, json.loads(json_util.dumps(body)), self._token)
-        return json_util.loads(json.dumps(answer))
+        return json_util.loads(json.dumps(answer), json_options=AWARE)
 
     def call(self, function, *arguments):
         return self._post("/functions/call", {"name": function, "arguments": list(arguments)})
@@ -80,7 +82,7 @@ class Bench:
         self._folder = tempfile.mkdtemp(prefix="restitch-foreign-server-")
         self.source.start()
         self.server = RestitchProcess(binary, self._folder, [str(HERE / "app")], source.options()).wait_until_ready()
-        self.mongo = pymongo.MongoClient(source.uri, serverSelectionTimeoutMS=20000)
+        self.mongo = pymongo.MongoClient(source.uri, serverSelectionTimeoutMS=20000, tz_aware=True)
         self.alice, self.bob = User(self.server), User(self.server)
 
     def collection(self, name):
@@ -161,8 +163,8 @@ def judged(case, source):
             return case(bench)
         try:
             case(bench)
-        except (Refused, AssertionError) as failure:
-            assert any(text in str(failure) for text in lacking), f"not as declared: {failure}"
+        except (Refused, AssertionError, queue.Empty) as failure:
+            assert any(text in f"{type(failure).__name__} {failure}" for text in lacking), f"not as declared: {failure!r}"
             return
         raise AssertionError(f"passes, so it is no longer lacking: {lacking}")
     return test

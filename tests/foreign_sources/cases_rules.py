@@ -1,6 +1,7 @@
 """Writes that rules decide on document by document: what is refused must leave everything as it was."""
 
 from bench import denied, needs, refused
+from cases_reads import VALUES
 
 
 def fill_notes(bench):
@@ -131,7 +132,7 @@ def test_many_that_are_permitted_are_all_written(bench):
     assert answer["modifiedCount"] == 3 and bench.stored("counters")[7] == {"_id": 7, "k": 1}
 
 
-@needs("decided deletions")
+@needs("decided writes")
 def test_a_deletion_that_depends_on_the_document(bench):
     bench.fill("kept", {"_id": 1, "done": True}, {"_id": 2}, {"_id": 3, "done": True})
     denied(bench, "kept", "delete", lambda: bench.alice.data("deleteMany", "kept", query={}))
@@ -163,14 +164,46 @@ def test_a_filter_keeps_writes_away_from_what_it_hides(bench):
     assert bench.stored("filtered") == {1: {"_id": 1, "secret": "s", "n": 1}, 2: {"_id": 2, "secret": "s", "dead": True}}
 
 
-@needs("decided writes")
-def test_documents_of_all_values_are_compared_rightly(bench):
-    from cases_reads import VALUES
-    bench.fill("counters", {"_id": {"a": 1, "b": [2]}, "n": 1, **VALUES})
+def compares(bench, values):
+    bench.fill("counters", {"_id": {"a": 1, "b": [2]}, "n": 1, **values})
     with bench.all_or_nothing("counters"):
         assert bench.alice.data("updateOne", "counters", query={"n": 1}, update={"$inc": {"n": 1}})["modifiedCount"] == 1
     (stored,) = bench.collection("counters").find()
-    assert stored["n"] == 2 and stored["list"] == VALUES["list"] and stored["object"] == VALUES["object"]
+    assert stored == {"_id": {"a": 1, "b": [2]}, **values, "n": 2}
+
+
+@needs("decided writes")
+def test_documents_of_all_values_are_compared_rightly(bench):
+    compares(bench, {name: value for name, value in VALUES.items() if name != "pattern"})
+
+
+@needs("decided writes", "comparable patterns")
+def test_documents_with_patterns_are_compared_rightly(bench):
+    compares(bench, {"pattern": VALUES["pattern"]})
+
+
+@needs("decided writes", "comparable empty arrays")
+def test_documents_with_empty_arrays_are_compared_rightly(bench):
+    compares(bench, {"list": [], "deep": {"list": []}})
+
+
+@needs("decided writes")
+def test_a_change_of_a_type_is_no_equality(bench):
+    """A field that has become null or an array is another one."""
+    bench.fill("counters", {"_id": 1, "list": [1], "deep": {"n": 1}})
+    for update in ({"$set": {"list": 1}}, {"$set": {"deep.n": None}}, {"$set": {"deep": {}}}):
+        with bench.all_or_nothing("counters"):
+            assert bench.alice.data("updateOne", "counters", query={"_id": 1}, update=update)["modifiedCount"] == 1
+    assert bench.stored("counters")[1] == {"_id": 1, "list": 1, "deep": {}}
+
+
+@needs("decided writes", "number types")
+def test_a_number_takes_the_type_it_is_set_to(bench):
+    bench.fill("counters", {"_id": 1, "n": 1})
+    with bench.all_or_nothing("counters"):
+        bench.alice.data("updateOne", "counters", query={"_id": 1}, update={"$set": {"n": 1.0}})
+    stored = bench.stored("counters")[1]["n"]
+    assert isinstance(stored, float), f"{stored} is no 1.0"
 
 
 @needs("decided writes")

@@ -64,10 +64,17 @@ def test_an_update_without_operators_replaces(bench):
                    bench.alice.code("open", "replaceOne", {"_id": 2}, {"k": 1})):
         assert answer == {"matchedCount": 1, "modifiedCount": 1}, answer
     assert bench.stored("open") == {1: {"_id": 1, "k": 1}, 2: {"_id": 2, "k": 1}}
-    assert bench.alice.data("updateMany", "open", query={"k": 1}, update={"all": 1})["modifiedCount"] == 2
-    assert bench.stored("open") == {1: {"_id": 1, "all": 1}, 2: {"_id": 2, "all": 1}}
     assert bench.alice.code("open", "replaceOne", {"_id": 3}, {"new": 1}, {"upsert": True})["upsertedId"] == 3
     assert bench.stored("open")[3] == {"_id": 3, "new": 1}
+
+
+@needs("decided writes")
+def test_an_update_of_many_without_operators_replaces_each(bench):
+    bench.fill("open", {"_id": 1, "n": 1, "k": 1}, {"_id": 2, "n": 1}, {"_id": 3})
+    with bench.all_or_nothing("open"):
+        assert bench.alice.data("updateMany", "open", query={"n": 1}, update={"all": 1})["modifiedCount"] == 2
+    assert bench.stored("open") == {1: {"_id": 1, "all": 1}, 2: {"_id": 2, "all": 1}, 3: {"_id": 3}}
+    assert bench.alice.system("open", "updateMany", {"all": 1}, {"m": 1})["modifiedCount"] == 2
 
 
 def test_find_and_modify_gives_the_document_before_or_after(bench):
@@ -128,10 +135,10 @@ def test_an_insert_of_many_ends_at_its_first_failure(bench):
     bench.fill("open", {"_id": 2, "n": 1})
     refused(400, "MongoDBError", "Duplicate key error",
             lambda: bench.alice.data("insertMany", "open", documents=[{"_id": 1}, {"_id": 2}, {"_id": 3}]))
-    assert set(bench.stored("open")) == {1, 2}
+    assert sorted(bench.stored("open")) == [1, 2]
     refused(400, "MongoDBError", "Duplicate key error",
             lambda: bench.alice.data("insertMany", "open", documents=[{"_id": 2}, {"_id": 4}], ordered=False))
-    assert set(bench.stored("open")) == {1, 2, 4}
+    assert sorted(bench.stored("open")) == [1, 2, 4]
 
 
 def test_unknown_operators_are_refused(bench):
@@ -150,3 +157,11 @@ def test_a_unique_index_of_the_source_holds(bench):
     refused(400, "FunctionExecutionError", "Duplicate key error",
             lambda: bench.alice.system("unique", "insertOne", {"_id": 2, "email": "a"}))
     assert set(bench.stored("unique")) == {1}
+
+
+def test_inserts_of_thousands_are_all_stored(bench):
+    bench.fill("open")
+    documents = [{"_id": n} for n in range(2500)]
+    assert len(bench.alice.data("insertMany", "open", documents=documents)["insertedIds"]) == 2500
+    bench.alice.system("open", "insertMany", [{"_id": n} for n in range(2500, 5000)])
+    assert sorted(bench.stored("open")) == list(range(5000))

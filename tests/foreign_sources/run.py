@@ -10,15 +10,21 @@ for folder in (HERE, HERE.parent / "support"):
 sys.dont_write_bytecode = True
 
 from black_box import Tally, suite_options  # noqa: E402
-import sources  # noqa: E402
-import bench  # noqa: E402
+import bench  # noqa: E402, before the others: it provides the packages
 import cases_changes  # noqa: E402
 import cases_races  # noqa: E402
 import cases_reads  # noqa: E402
 import cases_rules  # noqa: E402
 import cases_writes  # noqa: E402
+import sources  # noqa: E402
 
 MODULES = [cases_reads, cases_writes, cases_rules, cases_races, cases_changes]
+
+
+def is_for(case, source):
+    if getattr(case, "is_for_outside", False) and not source.is_outside:
+        return False
+    return source.wanted is None or bool(source.wanted & set(getattr(case, "needs", ())))
 
 
 def tests_for(source):
@@ -26,8 +32,7 @@ def tests_for(source):
     tests = {}
     for module in MODULES:
         for name, case in vars(module).items():
-            is_case = name.startswith("test_") and (source.is_outside or not getattr(case, "is_for_outside", False))
-            if is_case:
+            if name.startswith("test_") and is_for(case, source):
                 tests[f"{name}[{source.name}]"] = bench.judged(case, source)
     return tests
 
