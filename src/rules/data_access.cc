@@ -27,6 +27,11 @@ std::string why_no_rules(const std::string& database, datasource::Kind kind) {
   return "neither the collection nor the data source's default rule has any";
 }
 
+Error no_transactions(std::string_view source) {
+  return Error(ErrorCode::kUnsupported,
+               "data source '" + std::string(source) + "' has no transactions");
+}
+
 // Errors as clients know them (spec: rules §2).
 Error client_error(Error error, const std::string& source) {
   if (error.code() == ErrorCode::kDuplicateKey) {
@@ -34,6 +39,7 @@ Error client_error(Error error, const std::string& source) {
         .with_detail(error.detail());
   }
   if (error.code() == ErrorCode::kWouldBlock) return mongo_error(50, "operation exceeded time limit");
+  if (error.code() == ErrorCode::kUnsupported) return no_transactions(source);
   if (error.code() == ErrorCode::kSourceUnavailable) {
     return Error(ErrorCode::kSourceUnavailable, "data source '" + source + "' is not available")
         .with_detail(error.message());
@@ -199,10 +205,7 @@ class DataAccessImpl : public DataAccess {
 
   Result<TransactionHandle> begin_transaction(std::string_view source) override {
     RESTITCH_TRY(const std::shared_ptr<datasource::DataSource> found, source_of(source));
-    if (!found->has_transactions()) {
-      return Error(ErrorCode::kUnsupported,
-                   "data source '" + std::string(source) + "' has no transactions");
-    }
+    if (!found->has_transactions()) return no_transactions(source);
     return std::make_shared<datasource::ClientTransaction>(*found);
   }
 

@@ -155,7 +155,8 @@ Task<bson::Value> update(DataSource& source, const Operation& operation, CallOpt
       return replace_all(source, operation, inside);
     };
     auto result = co_await datasource::with_transaction(source, body, call.deadline);
-    co_return result;
+    // The source may have found only now that it has none.
+    if (result || source.has_transactions()) co_return result;
   }
   if (replaces_many) {
     auto result = co_await replace_all(source, operation, call);
