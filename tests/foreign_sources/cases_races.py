@@ -75,7 +75,7 @@ def nothing_comes_after_the_lock(bench, collection, write):
         is_over.set()
         for writer in writers:
             writer.join()
-        assert not failures, failures
+        assert not failures, "\n".join(failures)
         assert not has_lost, "the lock was lost"
         assert bench.stored(collection)["door"] == locked
 

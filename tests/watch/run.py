@@ -137,7 +137,7 @@ def test_rules_hide_documents_and_fields(server):
         "$set": {"title": "t2", "secret": "s2", "sub.seen": 5, "sub.unseen": 6, "new": {"x": 1}}, "$unset": {"gone": ""}})
     event = stream.next()
     changes = event["updateDescription"]
-    assert changes["updatedFields"] == {"title": "t2", "sub": {"seen": {"$numberInt": "5"}}}, changes
+    assert changes["updatedFields"] == {"title": "t2", "sub.seen": {"$numberInt": "5"}}, changes
     owner.data("updateOne", "mine", query={"_id": "shown"}, update={"$unset": {"secret": "", "title": ""}})
     changes = stream.next()["updateDescription"]
     assert changes["removedFields"] == ["title"] and changes["updatedFields"] == {}, changes
