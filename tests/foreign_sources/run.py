@@ -17,6 +17,7 @@ import cases_reads  # noqa: E402
 import cases_rules  # noqa: E402
 import cases_writes  # noqa: E402
 import sources  # noqa: E402
+from foreign_servers import NotInstalled  # noqa: E402
 
 MODULES = [cases_reads, cases_writes, cases_rules, cases_races, cases_changes]
 
@@ -51,7 +52,11 @@ def main():
         if not any(options.only in name for name in tests):
             continue
         assert not unused(kind), f"{kind.name} lacks what no case needs: {unused(kind)}"
-        source = kind(options.binary)
+        try:
+            source = kind(options.binary)
+        except NotInstalled as reason:
+            print(f"skip {kind.name}: {reason}", flush=True)
+            continue
         print(f"# {source.version}", flush=True)
         subject = bench.Bench(options.binary, source)
         try:

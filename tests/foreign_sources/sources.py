@@ -6,7 +6,7 @@ difference that the case finds. What is declared here stands in docs/compatibili
 import shutil
 import tempfile
 
-from foreign_servers import FerretDbOnSqlite, MongoJavaServer
+from foreign_servers import FerretDbOnPostgres, FerretDbOnSqlite, MongoJavaServer
 from posing import PosingProxy
 from restitch_process import RestitchProcess, free_port
 
@@ -130,6 +130,14 @@ class FerretDb(Foreign):
     }
 
 
+class FerretDbPostgres(FerretDb):
+    """Where the distribution's PostgreSQL server is installed."""
+
+    name = "ferretdb-postgresql"
+    server = FerretDbOnPostgres
+    lacks = {**FerretDb.lacks, "NUL in texts": "unsupported Unicode escape sequence"}
+
+
 class PosingFerretDb(FerretDb):
     """FerretDB that calls itself a replica set: it takes the fields of a transaction and ignores them."""
 
@@ -148,4 +156,4 @@ class PosingFerretDb(FerretDb):
         super().close()
 
 
-ALL = [Embedded, Restitch, MongoJava, FerretDb, PosingFerretDb]
+ALL = [Embedded, Restitch, MongoJava, FerretDb, FerretDbPostgres, PosingFerretDb]

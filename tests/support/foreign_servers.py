@@ -23,6 +23,10 @@ def _programs():
     return wire_servers
 
 
+class NotInstalled(Exception):
+    """The text says what is missing."""
+
+
 class ForeignServer:
     """One server process on a port of its own, which it keeps when it is started again. Subclasses give the command."""
 
@@ -86,3 +90,33 @@ class FerretDbOnSqlite(ForeignServer):
 
     def command(self):
         return self._program.command("sqlite", f"file:{self.folder}/data/", self.port)
+
+
+class FerretDbOnPostgres(ForeignServer):
+    """With a PostgreSQL server of its own, the distribution's; NotInstalled where there is none."""
+
+    def __init__(self):
+        super().__init__()
+        self._program = _programs().FerretDbProgram()
+        self._program.install()
+        from peers.installer import Unavailable
+        from peers.postgres import Postgres
+        self._folder = pathlib.Path(tempfile.mkdtemp(prefix="restitch-postgres-"))
+        self._folder.chmod(0o755)  # an unprivileged server works below it
+        try:
+            self._postgres = Postgres(self._folder / "server", 0)
+        except Unavailable as reason:
+            shutil.rmtree(self._folder)
+            raise NotInstalled(str(reason)) from None
+        self._postgres.start()
+        self.version = f"{self._program.version()} on {self._postgres.version()}"
+
+    def command(self):
+        from peers.postgres import PORT, SUPERUSER
+        url = f"postgres://{SUPERUSER}@/postgres?host={self._postgres.socket_dir}&port={PORT}"
+        return self._program.command("postgresql", url, self.port)
+
+    def close(self):
+        super().close()
+        self._postgres.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
