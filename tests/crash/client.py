@@ -58,6 +58,10 @@ class Client:
         self.access = answer["access_token"]
         return answer
 
+    def renewed(self, refresh):
+        """An access token of the session."""
+        return self.request("POST", f"{API}/auth/session", token=refresh)["access_token"]
+
     def register(self, email, password):
         self.request("POST", f"{APP}/auth/providers/local-userpass/register", {"email": email, "password": password})
 

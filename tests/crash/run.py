@@ -73,9 +73,9 @@ class Run:
         api = client.Client(self._server.port)
         for index in range(self._options.writers):
             kind = writers.KINDS[index % len(writers.KINDS)]
-            access = api.sign_in()["access_token"]
+            session = api.sign_in()
             name = f"{kind.__name__.lower()}{index}"
-            writer = kind(name, access, random.Random(f"{self._options.seed}/{name}"))
+            writer = kind(name, session, random.Random(f"{self._options.seed}/{name}"))
             writer.prepare(api)
             self._writers.append(writer)
         api.close()
@@ -135,6 +135,7 @@ class Run:
         api = client.Client(self._server.port)
         api.sign_in()
         for writer in self._writers:
+            writer.renew(api)
             checker = client.Client(self._server.port, writer.access)
             problems = list(writer.check(checker))
             checker.close()

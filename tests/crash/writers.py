@@ -11,16 +11,20 @@ PASSWORD = "corr3ct-horse"
 
 
 class Writer:
-    """`access` is an access token; it outlives every kill."""
+    """`session` is the answer to a sign-in, or None for who needs none; it outlives every kill, an access token half an hour."""
 
-    def __init__(self, name, access, random):
+    def __init__(self, name, session, random):
         self.name = name
-        self.access = access
+        self.access = session and session["access_token"]
+        self.refresh = session and session["refresh_token"]
         self.random = random
         self.acknowledged = 0
 
     def prepare(self, api):
         pass
+
+    def renew(self, api):
+        self.access = api.renewed(self.refresh)
 
     def run(self, port, stopping):
         """Writes until the server is gone. An error answer while it still runs is a failure of the test."""
@@ -40,8 +44,8 @@ class Documents(Writer):
 
     MANY = 3000  # from here on it deletes more than it inserts
 
-    def __init__(self, name, access, random):
-        super().__init__(name, access, random)
+    def __init__(self, name, session, random):
+        super().__init__(name, session, random)
         self.next = 0
         self.present = {}
         self.pending = None  # (kind, {id: document})
@@ -216,8 +220,8 @@ class Bank(Writer):
 class Members(Writer):
     """Registers e-mail logins (a unique secondary index in the server's own store), signs in and out."""
 
-    def __init__(self, name, access, random):
-        super().__init__(name, access, random)
+    def __init__(self, name, session, random):
+        super().__init__(name, session, random)
         self.next = 0
         self.users = {}     # e-mail to user id, None before the first sign-in
         self.sessions = {}  # refresh token to whether it was logged out
