@@ -106,10 +106,20 @@ def test_a_transaction_commits_as_a_whole_and_leaves_nothing_when_aborted(bench)
 
 def test_a_function_inserts_and_finds_more_than_a_command_holds(bench):
     bench.collection("large").drop()
-    assert bench.alice.call("insertLarge", 3, 10_000_000) == ["large0", "large1", "large2"]
-    bench.alice.system("large", "insertOne", {"_id": "small", "text": "x"})
-    assert bench.alice.call("findLarge") == {"count": 4, "length": 30_000_001}
+    assert bench.alice.call("insertLarge", 0, 3, 10_000_000) == ["large0", "large1", "large2"]
+    assert bench.alice.call("insertLarge", 3, 1, 10_000_000) == ["large3"]
+    assert bench.alice.call("findLarge") == {"count": 4, "length": 40_000_000}
     bench.collection("large").drop()
+
+
+@needs("decided writes")
+def test_an_update_under_rules_may_change_more_than_a_command_holds(bench):
+    bench.fill("counters", *({"_id": n, "n": 1, "text": str(n) * 6_000_000} for n in range(3)))
+    with bench.all_or_nothing("counters"):
+        answer = bench.alice.data("updateMany", "counters", query={"n": 1}, update={"$set": {"text": "x" * 6_000_000}})
+    assert answer == {"matchedCount": 3, "modifiedCount": 3}, answer
+    assert {document["text"][-3:] for document in bench.stored("counters").values()} == {"xxx"}
+    bench.fill("counters")
 
 
 # ---- A source that goes and comes back: last, since data in memory are gone then.
