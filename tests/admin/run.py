@@ -555,6 +555,16 @@ def test_server_keys_and_users_are_administered(server):
     admin.delete_app()
 
 
+def settled_logs(admin, seconds=10):
+    """All entries, once no more come: they are stored after the answers that they tell of."""
+    deadline = time.monotonic() + seconds
+    before, logs = None, admin.get("/logs")["logs"]
+    while (logs != before or not logs) and time.monotonic() < deadline:
+        time.sleep(0.3)
+        before, logs = logs, admin.get("/logs")["logs"]
+    return logs
+
+
 def test_functions_are_run_for_administrators(server):
     admin = server.admin()
     admin.create_app("debug")
@@ -572,7 +582,7 @@ def test_functions_are_run_for_administrators(server):
     result = admin.post("/debug/execute_function_source?run_as_system=true",
                         {"source": "exports = (a) => a * 2;", "eval_source": "exports(21)"}, 200)
     assert result["result"] == {"$numberInt": "42"}
-    logs = admin.get("/logs")["logs"]
+    logs = settled_logs(admin)
     assert [one["type"] for one in logs][:1] == ["FUNCTION"] and all(isinstance(one["_id"], str) for one in logs)
     errors = admin.get("/logs?errors_only=false")["logs"]
     assert len(errors) == 1 and "boom" in errors[0]["error"]
