@@ -94,6 +94,27 @@ def test_a_document_that_breaks_the_schema_is_not_stored(bench):
         assert bench.stored("typed") == before, action
 
 
+def test_the_condition_of_a_role_goes_to_the_source_with_the_write(bench):
+    """Nothing is decided on the document then: the role writes everything, where it applies."""
+    def fill():
+        bench.fill("doors", *({"_id": n, "n": 1, **({"locked": True} if n % 2 else {})} for n in range(6)))
+    write = lambda action, **argument: bench.alice.data(action, "doors", **argument)  # noqa: E731
+    fill()
+    assert write("updateMany", query={}, update={"$inc": {"n": 1}}) == {"matchedCount": 3, "modifiedCount": 3}
+    assert write("updateOne", query={"_id": 1}, update={"$inc": {"n": 1}})["matchedCount"] == 0
+    assert write("findOneAndUpdate", filter={"_id": 1}, update={"$inc": {"n": 1}}) is None
+    assert write("findOneAndUpdate", filter={"_id": 2}, update={"$inc": {"n": 1}}, returnNewDocument=True) == {"_id": 2, "n": 3}
+    assert write("findOneAndReplace", filter={"_id": 1}, update={"m": 1}) is None
+    assert [bench.stored("doors")[n]["n"] for n in range(6)] == [2, 1, 3, 1, 2, 1]
+    assert write("findOneAndDelete", filter={"_id": 3}) is None
+    assert write("deleteOne", query={"_id": 3}) == {"deletedCount": 0}
+    assert write("deleteOne", query={"_id": 4}) == {"deletedCount": 1}
+    assert write("findOneAndDelete", filter={"_id": 2}) == {"_id": 2, "n": 3}
+    assert write("deleteMany", query={}) == {"deletedCount": 1}
+    assert sorted(bench.stored("doors")) == [1, 3, 5]
+    assert write("count", query={}) == 0 and write("find", query={}, limit=2) == []
+
+
 # ---- A write that is decided on the document and permitted.
 
 

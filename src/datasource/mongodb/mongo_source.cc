@@ -423,9 +423,9 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
       if (!conversation) {
         RESTITCH_TRY(conversation, converse());
       }
-      if (!proves_transactions(*conversation)) {
+      if (Status proven = prove_transactions(*conversation); !proven) {
         transactions_.forget(parts.session);
-        return Error(ErrorCode::kUnsupported, "the data source has no transactions");
+        return std::move(proven).error();
       }
       if (Status started = start(parts, *conversation); !started) {
         transactions_.forget(parts.session);
@@ -442,17 +442,19 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
 
   // Some servers call themselves a replica set, take the fields of a transaction and carry out each
   // statement at once. They do not know the command that would end it.
-  bool proves_transactions(Conversation& conversation) {
-    if (!conversation.session) return false;
-    if (watch_.has_proven_transactions()) return true;
+  Status prove_transactions(Conversation& conversation) {
+    const Error none(ErrorCode::kUnsupported, "the data source has no transactions");
+    if (!conversation.session) return none;
+    if (watch_.has_proven_transactions()) return {};
     constexpr int kCommandNotFound = 59;
     const Call call{"admin", take_apart(bson::make_document("commitTransaction", 1), std::nullopt),
                     nullptr};
-    const auto reply = run_body(conversation.client.get(), call, call.parts.body, nullptr, 0);
-    if (!reply) return true;  // what follows will fail as well
-    const bool are_there = reply->view()["code"].as_integer() != kCommandNotFound;
+    RESTITCH_TRY(const Document reply,
+                 run_body(conversation.client.get(), call, call.parts.body, nullptr, 0));
+    const bool are_there = reply["code"].as_integer() != kCommandNotFound;
     watch_.note_transactions(are_there);
-    return are_there;
+    if (!are_there) return none;
+    return {};
   }
 
   static Status start(const CommandParts& parts, Conversation& conversation) {
