@@ -49,7 +49,8 @@ def test_a_watcher_sees_what_its_rules_allow(bench):
     stream = bench.alice.watch("notes")
     try:
         bench.bob.data("insertOne", "notes", document={"_id": 1, "owner": bench.bob.id, "text": "hidden"})
-        bench.bob.data("insertOne", "notes", document={"_id": 2, "owner": bench.bob.id, "text": "secret", "public": True, "title": "t"})
+        bench.bob.data("insertOne", "notes", document={
+            "_id": 2, "owner": bench.bob.id, "text": "secret", "public": True, "title": "t"})
         bench.alice.data("insertOne", "notes", document={"_id": 3, "owner": bench.alice.id, "text": "mine"})
         events = [stream.next() for _ in range(2)]
     finally:

@@ -124,8 +124,10 @@ def test_a_permitted_write_of_a_field_is_applied(bench):
     with bench.all_or_nothing("notes"):
         answer = bench.alice.data("updateOne", "notes", query={"_id": 2}, update={"$inc": {"stars": 1}})
     assert answer == {"matchedCount": 1, "modifiedCount": 1}, answer
-    assert bench.stored("notes")[2] == {"_id": 2, "owner": bench.bob.id, "title": "b", "stars": 3, "public": True, "text": "secret"}
-    changed = bench.alice.data("findOneAndUpdate", "notes", filter={"_id": 2}, update={"$set": {"stars": 7}}, returnNewDocument=True)
+    assert bench.stored("notes")[2] == {
+        "_id": 2, "owner": bench.bob.id, "title": "b", "stars": 3, "public": True, "text": "secret"}
+    changed = bench.alice.data("findOneAndUpdate", "notes", filter={"_id": 2}, update={"$set": {"stars": 7}},
+                               returnNewDocument=True)
     assert changed == {"_id": 2, "title": "b", "stars": 7}, changed
     assert bench.alice.code("notes", "updateOne", {"_id": 2}, {"$unset": {"stars": ""}})["modifiedCount"] == 1
     assert "stars" not in bench.stored("notes")[2]
