@@ -1,11 +1,19 @@
 #pragma once
 
-#include "auth/user_cache.h"
+#include <memory>
+#include <string>
+
+#include "auth/auth_service.h"
 #include "rules/context.h"
+#include "runtime/task.h"
 
 namespace restitch::deployment {
 
 // The user as rules and functions see one.
 rules::User to_rules_user(const auth::CachedUser& user, bson::Document custom_data);
+
+// A user of the app as rules and functions would see this one now. kUserNotFound.
+Task<rules::User> look_up_user(auth::AuthService& auth, std::shared_ptr<const auth::AppAuth> app,
+                               std::string user_id);
 
 }  // namespace restitch::deployment

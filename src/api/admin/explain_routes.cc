@@ -2,10 +2,10 @@
 #include <chrono>
 #include <utility>
 
-#include "api/admin/app_users.h"
 #include "api/admin/routes.h"
 #include "api/http_error.h"
 #include "bson/extended_json.h"
+#include "deployment/users.h"
 #include "deployment/values.h"
 #include "rules/explain/explanation.h"
 #include "rules/explain/stated_operation.h"
@@ -49,7 +49,7 @@ Task<rules::User> read_user(AdminApi& api, const deployment::DeployedApp& app,
     co_return system;
   }
   const std::string user_id(*id);
-  auto user = co_await find_app_user(api, app, user_id);
+  auto user = co_await deployment::look_up_user(api.auth(), app.auth, user_id);
   co_return user;
 }
 

@@ -1,9 +1,9 @@
 #include <cstdio>
 
-#include "api/admin/app_users.h"
 #include "api/admin/entities.h"
 #include "api/admin/routes.h"
 #include "bson/extended_json.h"
+#include "deployment/users.h"
 
 namespace restitch::api::admin {
 namespace {
@@ -61,7 +61,7 @@ Task<void> choose_caller(AdminApi& api, const AdminRequest& request,
   }
   call.system_caller = is_system;
   if (is_system) co_return Status();
-  RESTITCH_CO_TRY(call.user, co_await find_app_user(api, app, user_id));
+  RESTITCH_CO_TRY(call.user, co_await deployment::look_up_user(api.auth(), app.auth, user_id));
   co_return Status();
 }
 
