@@ -251,6 +251,10 @@ bool is_write(Action action) {
   return false;
 }
 
+bool is_multi(Action action) {
+  return action == Action::kUpdateMany || action == Action::kDeleteMany;
+}
+
 Result<Operation> parse_client_operation(Action action, std::string_view source,
                                          bson::View argument, std::string* title) {
   ArgumentReader reader(argument);

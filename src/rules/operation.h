@@ -34,6 +34,8 @@ enum class Action : std::uint8_t {
 std::optional<Action> action_from_name(std::string_view name);
 std::string_view name_of(Action action);
 bool is_write(Action action);
+// Of updates and deletions: of all documents that match.
+bool is_multi(Action action);
 
 // One request for data. Members that an action does not use stay empty.
 struct Operation {

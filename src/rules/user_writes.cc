@@ -12,10 +12,6 @@
 namespace restitch::rules {
 namespace {
 
-bool is_multi(Action action) {
-  return action == Action::kUpdateMany || action == Action::kDeleteMany;
-}
-
 bool is_pipeline(bson::ValueView update) { return update.type() == bson::Type::kArray; }
 
 // An update without operators replaces the document; MongoDB itself does so for one document only.

@@ -109,6 +109,15 @@ void DocumentReasons::add_refused_deletion(DocumentReason& reason, bson::View do
   take_write_reason(reason, *applying, "delete", document, std::nullopt);
 }
 
+void DocumentReasons::add_refused_write(DocumentReason& reason, bson::View document,
+                                        const UpdateProgram* program) {
+  if (program == nullptr) {
+    add_refused_deletion(reason, document);
+  } else {
+    add_refused_update(reason, document, *program);
+  }
+}
+
 void DocumentReasons::add_refused_insert(DocumentReason& reason, bson::View document) {
   const RoleProgram* applying = role();
   if (applying == nullptr) {

@@ -35,14 +35,16 @@ class DocumentReasons {
   std::string of_writing() const;
   std::string of_hiding() const;
 
-  void add_refused_update(DocumentReason& reason, bson::View before, const UpdateProgram& program);
-  void add_refused_deletion(DocumentReason& reason, bson::View document);
+  // `program` of an update; null for a deletion.
+  void add_refused_write(DocumentReason& reason, bson::View document, const UpdateProgram* program);
   void add_refused_insert(DocumentReason& reason, bson::View document);
   // Says of a `validate` expression why it does not hold.
   void add_violations(DocumentReason& reason, std::vector<schema::Violation> violations,
                       bson::View after, std::optional<bson::View> before);
 
  private:
+  void add_refused_update(DocumentReason& reason, bson::View before, const UpdateProgram& program);
+  void add_refused_deletion(DocumentReason& reason, bson::View document);
   // "read: it is true"; "" if the permission was not asked for.
   std::string text_of(std::string_view permission) const;
   // Takes the reason for a refusal from what the trace has seen of a write decision.

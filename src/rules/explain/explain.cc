@@ -23,10 +23,6 @@ bool is_insert(Action action) {
   return action == Action::kInsertOne || action == Action::kInsertMany;
 }
 
-bool is_multi(Action action) {
-  return action == Action::kUpdateMany || action == Action::kDeleteMany;
-}
-
 bool is_deletion(Action action) {
   return action == Action::kDeleteOne || action == Action::kDeleteMany ||
          action == Action::kFindOneAndDelete;
@@ -36,6 +32,12 @@ std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
+}
+
+bool contains(const std::vector<bson::Value>& values, bson::ValueView wanted) {
+  return std::any_of(values.begin(), values.end(), [wanted](const bson::Value& one) {
+    return bson::equal(one.view(), wanted);
+  });
 }
 
 // The $match at the front of a pipeline: the documents that it is about.
@@ -191,11 +193,7 @@ Task<void> Explainer::explain_reads() {
     co_return Status();
   }
   for (const bson::Document& document : documents) {
-    const bson::ValueView id = document["_id"];
-    const bool is_left = std::any_of(left.begin(), left.end(), [&](const bson::Value& one) {
-      return bson::equal(one.view(), id);
-    });
-    if (is_left) {
+    if (contains(left, document["_id"])) {
       RESTITCH_CO_CHECK(co_await explain_read(document, for_search, *presenter));
     } else {
       out_.documents.push_back(filtered(document));
@@ -297,11 +295,7 @@ Task<void> Explainer::explain_writes() {
   RESTITCH_CO_TRY(const std::vector<bson::Value> left, co_await within_filters(documents));
   bool has_matched = false;
   for (const bson::Document& document : documents) {
-    const bson::ValueView id = document["_id"];
-    const bool is_left = std::any_of(left.begin(), left.end(), [&](const bson::Value& one) {
-      return bson::equal(one.view(), id);
-    });
-    if (!is_left) {
+    if (!contains(left, document["_id"])) {
       out_.documents.push_back(filtered(document));
       continue;
     }
@@ -336,22 +330,14 @@ Task<bool> Explainer::explain_write(const UpdateProgram* program, bson::View doc
   if (step.kind == WriteStep::Kind::kSkip && reasons_.role() == nullptr) {
     reason.because = reasons_.of_hiding();
   } else if (step.kind == WriteStep::Kind::kSkip) {
-    if (program == nullptr) {
-      reasons_.add_refused_deletion(reason, document);
-    } else {
-      reasons_.add_refused_update(reason, document, *program);
-    }
+    reasons_.add_refused_write(reason, document, program);
     reason.because += "; as nothing of the document is readable, it is passed over";
   } else if (step.kind == WriteStep::Kind::kKeep) {
     reason.verdict = Verdict::kUnchanged;
     reason.because = "the update leaves it as it is";
   } else if (step.kind == WriteStep::Kind::kRefuse) {
     reason.verdict = Verdict::kRefused;
-    if (program == nullptr) {
-      reasons_.add_refused_deletion(reason, document);
-    } else {
-      reasons_.add_refused_update(reason, document, *program);
-    }
+    reasons_.add_refused_write(reason, document, program);
     refuse(std::move(*step.error));
   } else {
     reason.verdict = Verdict::kAllowed;
@@ -413,7 +399,7 @@ Task<std::vector<bson::Value>> Explainer::within_filters(const Stored& documents
 
 DocumentReason Explainer::filtered(bson::View document) const {
   DocumentReason reason;
-  reason.id = bson::Value(document["_id"]);
+  reason.id = mask_.apply(document["_id"]);
   std::vector<std::string> names;
   for (const FilterReason& filter : out_.filters) {
     if (filter.truth != Truth::kTrue) continue;
