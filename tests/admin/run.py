@@ -141,6 +141,22 @@ def roles(**permissions):
     return {"roles": [{**role, **permissions}]}
 
 
+def link_cluster(admin):
+    """The path of a new data source of the app, on the embedded cluster."""
+    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
+                                       "config": {"clusterName": "Cluster0"}})
+    return f"/services/{service['_id']}"
+
+
+def open_to_its_users(admin, name):
+    """A new app with anonymous users, who may do everything; the path of its data source."""
+    admin.create_app(name)
+    admin.post("/auth_providers", {"type": "anon-user"})
+    service = link_cluster(admin)
+    admin.post(f"{service}/default_rule", roles())
+    return service
+
+
 def test_the_sequence_of_the_core_test_suite_makes_a_working_app(server):
     admin = server.admin()
     app = admin.create_app("test")
@@ -457,10 +473,9 @@ def test_clients_see_no_failed_request_while_their_app_is_deployed(server):
 def test_a_change_that_does_not_validate_leaves_everything_as_it_was(server):
     admin = server.admin()
     admin.create_app("strict")
-    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
-                                       "config": {"clusterName": "Cluster0"}})
+    service = link_cluster(admin)
     count = len(admin.get("/deployments"))
-    rules = f"/services/{service['_id']}/rules"
+    rules = f"{service}/rules"
     for body in ({"database": "a", "collection": "b", "roles": [{"name": "x", "documentfilters": {}}]},
                  {"database": "a", "collection": "b", "roles": [{"apply_when": {}}]}):
         refused = admin.post(rules, body, 400)
@@ -471,7 +486,7 @@ def test_a_change_that_does_not_validate_leaves_everything_as_it_was(server):
     assert admin.post("/triggers", {"name": "t", "type": "SCHEDULED", "config": {"schedule": "* *"}}, 400)["findings"]
     assert admin.post("/services", {"name": "x", "type": "moon", "config": {}}, 400)["error_code"] == \
         "ServiceTypeNotFound"
-    refused = admin.patch(f"/services/{service['_id']}/config", {"clusterName": "Other"}, 400)
+    refused = admin.patch(f"{service}/config", {"clusterName": "Other"}, 400)
     assert refused["error_code"] == "InvalidParameter"
     assert admin.get(rules) == [] and len(admin.get("/deployments")) == count
     rule = admin.post(rules, {"database": "a", "collection": "b", **roles()})
@@ -723,11 +738,7 @@ def test_a_function_patches_the_configuration_of_its_own_app(server):
 
 def test_sign_ins_are_in_the_logs_and_data_sources_answer_commands(server):
     admin = server.admin()
-    admin.create_app("looks")
-    admin.post("/auth_providers", {"type": "anon-user"})
-    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
-                                       "config": {"clusterName": "Cluster0"}})
-    admin.post(f"/services/{service['_id']}/default_rule", roles())
+    service = open_to_its_users(admin, "looks")
     user = AppUser(admin)
     user.login()
     user.login("local-userpass", {"username": "a", "password": "b"}, status=404)
@@ -741,7 +752,7 @@ def test_sign_ins_are_in_the_logs_and_data_sources_answer_commands(server):
     assert [one["status"] for one in admin.get("/logs?errors_only")["logs"]] == [404]
     user.call("insertOne", {"database": "looked", "collection": "at", "document": {"a": 1, "b": {"c": ["x"]}}},
               service="mongodb-atlas")
-    commands = f"/services/{service['_id']}/commands"
+    commands = f"{service}/commands"
     assert admin.get(f"{commands}/build_info")["version"]
     databases = admin.post(f"{commands}/list_databases", None, 200)["databases"]
     assert "looked" in databases and not any(one.startswith("__restitch") for one in databases)
@@ -767,8 +778,7 @@ def test_an_administrator_behind_a_trusted_proxy_has_an_address_of_its_own(serve
 def test_names_that_are_taken_or_unknown_have_their_codes(server):
     admin = server.admin()
     admin.create_app("codes")
-    mongo = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
-                                     "config": {"clusterName": "Cluster0"}})["_id"]
+    mongo = link_cluster(admin)
     hooks = f"/services/{admin.post('/services', {'name': 'hooks', 'type': 'http'})['_id']}/incoming_webhooks"
     hook = {"name": "hook", "function_source": "exports = () => 1;", "options": {"httpMethod": "GET"}}
     admin.post("/values", {"name": "v", "value": 1})
@@ -785,8 +795,8 @@ def test_names_that_are_taken_or_unknown_have_their_codes(server):
             ("ValueAlreadyExists", admin.post("/values", {"name": "v", "value": 2}, 409)),
             ("IncomingWebhookAlreadyExists", admin.post(hooks, hook, 409)),
             ("IncomingWebhookNotFound", admin.get(f"{hooks}/{missing}", 404)),
-            ("RuleNotFound", admin.get(f"/services/{mongo}/rules/{missing}", 404)),
-            ("RuleDuplicateName", admin.post(f"/services/{mongo}/rules", {"database": "a", "collection": "b", **twice}, 400)),
+            ("RuleNotFound", admin.get(f"{mongo}/rules/{missing}", 404)),
+            ("RuleDuplicateName", admin.post(f"{mongo}/rules", {"database": "a", "collection": "b", **twice}, 400)),
             ("FunctionInvalid", admin.post("/functions", {"name": "..", "source": "exports = () => 1;"}, 400)),
             ("ValueDuplicateName", imported("values", {"name": "w", "value": 1}, {"name": "w", "value": 2})),
             ("AuthProviderDuplicateName", imported("auth_providers", provider, provider, version=20200603)),
@@ -799,11 +809,7 @@ def test_names_that_are_taken_or_unknown_have_their_codes(server):
 
 def test_null_may_stand_for_an_optional_field_when_the_app_says_so(server):
     admin = server.admin()
-    admin.create_app("nulls")
-    admin.post("/auth_providers", {"type": "anon-user"})
-    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
-                                       "config": {"clusterName": "Cluster0"}})
-    admin.post(f"/services/{service['_id']}/default_rule", roles())
+    open_to_its_users(admin, "nulls")
     admin.post("/schemas", {
         "metadata": {"data_source": "mongodb-atlas", "database": "nulls", "collection": "things"},
         "schema": {"title": "Thing", "bsonType": "object", "required": ["must"],
@@ -849,11 +855,10 @@ def explained_app(server, database):
     admin = server.admin()
     admin.create_app("explains")
     admin.post("/auth_providers", {"type": "anon-user"})
-    service = admin.post("/services", {"name": "mongodb-atlas", "type": "mongodb-atlas",
-                                       "config": {"clusterName": "Cluster0"}})
+    service = link_cluster(admin)
     admin.post("/secrets", {"name": "theKey", "value": "hunter2"})
     admin.post("/values", {"name": "key", "value": "theKey", "from_secret": True})
-    admin.post(f"/services/{service['_id']}/rules", {
+    admin.post(f"{service}/rules", {
         "database": database, "collection": "items",
         "roles": [{"name": "key", "apply_when": {"owner": "%%values.key"}, "read": True},
                   {"name": "owner", "apply_when": {"owner": "%%user.id"}, "insert": True, "delete": True,

@@ -16,26 +16,25 @@ def at_once(work):
         return [future.result() for future in [pool.submit(work, number) for number in range(THREADS)]]
 
 
-@needs("concurrent writes")
-def test_increments_left_to_the_source_all_count(bench):
-    bench.fill("open", {"_id": "sum", "n": 0})
+def increments_all_count(bench, collection):
+    bench.fill(collection, {"_id": "sum", "n": 0})
 
     def work(_):
         for _ in range(ROUNDS):
-            assert bench.alice.data("updateOne", "open", query={"_id": "sum"}, update={"$inc": {"n": 1}})["modifiedCount"] == 1
+            done = bench.alice.data("updateOne", collection, query={"_id": "sum"}, update={"$inc": {"n": 1}})
+            assert done["modifiedCount"] == 1
     at_once(work)
-    assert bench.stored("open")["sum"]["n"] == THREADS * ROUNDS
+    assert bench.stored(collection)["sum"]["n"] == THREADS * ROUNDS
+
+
+@needs("concurrent writes")
+def test_increments_left_to_the_source_all_count(bench):
+    increments_all_count(bench, "open")
 
 
 @needs("decided writes", "concurrent writes")
 def test_increments_under_a_rule_that_reads_the_document_all_count(bench):
-    bench.fill("counters", {"_id": "sum", "n": 0})
-
-    def work(_):
-        for _ in range(ROUNDS):
-            assert bench.alice.data("updateOne", "counters", query={"_id": "sum"}, update={"$inc": {"n": 1}})["modifiedCount"] == 1
-    at_once(work)
-    assert bench.stored("counters")["sum"]["n"] == THREADS * ROUNDS
+    increments_all_count(bench, "counters")
 
 
 @needs("decided writes", "concurrent writes")

@@ -1,13 +1,7 @@
 """Writes that rules decide on document by document: what is refused must leave everything as it was."""
 
 from bench import denied, needs, refused
-from cases_reads import VALUES
-
-
-def fill_notes(bench):
-    bench.fill("notes", {"_id": 1, "owner": bench.alice.id, "title": "a", "stars": 1, "text": "mine"},
-               {"_id": 2, "owner": bench.bob.id, "title": "b", "stars": 2, "public": True, "text": "secret"},
-               {"_id": 3, "owner": bench.bob.id, "title": "c", "stars": 4, "text": "hidden"})
+from cases_reads import VALUES, fill_notes
 
 
 # ---- What needs no look at a stored document works everywhere.
