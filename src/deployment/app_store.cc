@@ -18,7 +18,8 @@ constexpr std::string_view kSecretPurpose = "app secret";
 
 // Collections of the state store whose documents belong to an app (member `app`).
 constexpr std::array kOfApps = {"app_configs", "app_drafts", "deployments",     "secrets", "users",
-                                "logins",      "sessions",   "userpass_tokens", "devices", "api_keys"};
+                                "logins",      "sessions",   "userpass_tokens", "devices", "api_keys",
+                                "files",       "file_chunks"};
 
 datasource::Collection collection(datasource::DataSource& state, std::string name) {
   return {state, std::string(auth::kStateDatabase), std::move(name)};
