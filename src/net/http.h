@@ -53,11 +53,13 @@ struct HttpResponse {
   std::vector<std::pair<std::string, std::string>>
       headers;  // without Content-Length, Connection and Date
   std::string body;
+  std::shared_ptr<const std::string> shared_body;  // sent in the place of `body`, without a copy
   BodyProducer producer;  // makes the body instead, in chunks; the connection ends behind it
 
   void set(std::string name, std::string value) {
     headers.emplace_back(std::move(name), std::move(value));
   }
+  std::string_view content() const { return shared_body ? *shared_body : body; }
 };
 
 // Answers one request. Called on the connection's thread; may suspend. The request lives until the

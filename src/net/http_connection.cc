@@ -1,5 +1,6 @@
 #include "net/http_connection.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -37,6 +38,9 @@ metrics::Timing& request_time() {
 }
 
 using Clock = std::chrono::steady_clock;
+
+// Bodies have the time limit of a request and, beyond, as long as a peer of this speed needs.
+constexpr std::size_t kSlowPeerBytesPerSecond = std::size_t{64} << 10U;
 
 // For the end of a streamed body.
 constexpr std::chrono::seconds kLastWords{2};
@@ -103,7 +107,7 @@ std::string head_of(const HttpResponse& response, bool keep_alive) {
   if (response.producer) {
     head.append("\r\nTransfer-Encoding: chunked");
   } else if (response.status != 204 && response.status != 304) {
-    head.append("\r\nContent-Length: ").append(std::to_string(response.body.size()));
+    head.append("\r\nContent-Length: ").append(std::to_string(response.content().size()));
   }
   if (!keep_alive) head.append("\r\nConnection: close");
   head.append("\r\n\r\n");
@@ -191,7 +195,7 @@ class ServedConnection final : public Connection,
   asio::awaitable<bool> serve_one() {
     http::request_parser<http::string_body> parser;
     parser.header_limit(static_cast<std::uint32_t>(service_.options.max_header_bytes));
-    parser.body_limit(service_.options.max_body_bytes);
+    parser.body_limit(boost::none);  // known when the head is read
 
     in_request_ = buffer_.size() > 0;
     deadline_ = Clock::now() +
@@ -201,6 +205,11 @@ class ServedConnection final : public Connection,
     if (head_error) co_return co_await refuse(head_error, parser);
     in_request_ = true;
 
+    const std::size_t limit = body_limit(parser);
+    parser.body_limit(limit);
+    if (parser.content_length().value_or(0) > limit) {
+      co_return co_await refuse(http::error::body_limit, parser);
+    }
     if (http::token_list(parser.get()[http::field::expect]).exists("100-continue")) {
       static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
       const auto [error, sent] =
@@ -208,7 +217,7 @@ class ServedConnection final : public Connection,
       if (error) co_return false;
     }
     if (!parser.is_done()) {
-      deadline_ = Clock::now() + (service_.options.request_timeout);
+      deadline_ = Clock::now() + time_for(limit);
       const auto [body_error, body_bytes] =
           co_await http::async_read(socket_, buffer_, parser, kTuple);
       if (body_error) co_return co_await refuse(body_error, parser);
@@ -230,6 +239,22 @@ class ServedConnection final : public Connection,
     const bool sent = co_await send(response, request.method() == "HEAD", keep_alive);
     in_request_ = false;
     co_return sent&& keep_alive;
+  }
+
+  std::size_t body_limit(const http::request_parser<http::string_body>& parser) const {
+    const std::size_t usual = service_.options.max_body_bytes;
+    const auto length = parser.content_length();
+    const bool is_small = length ? *length <= usual : !parser.chunked();
+    if (is_small || !service_.options.larger_body_limit) return usual;
+    const BeastRequest head(parser.get(), remote_ip_);
+    return std::max(usual, service_.options.larger_body_limit(head));
+  }
+
+  Clock::duration time_for(std::size_t bytes) const {
+    const std::size_t usual = service_.options.max_body_bytes;
+    const std::size_t beyond = bytes > usual ? bytes - usual : 0;
+    return service_.options.request_timeout +
+           std::chrono::seconds(beyond / kSlowPeerBytesPerSecond);
   }
 
   asio::awaitable<HttpResponse> answer(const HttpRequest& request) {
@@ -254,8 +279,9 @@ class ServedConnection final : public Connection,
     const std::string head = head_of(response, keep_alive);
     const std::array<boost::asio::const_buffer, 2> buffers{
         boost::asio::buffer(head),
-        head_only ? boost::asio::const_buffer() : boost::asio::buffer(response.body)};
-    deadline_ = Clock::now() + (service_.options.request_timeout);
+        head_only ? boost::asio::const_buffer() : boost::asio::buffer(response.content())};
+    deadline_ = Clock::now() + service_.options.request_timeout +
+                std::chrono::seconds(response.content().size() / kSlowPeerBytesPerSecond);
     const auto [error, bytes] = co_await boost::asio::async_write(socket_, buffers, kTuple);
     co_return !error;
   }

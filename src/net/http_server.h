@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,9 @@ struct HttpServerOptions {
   std::uint16_t port = 9090;                         // 0 = any free one
   std::size_t max_header_bytes = 64 * 1024;          // access tokens may carry custom user data
   std::size_t max_body_bytes = 18ULL * 1000 * 1000;  // documented request limit
+  // The limit of a request whose body may be larger than that, by its head (body() is empty). May be
+  // empty; asked for such requests only, on the connection's thread.
+  std::function<std::size_t(const HttpRequest& head)> larger_body_limit;
   std::size_t max_connections = 20000;
   std::chrono::seconds idle_timeout{75};
   std::chrono::seconds request_timeout{60};  // from the first byte of a request to its last

@@ -53,6 +53,9 @@ class HttpServerTest : public ::testing::Test {
     options.idle_timeout = std::chrono::seconds(1);
     options.request_timeout = std::chrono::seconds(1);
     options.max_connections = 20;
+    options.larger_body_limit = [](const HttpRequest& head) -> std::size_t {
+      return head.path() == "/large" && head.header("x-name") == "me" ? 5000 : 0;
+    };
     auto server = HttpServer::listen(options, threads_, &echo, &oversized);
     EXPECT_TRUE(server);
     server_ = std::move(*server);
@@ -70,6 +73,7 @@ class HttpServerTest : public ::testing::Test {
   static asio::awaitable<HttpResponse> echo(const HttpRequest& request) {
     HttpResponse response;
     response.set("X-Injected", "a\r\nEvil: 1");
+    if (request.path() == "/shared") response.shared_body = std::make_shared<const std::string>("shared");
     response.body = std::string(request.method()) + " " + std::string(request.path()) + " " +
                     std::string(request.header("x-name")) + " " + std::string(request.body());
     co_return response;
@@ -127,6 +131,33 @@ TEST_F(HttpServerTest, oversized_bodies_are_answered_by_the_owner) {
                                       std::string(1001, 'x'));
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
   EXPECT_NE(answer.find("too large"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, the_head_decides_how_large_a_body_may_be) {
+  const auto put = [this](const std::string& target, std::size_t size, bool is_chunked) {
+    std::string request = "PUT " + target + " HTTP/1.1\r\nHost: x\r\nX-Name: me\r\nConnection: close\r\n";
+    if (is_chunked) {
+      char length[20];
+      std::snprintf(length, sizeof(length), "%zx", size);
+      request += "Transfer-Encoding: chunked\r\n\r\n" + std::string(length) + "\r\n" +
+                 std::string(size, 'b') + "\r\n0\r\n\r\n";
+    } else {
+      request += "Content-Length: " + std::to_string(size) + "\r\n\r\n" + std::string(size, 'b');
+    }
+    return exchange(request).substr(0, 13);
+  };
+  for (const bool is_chunked : {false, true}) {
+    EXPECT_EQ(put("/large", 5000, is_chunked), "HTTP/1.1 200 ");
+    EXPECT_EQ(put("/large", 5001, is_chunked), "HTTP/1.1 413 ");
+    EXPECT_EQ(put("/usual", 1000, is_chunked), "HTTP/1.1 200 ");
+    EXPECT_EQ(put("/usual", 1001, is_chunked), "HTTP/1.1 413 ");
+  }
+}
+
+TEST_F(HttpServerTest, a_shared_body_is_sent_in_its_place) {
+  const std::string answer = exchange("GET /shared HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(answer.find("Content-Length: 6\r\n"), std::string::npos) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nshared")) << answer;
 }
 
 TEST_F(HttpServerTest, oversized_headers_get_431) {
