@@ -183,7 +183,8 @@ Result<IndexCreation> create_indexes(Services& services, const Namespace& ns,
     if (is_building(*former)) {
       RESTITCH_TRY(const auto conflicting, missing_indexes(*former, specs));
       if (conflicting.size() < specs.size()) {
-        return mongo_error(117, "an index of the same name or keys is being built");
+        // The caller asks again until it is built.
+        return Error(ErrorCode::kWriteConflict, "an index of the same name or keys is being built");
       }
     }
     result.before = ready_count(*former);
