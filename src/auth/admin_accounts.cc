@@ -21,6 +21,23 @@ datasource::Collection collection(datasource::DataSource& state, std::string nam
   return {state, std::string(kStateDatabase), std::move(name)};
 }
 
+// The document with the members of `who`, which a unique index covers; made with those of `fresh`
+// when there is none, by this node or another one.
+Task<Document> find_or_insert(const datasource::Collection& collection, const Document& who,
+                              const Document& fresh) {
+  RESTITCH_CO_TRY(auto found, co_await collection.find_one(who));
+  if (found) co_return std::move(*found);
+  Builder builder;
+  builder.append_all(who).append_all(fresh);
+  Document made = std::move(builder).finish();
+  auto inserted = co_await collection.insert_one(made);
+  if (inserted) co_return made;
+  if (inserted.error().code() != ErrorCode::kDuplicateKey) co_return std::move(inserted).error();
+  RESTITCH_CO_TRY(found, co_await collection.find_one(who));
+  if (!found) co_return std::move(inserted).error();
+  co_return std::move(*found);
+}
+
 Error refused(const std::string& provider) {
   if (provider == "mongodb-cloud") {
     return Error(ErrorCode::kUnauthenticated,
@@ -46,46 +63,40 @@ Task<void> AdminAccounts::prepare() {
   expiring.expire_after_seconds = 0;
   const Document expires = bson::make_document("expires", std::int32_t{1});
   RESTITCH_CO_CHECK(co_await sessions_.ensure_index(expires, expiring));
+  datasource::IndexOptions unique;
+  unique.unique = true;
+  Builder keys;
+  keys.append("provider", std::int32_t{1}).append("username", std::int32_t{1});
+  const Document by_name = std::move(keys).finish();
+  RESTITCH_CO_CHECK(co_await users_.ensure_index(by_name, unique));
   RESTITCH_CO_CHECK(co_await prepare_realm());
   for (const AdminCredential& credential : credentials_) {
     Builder filter;
     filter.append("provider", credential.provider).append("username", credential.username);
     const Document who = std::move(filter).finish();
-    RESTITCH_CO_TRY(const auto found, co_await users_.find_one(who));
-    AdminUser user{ObjectId::generate(), credential.provider, credential.username};
-    if (found) {
-      user.id = (*found)["_id"].as_object_id().value_or(user.id);
-    } else {
-      Builder document;
-      document.append("_id", user.id).append_all(who);
-      const Document fresh = std::move(document).finish();
-      RESTITCH_CO_CHECK(co_await users_.insert_one(fresh));
-    }
+    const Document fresh = bson::make_document("_id", ObjectId::generate());
+    RESTITCH_CO_TRY(const Document known, co_await find_or_insert(users_, who, fresh));
+    const AdminUser user{known["_id"].as_object_id().value_or(ObjectId{}), credential.provider,
+                         credential.username};
     by_id_[user.id.to_hex()] = user;
   }
   co_return Status();
 }
 
 Task<void> AdminAccounts::prepare_realm() {
-  const Document filter = bson::make_document("_id", "administrators");
-  RESTITCH_CO_TRY(const auto found, co_await settings_.find_one(filter));
-  if (found) {
-    const bson::ValueView key = (*found)["signing_key"];
-    const auto domain = (*found)["domain_id"].as_object_id();
-    if (!domain || key.type() != bson::Type::kBinary) {
-      co_return Error(ErrorCode::kCorrupt, "the administrators' settings are incomplete");
-    }
-    realm_.domain_id = *domain;
-    RESTITCH_CO_TRY(realm_.signing_key, box_.open_sealed(key.get_binary().bytes, kKeyPurpose));
-    co_return Status();
+  const Document who = bson::make_document("_id", "administrators");
+  Builder members;
+  members.append("domain_id", ObjectId::generate());
+  members.append_binary("signing_key", 0, box_.seal(random_bytes(64), kKeyPurpose));
+  const Document fresh = std::move(members).finish();
+  RESTITCH_CO_TRY(const Document settings, co_await find_or_insert(settings_, who, fresh));
+  const bson::ValueView key = settings["signing_key"];
+  const auto domain = settings["domain_id"].as_object_id();
+  if (!domain || key.type() != bson::Type::kBinary) {
+    co_return Error(ErrorCode::kCorrupt, "the administrators' settings are incomplete");
   }
-  realm_.domain_id = ObjectId::generate();
-  realm_.signing_key = random_bytes(64);
-  Builder document;
-  document.append("_id", "administrators").append("domain_id", realm_.domain_id);
-  document.append_binary("signing_key", 0, box_.seal(realm_.signing_key, kKeyPurpose));
-  const Document fresh = std::move(document).finish();
-  RESTITCH_CO_CHECK(co_await settings_.insert_one(fresh));
+  realm_.domain_id = *domain;
+  RESTITCH_CO_TRY(realm_.signing_key, box_.open_sealed(key.get_binary().bytes, kKeyPurpose));
   co_return Status();
 }
 

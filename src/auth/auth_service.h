@@ -109,6 +109,9 @@ class AuthService {
   // Makes the store ready. Once, first.
   Task<void> prepare();
 
+  // Another node has changed the user: the next request sees it.
+  void forget_user(const bson::ObjectId& user_id) { users_.forget(user_id); }
+
   Task<LoginResult> login(std::shared_ptr<const AppAuth> app, std::string provider,
                           bson::Document credential, std::string address = {});
   // Adds the credential to the user of the access token.

@@ -39,7 +39,7 @@ Status Clusters::bind(const std::vector<ClusterBinding>& bindings) {
 Result<std::shared_ptr<DataSource>> Clusters::find(
     std::string_view name, const mongodb::ReadPreference& preference) const {
   const auto found = bound_.find(name);
-  if (found == bound_.end()) return embedded_;
+  if (found == bound_.end()) return own_;
   return found->second->with_read_preference(preference);
 }
 

@@ -19,22 +19,22 @@ struct ClusterBinding {
   Kind kind = Kind::kCluster;
 };
 
-// The deployments that data sources of apps may stand on: the embedded cluster, those bound to
-// names by the operator, and those that an app names by their URI. Thread-safe.
+// The deployments that data sources of apps may stand on: the server's own (the embedded cluster,
+// or where its state is), those bound to names by the operator, and those that an app names by
+// their URI. Thread-safe.
 class Clusters {
  public:
-  explicit Clusters(std::shared_ptr<DataSource> embedded) : embedded_(std::move(embedded)) {}
+  explicit Clusters(std::shared_ptr<DataSource> own) : own_(std::move(own)) {}
 
   // Connects the bindings, at the same time, and waits a few seconds for those that do not answer;
   // they are looked for further in the background. kInvalidArgument names the binding that is
   // wrong.
   Status bind(const std::vector<ClusterBinding>& bindings);
 
-  const std::shared_ptr<DataSource>& embedded() const { return embedded_; }
   // Whether the operator has bound the name.
   bool is_bound(std::string_view name) const { return bound_.contains(name); }
-  // The deployment that the operator has bound to `name`, reading as preferred; that of the
-  // embedded cluster when the name is not bound.
+  // The deployment that the operator has bound to `name`, reading as preferred; the server's own
+  // when the name is not bound.
   Result<std::shared_ptr<DataSource>> find(std::string_view name,
                                            const mongodb::ReadPreference& preference) const;
   // The deployment behind a URI; `name` is for the log. Deployments are shared while somebody uses
@@ -46,7 +46,7 @@ class Clusters {
   void close();
 
  private:
-  std::shared_ptr<DataSource> embedded_;
+  std::shared_ptr<DataSource> own_;
   std::map<std::string, std::shared_ptr<mongodb::MongoSource>, std::less<>> bound_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<mongodb::MongoSource>> by_uri_;

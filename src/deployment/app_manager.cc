@@ -105,12 +105,15 @@ std::optional<Draft> ManagedApp::draft_of(const std::string& administrator) cons
 }
 
 AppManager::AppManager(AppRegistry& registry, AppStore& apps, ConfigStore& configs,
-                       Deployer& deployer, std::string uploads)
+                       FileStore& files, Deployer& deployer, std::string uploads,
+                       bool shares_state)
     : registry_(registry),
       apps_(apps),
       configs_(configs),
+      files_(files),
       deployer_(deployer),
-      uploads_(std::move(uploads)) {}
+      uploads_(std::move(uploads)),
+      shares_state_(shares_state) {}
 
 ManagedAppPtr AppManager::keep(AppIdentity identity) {
   const std::lock_guard lock(mutex_);
@@ -138,34 +141,76 @@ DeployedAppPtr AppManager::running(const ManagedApp& app) const {
   return registry_.find(app.identity().client_app_id);
 }
 
-Task<void> AppManager::start() {
+Task<ManagedAppPtr> AppManager::find_current(std::string hex) {
+  const ManagedAppPtr known = find(hex);
+  const auto id = ObjectId::from_hex(hex);
+  if (!shares_state_ || !id) co_return known;
+  RESTITCH_CO_TRY(const auto stored, co_await configs_.revisions(*id));
+  const bool is_gone = !stored && !known;
+  if (is_gone || (stored && known && is_current(*known, *stored))) co_return known;
+  RESTITCH_CO_CHECK(co_await load(*id));
+  co_return find(hex);
+}
+
+bool AppManager::is_current(const ManagedApp& app, const Revisions& stored) const {
+  const std::lock_guard lock(app.mutex_);
+  Revisions known;
+  known.running = app.revision_;
+  for (const Draft& draft : app.drafts_) known.drafts[draft.id] = draft.revision;
+  return known == stored;
+}
+
+Task<void> AppManager::load_all() {
   RESTITCH_CO_TRY(const auto identities, co_await apps_.all());
+  std::set<ObjectId> stored;
   for (const AppIdentity& identity : identities) {
-    const ManagedAppPtr app = keep(identity);
-    auto started = co_await start_app(app);
-    if (started) continue;
+    stored.insert(identity.id);
+    auto loaded = co_await load(identity.id);
+    if (loaded) continue;
     RESTITCH_LOG(kError, kApp, 2006, "Stored app does not start", {"app", identity.client_app_id},
-                 {"error", started.error().message()});
+                 {"error", loaded.error().message()});
+  }
+  const std::vector<ManagedAppPtr> known = apps();
+  for (const ManagedAppPtr& app : known) {
+    if (stored.contains(app->identity().id)) continue;
+    RESTITCH_CO_CHECK(co_await load(app->identity().id));
   }
   co_return Status();
 }
 
-Task<void> AppManager::start_app(ManagedAppPtr app) {
+Task<void> AppManager::load(ObjectId id) {
+  auto identity = co_await apps_.find(id);
+  if (!identity && identity.error().code() != ErrorCode::kAppNotFound) {
+    co_return std::move(identity).error();
+  }
+  const ManagedAppPtr app = identity ? keep(std::move(*identity)) : find(id.to_hex());
+  if (!app) co_return Status();
+  auto turn = co_await app->turns_.take();
+  if (!identity) co_return co_await forget(app);
+  co_return co_await reload(app);
+}
+
+Task<void> AppManager::reload(ManagedAppPtr app) {
+  RESTITCH_CO_CHECK(co_await read_stored(app));
+  const auto config = app->deployed();
+  if (config->entities.empty()) co_return Status();  // its directory has still to be deployed
+  app::Findings findings;
+  RESTITCH_CO_TRY(DeployedAppPtr built, co_await build(app, *config, false, true, findings));
+  co_await deployer_.run(std::move(built));
+  co_return Status();
+}
+
+Task<void> AppManager::read_stored(ManagedAppPtr app) {
   RESTITCH_CO_TRY(auto stored, co_await configs_.load(app->identity().id));
-  if (!stored) co_return Status();  // its directory has still to be deployed
+  if (!stored) co_return Status();
   RESTITCH_CO_TRY(auto drafts, co_await configs_.drafts(app->identity().id));
   RESTITCH_CO_TRY(const bson::Value dependencies,
                   co_await apps_.extra(app->identity().id, "packages"));
-  {
-    const std::lock_guard lock(app->mutex_);
-    app->config_ = std::make_shared<const StoredConfig>(std::move(*stored));
-    app->drafts_ = std::move(drafts);
-    app->packages_ = std::string(dependencies.view().as_string().value_or(""));
-  }
-  app::Findings findings;
-  const auto config = app->deployed();
-  RESTITCH_CO_TRY(DeployedAppPtr built, co_await build(app, *config, false, true, findings));
-  co_await deployer_.run(std::move(built));
+  const std::lock_guard lock(app->mutex_);
+  app->config_ = std::make_shared<const StoredConfig>(std::move(stored->config));
+  app->revision_ = stored->revision;
+  app->drafts_ = std::move(drafts);
+  app->packages_ = std::string(dependencies.view().as_string().value_or(""));
   co_return Status();
 }
 
@@ -183,10 +228,7 @@ Task<DeployedAppPtr> AppManager::build(ManagedAppPtr app, const StoredConfig& co
   request.tolerates_missing_secrets = tolerates_missing_secrets;
   request.former = former ? former->config.get() : nullptr;
   request.stored_triggers = trigger_names(*app->deployed());
-  {
-    const std::lock_guard lock(app->mutex_);
-    request.packages = app->packages_;
-  }
+  RESTITCH_CO_TRY(request.packages, co_await packages_folder(app));
   co_return co_await deployer_.build(std::move(request), findings);
 }
 
@@ -202,7 +244,7 @@ Task<ManagedAppPtr> AppManager::create(NewApp wanted, ConfigEdit initial, app::F
     RESTITCH_CO_CHECK(co_await apps_.remove(identity.id));
     co_return std::move(built).error();
   }
-  RESTITCH_CO_CHECK(co_await configs_.deploy(identity.id, config, std::nullopt));
+  RESTITCH_CO_TRY(app->revision_, co_await configs_.deploy(identity.id, 0, config, std::nullopt));
   co_await deployer_.run(std::move(*built));
   const std::lock_guard lock(mutex_);
   by_id_[identity.id] = app;
@@ -214,6 +256,13 @@ Task<void> AppManager::remove(ManagedAppPtr app) {
   DeployedAppPtr former = running(*app);
   if (former) co_await deployer_.end(std::move(former));
   RESTITCH_CO_CHECK(co_await apps_.remove(app->identity().id));
+  co_return co_await forget(app);
+}
+
+// What this node has of an app that is not stored any more. In the app's turn.
+Task<void> AppManager::forget(ManagedAppPtr app) {
+  DeployedAppPtr former = running(*app);
+  if (former) co_await deployer_.end(std::move(former));
   const auto forget_packages = [folder = packages_of(*app)]() -> Status {
     std::error_code ignored;
     std::filesystem::remove_all(folder, ignored);
@@ -234,12 +283,14 @@ Task<std::map<std::string, std::string>> AppManager::secret_names_by_id(ObjectId
 
 Task<void> AppManager::edit(ManagedAppPtr app, Actor actor, ConfigEdit edit,
                             app::Findings& findings) {
-  auto turn = co_await app->turns_.take();
-  StoredConfig changed = *app->config_for(actor.administrator);
-  RESTITCH_CO_CHECK(edit(changed));
-  RESTITCH_CO_TRY(const auto secrets, co_await secret_names_by_id(app->identity().id));
-  put_names_for_ids(changed, secrets);
-  co_return co_await apply(app, actor, std::move(changed), {}, findings);
+  const auto change = [&]() -> Task<void> {
+    StoredConfig changed = *app->config_for(actor.administrator);
+    RESTITCH_CO_CHECK(edit(changed));
+    RESTITCH_CO_TRY(const auto secrets, co_await secret_names_by_id(app->identity().id));
+    put_names_for_ids(changed, secrets);
+    co_return co_await apply(app, actor, std::move(changed), {}, findings);
+  };
+  co_return co_await in_turn(app, change);
 }
 
 Task<void> AppManager::apply(ManagedAppPtr app, const Actor& actor, StoredConfig changed,
@@ -273,7 +324,7 @@ Task<void> AppManager::apply(ManagedAppPtr app, const Actor& actor, StoredConfig
   co_await checked->functions->stop();
   Draft next = *draft;
   next.config = config;
-  RESTITCH_CO_CHECK(co_await configs_.put_draft(next));
+  RESTITCH_CO_TRY(next.revision, co_await configs_.put_draft(next));
   const std::lock_guard lock(app->mutex_);
   for (Draft& kept : app->drafts_) {
     if (kept.id == next.id) kept = next;
@@ -287,7 +338,8 @@ Task<void> AppManager::deploy(ManagedAppPtr app, std::shared_ptr<const StoredCon
                   co_await build(app, *config, checks_sources, false, findings));
   const std::int64_t now = deployment.deployed_at;
   const std::optional<ObjectId> draft = deployment.draft;
-  auto stored = co_await configs_.deploy(app->identity().id, config, std::move(deployment));
+  auto stored = co_await configs_.deploy(app->identity().id, app->revision_, config,
+                                         std::move(deployment));
   if (!stored) {
     co_await built->functions->stop();
     co_return std::move(stored).error();
@@ -295,11 +347,12 @@ Task<void> AppManager::deploy(ManagedAppPtr app, std::shared_ptr<const StoredCon
   {
     const std::lock_guard lock(app->mutex_);
     app->config_ = std::move(config);
+    app->revision_ = *stored;
     app->modified_ = now;
     if (draft) std::erase_if(app->drafts_, [&](const Draft& one) { return one.id == *draft; });
   }
   co_await deployer_.run(std::move(built));
-  co_return co_await apps_.touch(app->identity().id, now);
+  co_return Status();
 }
 
 Task<void> AppManager::rebuild(ManagedAppPtr app) {
@@ -336,7 +389,7 @@ Task<Draft> AppManager::create_draft(ManagedAppPtr app, Actor actor) {
   draft.app = app->identity().id;
   draft.administrator = actor.administrator;
   draft.config = app->deployed();
-  RESTITCH_CO_CHECK(co_await configs_.put_draft(draft));
+  RESTITCH_CO_TRY(draft.revision, co_await configs_.put_draft(draft));
   const std::lock_guard lock(app->mutex_);
   app->drafts_.push_back(draft);
   co_return draft;
@@ -355,31 +408,36 @@ Task<void> AppManager::discard_draft(ManagedAppPtr app, ObjectId id) {
 
 Task<Deployment> AppManager::deploy_draft(ManagedAppPtr app, Actor actor, ObjectId id,
                                           std::string name) {
-  auto turn = co_await app->turns_.take();
-  const auto draft = app->draft_of(actor.administrator);
-  if (!draft || draft->id != id) co_return Error(ErrorCode::kNotFound, "draft not found");
-  Deployment deployment = new_deployment(*app, actor);
-  deployment.name = std::move(name);
-  deployment.draft = id;
-  const bool checks_sources = !has_same_functions(*app->deployed(), *draft->config);
-  app::Findings findings;
-  auto deployed = co_await deploy(app, draft->config, deployment, checks_sources, findings);
-  if (deployed) co_return deployment;
-  deployment.status = DeploymentStatus::kFailed;
-  deployment.error = deployed.error().message();
-  RESTITCH_CO_CHECK(co_await configs_.note(deployment, draft->config));
-  co_return deployment;
+  const auto change = [&]() -> Task<Deployment> {
+    const auto draft = app->draft_of(actor.administrator);
+    if (!draft || draft->id != id) co_return Error(ErrorCode::kNotFound, "draft not found");
+    Deployment deployment = new_deployment(*app, actor);
+    deployment.name = name;
+    deployment.draft = id;
+    const bool checks_sources = !has_same_functions(*app->deployed(), *draft->config);
+    app::Findings findings;
+    auto deployed = co_await deploy(app, draft->config, deployment, checks_sources, findings);
+    if (deployed) co_return deployment;
+    if (deployed.error().code() == ErrorCode::kWriteConflict) co_return std::move(deployed).error();
+    deployment.status = DeploymentStatus::kFailed;
+    deployment.error = deployed.error().message();
+    RESTITCH_CO_CHECK(co_await configs_.note(deployment, draft->config));
+    co_return deployment;
+  };
+  co_return co_await in_turn(app, change);
 }
 
 Task<Deployment> AppManager::redeploy(ManagedAppPtr app, Actor actor, ObjectId id) {
-  auto turn = co_await app->turns_.take();
-  RESTITCH_CO_TRY(auto snapshot, co_await configs_.snapshot(app->identity().id, id));
-  if (!snapshot) co_return Error(ErrorCode::kNotFound, "deployment not found");
-  auto config = std::make_shared<const StoredConfig>(std::move(*snapshot));
-  Deployment deployment = new_deployment(*app, actor);
-  app::Findings findings;
-  RESTITCH_CO_CHECK(co_await deploy(app, std::move(config), deployment, true, findings));
-  co_return deployment;
+  const auto change = [&]() -> Task<Deployment> {
+    RESTITCH_CO_TRY(auto snapshot, co_await configs_.snapshot(app->identity().id, id));
+    if (!snapshot) co_return Error(ErrorCode::kNotFound, "deployment not found");
+    auto config = std::make_shared<const StoredConfig>(std::move(*snapshot));
+    Deployment deployment = new_deployment(*app, actor);
+    app::Findings findings;
+    RESTITCH_CO_CHECK(co_await deploy(app, std::move(config), deployment, true, findings));
+    co_return deployment;
+  };
+  co_return co_await in_turn(app, change);
 }
 
 Task<AppManager::Prepared> AppManager::prepare_import(ManagedAppPtr app, const StoredConfig& base,
@@ -409,12 +467,14 @@ Task<AppManager::Prepared> AppManager::prepare_import(ManagedAppPtr app, const S
 
 Task<void> AppManager::import(ManagedAppPtr app, Actor actor, bson::Document document,
                               ImportStrategy strategy, app::Findings& findings) {
-  auto turn = co_await app->turns_.take();
-  const auto base = app->config_for(actor.administrator);
-  RESTITCH_CO_TRY(Prepared prepared,
-                  co_await prepare_import(app, *base, std::move(document), strategy, findings));
-  co_return co_await apply(app, actor, std::move(prepared.config), std::move(prepared.secrets),
-                           findings);
+  const auto change = [&]() -> Task<void> {
+    const auto base = app->config_for(actor.administrator);
+    RESTITCH_CO_TRY(Prepared prepared,
+                    co_await prepare_import(app, *base, document, strategy, findings));
+    co_return co_await apply(app, actor, std::move(prepared.config), std::move(prepared.secrets),
+                             findings);
+  };
+  co_return co_await in_turn(app, change);
 }
 
 Task<std::vector<std::string>> AppManager::diff_import(ManagedAppPtr app, Actor actor,
@@ -454,7 +514,16 @@ Task<std::string> AppManager::deploy_directory(std::string path, app::Findings& 
   RESTITCH_CO_TRY(AppIdentity identity,
                   co_await apps_.find_or_create(config->client_app_id, config->name));
   const ManagedAppPtr app = keep(std::move(identity));
-  auto turn = co_await app->turns_.take();
+  const auto change = [&]() -> Task<void> {
+    co_return co_await deploy_tree(app, root, tree, config, findings);
+  };
+  RESTITCH_CO_CHECK(co_await in_turn(app, change));
+  co_return app->identity().client_app_id;
+}
+
+Task<void> AppManager::deploy_tree(ManagedAppPtr app, std::string root, app::Tree tree,
+                                   std::shared_ptr<const app::Config> config,
+                                   app::Findings& findings) {
   RESTITCH_CO_CHECK(co_await apps_.put_secrets(app->identity().id, config->secrets));
   RESTITCH_CO_TRY(const StoredConfig next, co_await stored_form(app, std::move(tree), *config));
   BuildRequest request;
@@ -474,7 +543,7 @@ Task<std::string> AppManager::deploy_directory(std::string path, app::Findings& 
     co_return std::move(stored).error();
   }
   co_await deployer_.run(std::move(built));
-  co_return app->identity().client_app_id;
+  co_return Status();
 }
 
 // What the directory makes of the app's configuration; providers keep the ids that users'
@@ -510,13 +579,13 @@ Task<void> AppManager::store_directory(ManagedAppPtr app, StoredConfig next) {
   Deployment deployment = new_deployment(*app, actor);
   const std::int64_t now = deployment.deployed_at;
   const auto kept = std::make_shared<const StoredConfig>(std::move(next));
-  RESTITCH_CO_CHECK(co_await configs_.deploy(id, kept, std::move(deployment)));
-  {
-    const std::lock_guard lock(app->mutex_);
-    app->config_ = kept;
-    app->modified_ = now;
-  }
-  co_return co_await apps_.touch(id, now);
+  RESTITCH_CO_TRY(const std::int64_t revision,
+                  co_await configs_.deploy(id, app->revision_, kept, std::move(deployment)));
+  const std::lock_guard lock(app->mutex_);
+  app->config_ = kept;
+  app->revision_ = revision;
+  app->modified_ = now;
+  co_return Status();
 }
 
 }  // namespace restitch::deployment

@@ -6,12 +6,14 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "app/writing/files.h"
 #include "deployment/app_store.h"
 #include "deployment/config_store.h"
 #include "deployment/deployer.h"
+#include "deployment/file_store.h"
 #include "deployment/turns.h"
 
 namespace restitch::deployment {
@@ -44,8 +46,9 @@ class ManagedApp {
   Turns turns_;  // of changes
   mutable std::mutex mutex_;
   std::shared_ptr<const StoredConfig> config_ = std::make_shared<const StoredConfig>();
+  std::int64_t revision_ = 0;  // of config_
   std::vector<Draft> drafts_;
-  std::string packages_;  // folder whose functions/ holds the packages
+  std::string packages_;  // where its packages are (app_packages.cc); "" = it has none
   std::int64_t modified_ = 0;
 };
 using ManagedAppPtr = std::shared_ptr<ManagedApp>;
@@ -53,15 +56,20 @@ using ManagedAppPtr = std::shared_ptr<ManagedApp>;
 // The apps of the server and their configurations: creation, changes, drafts, deployments and their
 // history (spec: admin-api §4, §13, app-config §16). Every change is checked as a directory is, and
 // either is stored and runs, or leaves everything as it was. Changes of one app happen one after
-// another; requests of its users go on meanwhile. Thread-safe.
+// another, on nodes that share a state store too: a change that another node was faster with is
+// made anew on what that node left. Requests of users go on meanwhile. Thread-safe.
 class AppManager {
  public:
-  // `uploads` is the folder for packages of functions that administrators send.
-  AppManager(AppRegistry& registry, AppStore& apps, ConfigStore& configs, Deployer& deployer,
-             std::string uploads);
+  // `uploads` is the folder where packages of functions that administrators sent are unpacked.
+  // `shares_state`: other nodes may change what is stored.
+  AppManager(AppRegistry& registry, AppStore& apps, ConfigStore& configs, FileStore& files,
+             Deployer& deployer, std::string uploads, bool shares_state);
 
-  // Reads the stored apps and runs them. Once, first.
-  Task<void> start();
+  // Runs the apps as they are stored, and ends those that are not stored any more: first of all,
+  // and when it is not known what other nodes have changed.
+  Task<void> load_all();
+  // The same for one app, which another node has changed.
+  Task<void> load(bson::ObjectId id);
 
   // The client app id. The directory replaces what the app had; the app's users and secrets stay.
   Task<std::string> deploy_directory(std::string path, app::Findings& findings);
@@ -71,6 +79,8 @@ class AppManager {
   Task<void> remove(ManagedAppPtr app);
   std::vector<ManagedAppPtr> apps() const;  // oldest first
   ManagedAppPtr find(std::string_view hex) const;
+  // The app as the store has it now, whichever node has changed it. Null when there is none.
+  Task<ManagedAppPtr> find_current(std::string hex);
   // Null while it does not run.
   DeployedAppPtr running(const ManagedApp& app) const;
 
@@ -116,10 +126,18 @@ class AppManager {
   };
 
   std::string packages_of(const ManagedApp& app) const;
+  Task<std::string> packages_folder(ManagedAppPtr app);
   asio::awaitable<void> install_packages(ManagedAppPtr app, Actor actor, std::string name,
                                          bson::Value list);
   ManagedAppPtr keep(AppIdentity identity);
-  Task<void> start_app(ManagedAppPtr app);
+  // `change` (a callable giving a Task<T>) alone, and again when another node was faster.
+  template <typename F>
+  std::invoke_result_t<F&> in_turn(ManagedAppPtr app, F change);
+  // In the app's turn: all of what is stored of it, and running that.
+  Task<void> read_stored(ManagedAppPtr app);
+  Task<void> reload(ManagedAppPtr app);
+  Task<void> forget(ManagedAppPtr app);
+  bool is_current(const ManagedApp& app, const Revisions& stored) const;
   Task<std::map<std::string, std::string>> secret_names_by_id(bson::ObjectId app);
   Task<Prepared> prepare_import(ManagedAppPtr app, const StoredConfig& base,
                                 bson::Document document, ImportStrategy strategy,
@@ -131,16 +149,32 @@ class AppManager {
                     Deployment deployment, bool checks_sources, app::Findings& findings);
   Task<DeployedAppPtr> build(ManagedAppPtr app, const StoredConfig& config, bool checks_sources,
                              bool tolerates_missing_secrets, app::Findings& findings);
+  Task<void> deploy_tree(ManagedAppPtr app, std::string root, app::Tree tree,
+                         std::shared_ptr<const app::Config> config, app::Findings& findings);
   Task<StoredConfig> stored_form(ManagedAppPtr app, app::Tree tree, const app::Config& config);
   Task<void> store_directory(ManagedAppPtr app, StoredConfig next);
 
   AppRegistry& registry_;
   AppStore& apps_;
   ConfigStore& configs_;
+  FileStore& files_;
   Deployer& deployer_;
   std::string uploads_;
+  bool shares_state_;
   mutable std::mutex mutex_;
   std::map<bson::ObjectId, ManagedAppPtr> by_id_;
 };
+
+template <typename F>
+std::invoke_result_t<F&> AppManager::in_turn(ManagedAppPtr app, F change) {
+  constexpr int kAttempts = 20;
+  auto turn = co_await app->turns_.take();
+  for (int attempt = 1;; ++attempt) {
+    auto result = co_await change();
+    const bool was_late = !result && result.error().code() == ErrorCode::kWriteConflict;
+    if (!was_late || attempt == kAttempts) co_return result;
+    RESTITCH_CO_CHECK(co_await read_stored(app));
+  }
+}
 
 }  // namespace restitch::deployment

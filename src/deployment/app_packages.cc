@@ -12,21 +12,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What the member `packages` of an app's document says when they were uploaded: "file:<name>", else
+// the folder that the app was deployed from. In the file store they are of kind kPackages.
+constexpr std::string_view kUploaded = "file:";
+const std::string kPackages = "packages";
+
 bool is_known_name(std::string_view name) {
   return name == "package.json" || name == "node_modules.zip" || name == "node_modules.tar" ||
          name == "node_modules.tgz" || name == "node_modules.tar.gz";
 }
 
-// Puts the file in the place of all others of the folder.
-Status replace_folder(const std::string& folder, const std::string& name,
+// Puts the file in the place of all others of the folder, unless it is there.
+Status provide_folder(const std::string& folder, const std::string& name,
                       const std::string& content) {
   std::error_code failed;
-  fs::remove_all(folder, failed);
-  fs::create_directories(folder, failed);
-  std::ofstream out(folder + "/" + name, std::ios::binary);
+  const std::string next = folder + ".next";
+  fs::remove_all(next, failed);
+  fs::create_directories(next, failed);
+  std::ofstream out(next + "/" + name, std::ios::binary);
   out.write(content.data(), static_cast<std::streamsize>(content.size()));
   out.close();
   if (!out) return Error(ErrorCode::kIo, "cannot store the dependencies");
+  fs::remove_all(folder, failed);
+  fs::rename(next, folder, failed);
+  if (failed) return Error(ErrorCode::kIo, "cannot store the dependencies: " + failed.message());
   return {};
 }
 
@@ -56,16 +65,21 @@ Task<void> AppManager::put_packages(ManagedAppPtr app, Actor actor, std::string 
         "'" + name + "' is none of package.json, node_modules.zip, .tar, .tgz, .tar.gz");
   }
   auto turn = co_await app->turns_.take();
-  const std::string root = packages_of(*app);
-  const auto write = [&] { return replace_folder(root + "/functions", name, content); };
-  RESTITCH_CO_CHECK(co_await deployer_.packages_pool().run(write));
+  const std::string uploaded = std::string(kUploaded) + name;
+  const bson::ObjectId id = app->identity().id;
+  RESTITCH_CO_CHECK(co_await files_.put(id, kPackages, name, std::move(content)));
+  RESTITCH_CO_TRY(const auto files, co_await files_.list(id, kPackages));
+  for (const FileInfo& former : files) {
+    if (former.name == name) continue;
+    RESTITCH_CO_CHECK(co_await files_.remove(id, kPackages, former.name));
+  }
   const bson::Value begun = described(name, actor, list, "created", "processing request");
   RESTITCH_CO_CHECK(co_await apps_.set_extra(app->identity().id, "dependencies", begun));
   RESTITCH_CO_CHECK(
-      co_await apps_.set_extra(app->identity().id, "packages", bson::Value::of(root)));
+      co_await apps_.set_extra(app->identity().id, "packages", bson::Value::of(uploaded)));
   {
     const std::lock_guard lock(app->mutex_);
-    app->packages_ = root;
+    app->packages_ = uploaded;
   }
   boost::asio::co_spawn(co_await asio::this_coro::executor,
                         install_packages(app, std::move(actor), std::move(name), std::move(list)),
@@ -87,14 +101,36 @@ asio::awaitable<void> AppManager::install_packages(ManagedAppPtr app, Actor acto
 }
 
 Task<std::string> AppManager::read_packages(ManagedAppPtr app, std::string name) {
-  const std::string path = packages_of(*app) + "/functions/" + name;
-  const auto read = [&]() -> Result<std::string> {
-    std::ifstream in(path, std::ios::binary);
-    std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    if (!in) return Error(ErrorCode::kNotFound, "no dependencies were uploaded");
-    return bytes;
+  RESTITCH_CO_TRY(auto file, co_await files_.get(app->identity().id, kPackages, std::move(name)));
+  if (!file) co_return Error(ErrorCode::kNotFound, "no dependencies were uploaded");
+  co_return std::move(file->content);
+}
+
+// Uploaded packages are fetched from the file store when this node has not this version of them.
+Task<std::string> AppManager::packages_folder(ManagedAppPtr app) {
+  std::string where;
+  {
+    const std::lock_guard lock(app->mutex_);
+    where = app->packages_;
+  }
+  if (!where.starts_with(kUploaded)) co_return where;
+  const std::string name = where.substr(kUploaded.size());
+  const bson::ObjectId id = app->identity().id;
+  RESTITCH_CO_TRY(const auto info, co_await files_.find(id, kPackages, name));
+  if (!info) co_return Error(ErrorCode::kCorrupt, "the app's dependencies are not stored");
+  const std::string root = packages_of(*app) + "/" + info->version.to_hex();
+  const std::string folder = root + "/functions";
+  std::error_code ignored;
+  if (fs::exists(folder + "/" + name, ignored)) co_return root;
+  RESTITCH_CO_TRY(auto file, co_await files_.get(id, kPackages, name));
+  if (!file) co_return Error(ErrorCode::kCorrupt, "the app's dependencies are not stored");
+  const auto write = [this, &app, &folder, &name, &file]() -> Status {
+    std::error_code failed;
+    fs::remove_all(packages_of(*app), failed);  // former versions
+    return provide_folder(folder, name, file->content);
   };
-  co_return co_await deployer_.packages_pool().run(read);
+  RESTITCH_CO_CHECK(co_await deployer_.packages_pool().run(write));
+  co_return root;
 }
 
 }  // namespace restitch::deployment

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "auth/store.h"
+#include "deployment/announcement.h"
 
 namespace restitch::deployment {
 namespace {
@@ -29,9 +30,11 @@ Document one_key(std::string_view name) { return bson::make_document(name, std::
 
 }  // namespace
 
-AppStore::AppStore(std::shared_ptr<datasource::DataSource> state, auth::SecretBox box)
+AppStore::AppStore(std::shared_ptr<datasource::DataSource> state, auth::SecretBox box,
+                   bson::ObjectId node)
     : state_(std::move(state)),
       box_(std::move(box)),
+      node_(node),
       apps_(collection(*state_, "apps")),
       secrets_(collection(*state_, "secrets")) {}
 
@@ -42,6 +45,10 @@ Task<void> AppStore::prepare() {
   RESTITCH_CO_CHECK(co_await apps_.ensure_index(client_id, unique));
   const Document name = one_key("name");
   RESTITCH_CO_CHECK(co_await apps_.ensure_index(name));
+  datasource::IndexOptions unique_if_any = unique;
+  unique_if_any.sparse = true;
+  const Document directory_name = one_key("directory_name");
+  RESTITCH_CO_CHECK(co_await apps_.ensure_index(directory_name, unique_if_any));
   Builder secret_keys;
   secret_keys.append("app", std::int32_t{1}).append("name", std::int32_t{1});
   const Document by_name = std::move(secret_keys).finish();
@@ -119,11 +126,16 @@ Task<AppIdentity> AppStore::find_or_create(std::string client_app_id, std::strin
     filter.append("client_app_id", client_app_id);
   }
   const Document wanted = std::move(filter).finish();
-  RESTITCH_CO_TRY(const auto found, co_await apps_.find_one(wanted));
+  RESTITCH_CO_TRY(auto found, co_await apps_.find_one(wanted));
   if (found) co_return identity_from(found->view());
   NewApp fresh;
   fresh.name = std::move(name);
-  co_return co_await insert(std::move(fresh), std::move(client_app_id), true);
+  auto made = co_await insert(std::move(fresh), std::move(client_app_id), true);
+  if (made || made.error().code() != ErrorCode::kDuplicateKey) co_return made;
+  // Another node has made it for the same directory.
+  RESTITCH_CO_TRY(found, co_await apps_.find_one(wanted));
+  if (!found) co_return std::move(made).error();
+  co_return identity_from(found->view());
 }
 
 Task<AppIdentity> AppStore::create(NewApp app) {
@@ -140,6 +152,7 @@ Task<AppIdentity> AppStore::create(NewApp app) {
 
 Task<AppIdentity> AppStore::insert(NewApp app, std::string client_app_id, bool is_from_directory) {
   std::string id = std::move(client_app_id);
+  const bool is_known_by_name = id.empty() && is_from_directory;
   if (id.empty()) {
     // Lower case: the official command line lower-cases what it compares with.
     for (const char c : app.name) {
@@ -153,6 +166,7 @@ Task<AppIdentity> AppStore::insert(NewApp app, std::string client_app_id, bool i
   builder.append("name", app.name).append("domain_id", bson::ObjectId::generate());
   builder.append_binary("signing_key", 0, box_.seal(signing_key, kSigningKeyPurpose));
   builder.append("from_directory", is_from_directory);
+  if (is_known_by_name) builder.append("directory_name", app.name);
   builder.append("location", app.location).append("provider_region", app.provider_region);
   builder.append("deployment_model", app.deployment_model).append("product", app.product);
   if (!app.template_id.empty()) builder.append("template_id", app.template_id);
@@ -196,8 +210,20 @@ Task<void> AppStore::remove(bson::ObjectId app_id) {
   co_return Status();
 }
 
-Task<void> AppStore::touch(bson::ObjectId app_id, std::int64_t modified) {
-  co_return co_await set_extra(app_id, "modified", bson::Value::of(modified));
+// `set` has an open $set.
+Task<void> AppStore::update_app(bson::ObjectId app_id, Builder set) {
+  announce(set, node_);
+  set.close();
+  const Document update = std::move(set).finish();
+  const Document filter = bson::make_document("_id", app_id);
+  RESTITCH_CO_CHECK(co_await apps_.update_one(filter, update.view()));
+  co_return Status();
+}
+
+Task<void> AppStore::announce_change(bson::ObjectId app_id) {
+  Builder set;
+  set.open_object("$set");
+  co_return co_await update_app(app_id, std::move(set));
 }
 
 Task<bson::Value> AppStore::extra(bson::ObjectId app_id, std::string member) {
@@ -207,12 +233,9 @@ Task<bson::Value> AppStore::extra(bson::ObjectId app_id, std::string member) {
 }
 
 Task<void> AppStore::set_extra(bson::ObjectId app_id, std::string member, bson::Value value) {
-  const Document filter = bson::make_document("_id", app_id);
   Builder update;
-  update.open_object("$set").append(member, value).close();
-  const Document document = std::move(update).finish();
-  RESTITCH_CO_CHECK(co_await apps_.update_one(filter, document.view()));
-  co_return Status();
+  update.open_object("$set").append(member, value);
+  co_return co_await update_app(app_id, std::move(update));
 }
 
 Task<void> AppStore::ensure_provider_ids(AppIdentity& identity, std::vector<std::string> types) {
@@ -247,8 +270,8 @@ Task<SigningKeys> AppStore::rotate_signing_key(bson::ObjectId app_id, bool keep_
   update.open_array("former_signing_keys");
   for (std::size_t i = 0; i < keys.former.size(); ++i)
     update.append_binary(std::to_string(i), 0, box_.seal(keys.former[i], kSigningKeyPurpose));
-  const Document document = std::move(update).finish();
-  RESTITCH_CO_CHECK(co_await apps_.update_one(filter, document.view()));
+  update.close();
+  RESTITCH_CO_CHECK(co_await update_app(app_id, std::move(update)));
   co_return keys;
 }
 
@@ -259,10 +282,8 @@ Task<void> AppStore::put_access_list(bson::ObjectId app_id, std::vector<AllowedA
     update.push_object().append("_id", entry.id).append("address", entry.address);
     update.append("comment", entry.comment).close();
   }
-  const Document document = std::move(update).finish();
-  const Document filter = bson::make_document("_id", app_id);
-  RESTITCH_CO_CHECK(co_await apps_.update_one(filter, document.view()));
-  co_return Status();
+  update.close();
+  co_return co_await update_app(app_id, std::move(update));
 }
 
 Task<void> AppStore::put_secrets(bson::ObjectId app_id,
@@ -278,7 +299,8 @@ Task<void> AppStore::put_secrets(bson::ObjectId app_id,
     upsert.upsert = true;
     RESTITCH_CO_CHECK(co_await secrets_.update_one(by_name, document.view(), upsert));
   }
-  co_return Status();
+  if (secrets.empty()) co_return Status();
+  co_return co_await announce_change(app_id);
 }
 
 Task<std::map<std::string, std::string>> AppStore::secrets(bson::ObjectId app_id) {
@@ -318,6 +340,7 @@ Task<bson::ObjectId> AppStore::create_secret(bson::ObjectId app_id, std::string 
   builder.append_binary("value", 0, box_.seal(value, kSecretPurpose));
   const Document document = std::move(builder).finish();
   RESTITCH_CO_CHECK(co_await secrets_.insert_one(document));
+  RESTITCH_CO_CHECK(co_await announce_change(app_id));
   co_return id;
 }
 
@@ -332,7 +355,7 @@ Task<void> AppStore::update_secret(bson::ObjectId app_id, bson::ObjectId id, std
   update.close();
   const Document document = std::move(update).finish();
   RESTITCH_CO_CHECK(co_await secrets_.update_one(by_id, document.view()));
-  co_return Status();
+  co_return co_await announce_change(app_id);
 }
 
 Task<void> AppStore::delete_secret(bson::ObjectId app_id, bson::ObjectId id) {
@@ -340,7 +363,7 @@ Task<void> AppStore::delete_secret(bson::ObjectId app_id, bson::ObjectId id) {
   filter.append("_id", id).append("app", app_id);
   const Document by_id = std::move(filter).finish();
   RESTITCH_CO_CHECK(co_await secrets_.delete_one(by_id));
-  co_return Status();
+  co_return co_await announce_change(app_id);
 }
 
 }  // namespace restitch::deployment

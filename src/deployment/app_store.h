@@ -63,7 +63,9 @@ struct SecretName {
 // Identities and secrets of apps in the state store. Thread-safe.
 class AppStore {
  public:
-  AppStore(std::shared_ptr<datasource::DataSource> state, auth::SecretBox box);
+  // `node` is the mark that this node's announcements carry (announcement.h): whatever changes an app
+  // here is announced.
+  AppStore(std::shared_ptr<datasource::DataSource> state, auth::SecretBox box, bson::ObjectId node);
 
   Task<void> prepare();
 
@@ -79,7 +81,6 @@ class AppStore {
   Task<AppIdentity> find(bson::ObjectId app_id);
   // The app and everything that is stored of it.
   Task<void> remove(bson::ObjectId app_id);
-  Task<void> touch(bson::ObjectId app_id, std::int64_t modified);
   // Members of the app's document that only administration uses ("settings", "features", …).
   Task<bson::Value> extra(bson::ObjectId app_id, std::string member);
   Task<void> set_extra(bson::ObjectId app_id, std::string member, bson::Value value);
@@ -105,9 +106,12 @@ class AppStore {
   Result<AppIdentity> identity_from(bson::View document) const;
   Result<SigningKeys> signing_keys_from(bson::View document) const;
   Task<AppIdentity> insert(NewApp app, std::string client_app_id, bool is_from_directory);
+  Task<void> update_app(bson::ObjectId app_id, bson::Builder set);
+  Task<void> announce_change(bson::ObjectId app_id);
 
   std::shared_ptr<datasource::DataSource> state_;
   auth::SecretBox box_;
+  bson::ObjectId node_;
   datasource::Collection apps_, secrets_;
 };
 

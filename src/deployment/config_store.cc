@@ -1,6 +1,7 @@
 #include "deployment/config_store.h"
 
 #include "auth/store.h"
+#include "deployment/announcement.h"
 
 namespace restitch::deployment {
 namespace {
@@ -62,6 +63,38 @@ Result<Deployment> deployment_from(bson::View document) {
   return deployment;
 }
 
+// What is stored with that revision. Servers of earlier versions stored none.
+Document of_revision(const ObjectId& id, std::int64_t revision) {
+  Builder filter;
+  filter.append("_id", id);
+  if (revision > 0) {
+    filter.append("revision", revision);
+  } else {
+    filter.open_object("revision").append("$exists", false).close();
+  }
+  return std::move(filter).finish();
+}
+
+std::int64_t revision_of(bson::View document) {
+  return document["revision"].as_integer().value_or(0);
+}
+
+// Replaces the document of that revision; the first one is added.
+Task<void> replace_revision(const datasource::Collection& collection, ObjectId id,
+                            std::int64_t revision, const Document& replacement,
+                            datasource::CallOptions options) {
+  const Document filter = of_revision(id, revision);
+  datasource::UpdateOptions update;
+  update.upsert = revision == 0;
+  auto replaced = co_await collection.replace_one(filter, replacement, update, options);
+  const bool is_taken = !replaced && replaced.error().code() == ErrorCode::kDuplicateKey;
+  if (is_taken || (replaced && replaced->matched == 0 && !replaced->upserted_id)) {
+    co_return Error(ErrorCode::kWriteConflict, "another node has changed the configuration");
+  }
+  if (!replaced) co_return std::move(replaced).error();
+  co_return Status();
+}
+
 Result<std::optional<StoredConfig>> config_of(const std::optional<Document>& found) {
   if (!found) return std::optional<StoredConfig>();
   RESTITCH_TRY(StoredConfig config,
@@ -92,8 +125,10 @@ std::string_view name_of(DeploymentStatus status) {
   return "";
 }
 
-ConfigStore::ConfigStore(std::shared_ptr<datasource::DataSource> state)
+ConfigStore::ConfigStore(std::shared_ptr<datasource::DataSource> state, ObjectId node)
     : state_(std::move(state)),
+      node_(node),
+      apps_(collection(*state_, "apps")),
       configs_(collection(*state_, "app_configs")),
       drafts_(collection(*state_, "app_drafts")),
       deployments_(collection(*state_, "deployments")) {}
@@ -109,28 +144,50 @@ Task<void> ConfigStore::prepare() {
   co_return Status();
 }
 
-Task<std::optional<StoredConfig>> ConfigStore::load(ObjectId app) const {
+Task<std::optional<RunningConfig>> ConfigStore::load(ObjectId app) const {
   const Document filter = bson::make_document("_id", app);
   RESTITCH_CO_TRY(const auto found, co_await configs_.find_one(filter));
-  co_return config_of(found);
+  RESTITCH_CO_TRY(auto config, config_of(found));
+  if (!config) co_return std::optional<RunningConfig>();
+  co_return std::optional(RunningConfig{std::move(*config), revision_of(*found)});
 }
 
-Task<void> ConfigStore::deploy(ObjectId app, std::shared_ptr<const StoredConfig> config,
-                               std::optional<Deployment> deployment) const {
+Task<std::optional<Revisions>> ConfigStore::revisions(ObjectId app) const {
+  datasource::FindOptions only;
+  only.projection = bson::make_document("revision", std::int32_t{1});
+  const Document filter = bson::make_document("_id", app);
+  RESTITCH_CO_TRY(const auto running, co_await configs_.find_one(filter, only));
+  if (!running) co_return std::optional<Revisions>();
+  Revisions revisions;
+  revisions.running = revision_of(*running);
+  const Document by_app = bson::make_document("app", app);
+  RESTITCH_CO_TRY(const auto drafts, co_await drafts_.find(by_app, only));
+  for (const Document& draft : drafts) {
+    const auto id = draft["_id"].as_object_id();
+    if (id) revisions.drafts[*id] = revision_of(draft);
+  }
+  co_return std::optional(std::move(revisions));
+}
+
+Task<std::int64_t> ConfigStore::deploy(ObjectId app, std::int64_t revision,
+                                       std::shared_ptr<const StoredConfig> config,
+                                       std::optional<Deployment> deployment) const {
   const Document content = config->to_bson();
   RESTITCH_CO_CHECK(check_size(content));
-  const Document filter = bson::make_document("_id", app);
   Builder running;
-  running.append("_id", app).append("app", app).append("config", content);
+  running.append("_id", app).append("app", app).append("revision", revision + 1);
+  running.append("config", content);
   const Document replacement = std::move(running).finish();
   const Document noted = deployment ? to_bson(*deployment, content) : Document();
   const Document draft =
       deployment && deployment->draft ? one_of(app, *deployment->draft) : Document();
-  datasource::UpdateOptions upsert;
-  upsert.upsert = true;
+  const Document who = bson::make_document("_id", app);
+  const std::int64_t modified = deployment ? deployment->deployed_at : now_in_seconds();
+  const Document news = announcement(node_, "modified", bson::Value::of(modified));
   const auto body = [&](datasource::ClientTransaction& transaction) -> Task<void> {
     const datasource::CallOptions options{&transaction};
-    RESTITCH_CO_CHECK(co_await configs_.replace_one(filter, replacement, upsert, options));
+    RESTITCH_CO_CHECK(co_await replace_revision(configs_, app, revision, replacement, options));
+    RESTITCH_CO_CHECK(co_await apps_.update_one(who, news.view(), {}, options));
     if (!noted.empty()) {
       RESTITCH_CO_CHECK(co_await deployments_.insert_one(noted, options));
     }
@@ -143,7 +200,7 @@ Task<void> ConfigStore::deploy(ObjectId app, std::shared_ptr<const StoredConfig>
   if (deployment) {
     RESTITCH_CO_CHECK(co_await forget_old(app));
   }
-  co_return Status();
+  co_return revision + 1;
 }
 
 Task<void> ConfigStore::note(Deployment deployment,
@@ -181,23 +238,21 @@ Task<std::vector<Draft>> ConfigStore::drafts(ObjectId app) const {
     draft.app = app;
     draft.administrator = std::string(document["administrator"].as_string().value_or(""));
     draft.config = std::make_shared<const StoredConfig>(std::move(*config));
+    draft.revision = revision_of(document);
     drafts.push_back(std::move(draft));
   }
   co_return drafts;
 }
 
-Task<void> ConfigStore::put_draft(Draft draft) const {
+Task<std::int64_t> ConfigStore::put_draft(Draft draft) const {
   const Document content = draft.config->to_bson();
   RESTITCH_CO_CHECK(check_size(content));
-  const Document filter = bson::make_document("_id", draft.id);
   Builder out;
   out.append("_id", draft.id).append("app", draft.app).append("administrator", draft.administrator);
-  out.append("config", content);
+  out.append("revision", draft.revision + 1).append("config", content);
   const Document document = std::move(out).finish();
-  datasource::UpdateOptions upsert;
-  upsert.upsert = true;
-  RESTITCH_CO_CHECK(co_await drafts_.replace_one(filter, document, upsert));
-  co_return Status();
+  RESTITCH_CO_CHECK(co_await replace_revision(drafts_, draft.id, draft.revision, document, {}));
+  co_return draft.revision + 1;
 }
 
 Task<void> ConfigStore::remove_draft(ObjectId app, ObjectId id) const {

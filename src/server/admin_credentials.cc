@@ -14,17 +14,6 @@
 namespace restitch::server {
 namespace {
 
-Result<AdminCredentials> parse(const std::string& text, const std::string& path) {
-  const Error invalid(ErrorCode::kCorrupt, path + " is not {\"publicApiKey\", \"privateApiKey\", \"groupId\"}");
-  const auto document = bson::parse_json_document(text);
-  if (!document) return invalid;
-  const auto public_key = (*document)["publicApiKey"].as_string();
-  const auto private_key = (*document)["privateApiKey"].as_string();
-  const auto group = (*document)["groupId"].as_string();
-  if (!public_key || !private_key || !group) return invalid;
-  return AdminCredentials{std::string(*public_key), std::string(*private_key), std::string(*group)};
-}
-
 AdminCredentials make_fresh() {
   constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz";
   constexpr std::string_view kHex = "0123456789abcdef";
@@ -35,10 +24,7 @@ AdminCredentials make_fresh() {
 }
 
 Status store(const AdminCredentials& credentials, const std::string& path) {
-  bson::Builder builder;
-  builder.append("publicApiKey", credentials.public_api_key).append("privateApiKey", credentials.private_api_key);
-  builder.append("groupId", credentials.group_id);
-  const std::string text = bson::to_json(std::move(builder).finish().view()) + "\n";
+  const std::string text = to_json(credentials) + "\n";
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file < 0) return Error(ErrorCode::kIo, "cannot create " + path + ": " + std::strerror(errno));
   const bool stored = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
@@ -47,15 +33,43 @@ Status store(const AdminCredentials& credentials, const std::string& path) {
   return {};
 }
 
+std::string path_in(const std::string& directory) { return directory + "/admin.json"; }
+
 }  // namespace
 
+Result<AdminCredentials> parse_admin_credentials(const std::string& text, const std::string& where) {
+  const Error invalid(ErrorCode::kCorrupt, where + " is not {\"publicApiKey\", \"privateApiKey\", \"groupId\"}");
+  const auto document = bson::parse_json_document(text);
+  if (!document) return invalid;
+  const auto public_key = (*document)["publicApiKey"].as_string();
+  const auto private_key = (*document)["privateApiKey"].as_string();
+  const auto group = (*document)["groupId"].as_string();
+  if (!public_key || !private_key || !group) return invalid;
+  return AdminCredentials{std::string(*public_key), std::string(*private_key), std::string(*group)};
+}
+
+std::string to_json(const AdminCredentials& credentials) {
+  bson::Builder builder;
+  builder.append("publicApiKey", credentials.public_api_key).append("privateApiKey", credentials.private_api_key);
+  builder.append("groupId", credentials.group_id);
+  return bson::to_json(std::move(builder).finish().view());
+}
+
 Result<AdminCredentials> load_or_create_admin_credentials(const std::string& directory) {
-  const std::string path = directory + "/admin.json";
+  const std::string path = path_in(directory);
   std::ifstream file(path, std::ios::binary);
-  if (file) return parse({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}, path);
+  if (file) return parse_admin_credentials({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()}, path);
   AdminCredentials fresh = make_fresh();
   RESTITCH_CHECK(store(fresh, path));
   return fresh;
+}
+
+Status replace_admin_credentials(const std::string& directory, const AdminCredentials& credentials) {
+  const std::string path = path_in(directory), next = path + ".next";
+  ::unlink(next.c_str());
+  RESTITCH_CHECK(store(credentials, next));
+  if (::rename(next.c_str(), path.c_str()) == 0) return {};
+  return Error(ErrorCode::kIo, "cannot replace " + path + ": " + std::strerror(errno));
 }
 
 }  // namespace restitch::server

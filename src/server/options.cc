@@ -73,7 +73,7 @@ class YamlConfig : public CLI::Config {
 
 struct RawServe {
   std::string listen = "127.0.0.1:9090";
-  std::string wire, state;
+  std::string wire;
   std::int64_t function_seconds = 300;
   std::vector<std::string> service_gateways;
   std::vector<std::string> clusters, cluster_kinds, identity_providers, trusted_proxies, attempt_limits;
@@ -153,7 +153,7 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
                    "NAME=cluster|serverless|federated: what kind of instance a --cluster is (default: cluster)")
       ->envname("RESTITCH_CLUSTER_KIND");
   serve.add_flag("--strict-clusters", options.strict_clusters,
-                 "Refuse a directory whose clusterName no --cluster names, instead of using the embedded cluster")
+                 "Refuse a directory whose clusterName no --cluster names, instead of using the server's own data")
       ->envname("RESTITCH_STRICT_CLUSTERS");
   CLI::Option* admin_user =
       serve.add_option("--admin-user", options.admin_user,
@@ -164,10 +164,17 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
           ->envname("RESTITCH_ADMIN_PASSWORD");
   admin_user->needs(admin_password);
   admin_password->needs(admin_user);
-  serve.add_option("--state", raw.state, "URI of a MongoDB deployment for the server's own state")
-      ->envname("RESTITCH_STATE");
-  serve.add_option("--wire", raw.wire, "Address and port for the MongoDB wire protocol (default: off)")
-      ->envname("RESTITCH_WIRE");
+  CLI::Option* state =
+      serve.add_option("--state", options.state,
+                       "URI of a MongoDB replica set or sharded cluster for apps, users and data sources without a --cluster; "
+                       "any number of nodes may share it (default: the embedded cluster)")
+          ->envname("RESTITCH_STATE");
+  serve.add_option("--secret-key", options.secret_key,
+                   "File with the key that seals secrets in the state; the same for all nodes (default: DIR/secret.key)")
+      ->envname("RESTITCH_SECRET_KEY");
+  serve.add_option("--wire", raw.wire, "Address and port for the MongoDB wire protocol of the embedded cluster (default: off)")
+      ->envname("RESTITCH_WIRE")
+      ->excludes(state);
   serve.add_flag("--wire-auth", options.wire_auth,
                  "Clients of the wire protocol must sign in; needed for addresses that are not loopback")
       ->envname("RESTITCH_WIRE_AUTH");
@@ -279,11 +286,6 @@ CLI::App* add_rotate_key(CLI::App& keys, RotateKeyOptions& options) {
                    "Void everything that the former keys signed: all users sign in again");
   add_data_option(*rotate, options.data_directory);
   return rotate;
-}
-
-// Options that the command line already knows and this version cannot serve yet.
-void refuse_unavailable(const RawServe& raw) {
-  if (!raw.state.empty()) throw CLI::ValidationError("--state", "an external state store is not available in this version");
 }
 
 // "NAME=VALUE" taken apart.
@@ -457,7 +459,6 @@ ParsedCommandLine parse_command_line(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (serve->parsed()) {
-      refuse_unavailable(raw);
       auto listen = parse_host_port(raw.listen);
       if (!listen) throw CLI::ValidationError("--listen", listen.error().message());
       serve_options.listen = *listen;

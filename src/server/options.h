@@ -29,6 +29,8 @@ Result<HostPort> parse_host_port(const std::string& text);
 
 struct ServeOptions {
   std::string data_directory;
+  std::string state;       // URI of the deployment that nodes share; "" = the embedded cluster
+  std::string secret_key;  // file; "" = secret.key in the data directory
   HostPort listen{"127.0.0.1", 9090};
   std::optional<HostPort> wire;  // MongoDB wire protocol; off when absent
   bool wire_auth = false;        // its clients must sign in

@@ -19,11 +19,11 @@
 #include "auth/crypto.h"
 #include "auth/user_admin.h"
 #include "base/log.h"
-#include "datasource/embedded/cluster.h"
 #include "deployment/app_manager.h"
 #include "deployment/app_registry.h"
 #include "deployment/app_store.h"
 #include "deployment/deployer.h"
+#include "deployment/file_store.h"
 #include "deployment/log_store.h"
 #include "net/http_server.h"
 #include "runtime/background_pool.h"
@@ -36,6 +36,9 @@
 #include "server/console_output.h"
 #include "server/data_directory.h"
 #include "server/directory_watch.h"
+#include "server/shared_credentials.h"
+#include "server/state_store.h"
+#include "server/state_watch.h"
 #include "server/user_sweep.h"
 #include "server/wire_user.h"
 #include "server/worker_location.h"
@@ -43,8 +46,6 @@
 
 namespace restitch::server {
 namespace {
-
-using datasource::embedded::Cluster;
 
 constexpr std::chrono::seconds kDrainGrace{30};
 constexpr std::chrono::seconds kTriggerGrace{10};  // for trigger functions under way
@@ -80,24 +81,32 @@ void log_findings(const std::string& directory, const app::Findings& findings) {
   }
 }
 
-Result<std::shared_ptr<Cluster>> open_cluster(const ServeOptions& options, runtime::BlockingPool& pool) {
-  datasource::embedded::ClusterOptions cluster_options;
-  cluster_options.directory = options.data_directory + "/cluster";
-  cluster_options.change_log_max_age_seconds = options.change_log_hours * 3600;
-  cluster_options.change_log_max_bytes = options.change_log_megabytes << 20U;
-  cluster_options.block_cache_bytes = options.cache_megabytes << 20U;
-  cluster_options.expiry_interval = std::chrono::seconds(options.expiry_seconds);
-  cluster_options.write_buffer_bytes = (options.write_buffer_megabytes << 20U) / 4;
-  cluster_options.test_commands = options.test_commands;
-  cluster_options.slow_millis = options.slow_millis;
-  RESTITCH_TRY(auto cluster, Cluster::open(cluster_options, pool));
-  return std::shared_ptr<Cluster>(std::move(cluster));
+// With --state the key pair is that of all nodes; what this one had before is replaced.
+Result<AdminCredentials> agree_on_credentials(const ServeOptions& options, const StateStore& state,
+                                              const auth::SecretBox& box, AdminCredentials own) {
+  if (!state.deployment) return own;
+  runtime::IoThreads thread(1);
+  thread.start();
+  const auto agree = [&]() -> Task<AdminCredentials> {
+    RESTITCH_CO_CHECK(co_await require_replica_set(*state.source));
+    co_return co_await share_credentials(*state.source, box, own);
+  };
+  auto shared = runtime::run_and_wait(thread.context(0), agree());
+  thread.stop();
+  if (!shared) {
+    state.deployment->close();
+    return std::move(shared).error();
+  }
+  if (to_json(*shared) != to_json(own)) {
+    RESTITCH_CHECK(replace_admin_credentials(options.data_directory, *shared));
+  }
+  return shared;
 }
 
 class RunningServer final : public Server {
  public:
   RunningServer(ServeOptions options, DataDirectory directory, AdminCredentials admin, auth::SecretBox box, std::string worker_script,
-                std::unique_ptr<runtime::BlockingPool> pool, std::shared_ptr<Cluster> cluster)
+                std::unique_ptr<runtime::BlockingPool> pool, StateStore state)
       : options_(std::move(options)),
         directory_(std::move(directory)),
         admin_(admin),
@@ -105,29 +114,32 @@ class RunningServer final : public Server {
         pool_(std::move(pool)),
         hash_pool_(runtime::make_background_pool(std::max<std::size_t>(1, thread_count(options_.threads) / 2),
                                                  kHashQueue, runtime::kNiceOfHashes)),
-        cluster_(std::move(cluster)),
-        clusters_(cluster_),
+        state_(std::move(state)),
+        clusters_(state_.data),
         hubs_(threads_),
-        apps_store_(cluster_, box),
-        configs_(cluster_),
-        logs_(cluster_, threads_),
-        auth_(cluster_, *hash_pool_, outbound_, auth_settings(options_)),
+        apps_store_(state_.source, box, node_),
+        configs_(state_.source, node_),
+        files_(state_.source),
+        logs_(state_.source, threads_),
+        auth_(state_.source, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
-        triggers_(triggers::TriggerService::create(cluster_, hubs_, logs_, threads_, trigger_options(options_))),
-        manager_(registry_, apps_store_, configs_, deployer_, options_.data_directory + "/uploads"),
-        accounts_(cluster_, std::move(box), admin_credentials(options_, admin_)),
-        user_admin_(cluster_, auth_),
+        triggers_(triggers::TriggerService::create(state_.source, hubs_, logs_, threads_, trigger_options(options_))),
+        manager_(registry_, apps_store_, configs_, files_, deployer_, options_.data_directory + "/uploads", is_one_of_many()),
+        accounts_(state_.source, std::move(box), admin_credentials(options_, admin_)),
+        user_admin_(state_.source, auth_),
         client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies, &logs_}),
         admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, admin_options(options_)),
         endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies),
         commands_(threads_, registry_, deployer_, auth_),
-        user_sweep_(threads_, registry_, auth_) {}
+        user_sweep_(threads_, registry_, auth_),
+        state_watch_(threads_, state_.source, manager_, *triggers_, auth_, node_) {}
 
   Status open() {
     threads_.start();
     RESTITCH_CHECK(clusters_.bind(options_.clusters));
     RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), prepare()));
-    RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), manager_.start()));
+    if (is_one_of_many()) RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), state_watch_.open()));
+    RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), manager_.load_all()));
     for (const std::string& directory : options_.apps) {
       fingerprints_[directory] = fingerprint_of_directory(directory);
       RESTITCH_CHECK(deploy(directory));
@@ -141,13 +153,14 @@ class RunningServer final : public Server {
                             http, threads_, [this](const net::HttpRequest& request) { return handle(request); },
                             [this](const net::HttpRequest& request) { return client_api_.handle_oversized(request); }));
     user_sweep_.start();
+    if (is_one_of_many()) state_watch_.start();
     ready_.store(true);
     RESTITCH_LOG(kInfo, kServer, 1, "Server ready", {"version", RESTITCH_VERSION}, {"address", options_.listen.host},
                  {"port", http_->port()}, {"data", options_.data_directory}, {"apps", registry_.all().size()});
     return {};
   }
 
-  bool needs_restart() const override { return cluster_->needs_restart(); }
+  bool needs_restart() const override { return state_.cluster && state_.cluster->needs_restart(); }
 
   void redeploy_changed_apps() override {
     for (auto& [directory, known] : fingerprints_) {
@@ -164,29 +177,34 @@ class RunningServer final : public Server {
     ready_.store(false);
     RESTITCH_LOG(kInfo, kServer, 2, "Server stopping", {"connections", http_ ? http_->connections() : 0});
     control_.reset();
-    cluster_->stop_waiting();
+    if (state_.cluster) state_.cluster->stop_waiting();
     if (http_) http_->drain();
     if (wire_) wire_->drain();
     const auto deadline = std::chrono::steady_clock::now() + kDrainGrace;
     if (http_) http_->finish(deadline);
     if (wire_) wire_->finish(deadline);
     boost::asio::co_spawn(threads_.context(0), user_sweep_.stop(), boost::asio::use_future).get();
+    boost::asio::co_spawn(threads_.context(0), state_watch_.stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), triggers_->drain(kTriggerGrace), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), deployer_.stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), triggers_->stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), hubs_.stop(), boost::asio::use_future).get();
     logs_.drain();
     clusters_.close();
+    if (state_.deployment) state_.deployment->close();
     threads_.stop();
     pool_->stop();
     hash_pool_->stop();
     outbound_.stop();
-    RESTITCH_CHECK(cluster_->close());
+    if (state_.cluster) RESTITCH_CHECK(state_.cluster->close());
     RESTITCH_LOG(kInfo, kServer, 3, "Server stopped");
     return {};
   }
 
  private:
+  // Whether other nodes may work on the same state.
+  bool is_one_of_many() const { return state_.deployment != nullptr; }
+
   static auth::AuthSettings auth_settings(const ServeOptions& serve) {
     auth::AuthSettings settings;
     settings.attempt_rates = serve.attempt_rates;
@@ -256,6 +274,7 @@ class RunningServer final : public Server {
     RESTITCH_CO_CHECK(co_await auth_.prepare());
     RESTITCH_CO_CHECK(co_await apps_store_.prepare());
     RESTITCH_CO_CHECK(co_await configs_.prepare());
+    RESTITCH_CO_CHECK(co_await files_.prepare());
     RESTITCH_CO_CHECK(co_await accounts_.prepare());
     RESTITCH_CO_CHECK(co_await logs_.prepare());
     RESTITCH_CO_CHECK(co_await triggers_->prepare());
@@ -267,13 +286,18 @@ class RunningServer final : public Server {
   // Some file systems have no sockets; then only backups of the stopped server are possible.
   void open_control() {
     auto opened = backup::ControlSocket::open(
-        options_.data_directory, [this](const std::string& directory) { return cluster_->checkpoint(directory); },
+        options_.data_directory, [this](const std::string& directory) { return checkpoint(directory); },
         [this](bson::Document command, backup::ControlClient& client) { commands_.run(command, client); });
     if (opened) {
       control_ = std::move(*opened);
     } else {
       RESTITCH_LOG(kWarning, kServer, 14, "Online backups and commands are not possible", {"error", opened.error().message()});
     }
+  }
+
+  Result<bson::Timestamp> checkpoint(const std::string& directory) {
+    if (state_.cluster) return state_.cluster->checkpoint(directory);
+    return Error(ErrorCode::kUnsupported, "this server keeps nothing of its own: back up the deployment of --state");
   }
 
   Status open_wire() {
@@ -289,9 +313,9 @@ class RunningServer final : public Server {
       wire.tls = net::TlsOptions{options_.wire_tls_cert, options_.wire_tls_key, options_.wire_tls_ca};
     }
     if (options_.wire_auth) {
-      RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), ensure_wire_user(*cluster_, admin_)));
+      RESTITCH_CHECK(runtime::run_and_wait(threads_.context(0), ensure_wire_user(*state_.cluster, admin_)));
     }
-    RESTITCH_TRY(wire_, api::wire::WireServer::listen(wire, threads_, *cluster_, *pool_));
+    RESTITCH_TRY(wire_, api::wire::WireServer::listen(wire, threads_, *state_.cluster, *pool_));
     return {};
   }
 
@@ -304,6 +328,10 @@ class RunningServer final : public Server {
     return {};
   }
 
+  bool is_ready() const {
+    return ready_.load() && (!state_.deployment || state_.deployment->is_reachable());
+  }
+
   asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request) {
     const std::string_view path = request.path();
     if (api::endpoints::EndpointsApi::serves(path)) co_return co_await endpoints_api_.handle(request);
@@ -312,7 +340,7 @@ class RunningServer final : public Server {
     if (auto page = api::pages::userpass_page(request.method(), path)) co_return std::move(*page);
     if (path == "/healthz") co_return text_response(200, "application/json", R"({"status":"ok"})");
     if (path == "/readyz") {
-      co_return ready_.load() ? text_response(200, "application/json", R"({"status":"ready"})")
+      co_return is_ready() ? text_response(200, "application/json", R"({"status":"ready"})")
                               : text_response(503, "application/json", R"({"status":"not ready"})");
     }
     if (path == "/metrics") co_return text_response(200, "text/plain; version=0.0.4", render_metrics());
@@ -320,18 +348,22 @@ class RunningServer final : public Server {
   }
 
   std::string render_metrics() const {
+    if (state_.cluster) measure_cluster();
+    return metrics::render();
+  }
+
+  void measure_cluster() const {
     static metrics::Gauge commits("restitch_storage_commits", "Commits of the embedded cluster since the start");
     static metrics::Gauge groups("restitch_storage_commit_groups", "Commit groups, each made durable at once");
     static metrics::Gauge syncs("restitch_storage_syncs", "Syncs of the log");
     static metrics::Gauge cursors("restitch_cluster_open_cursors", "Open cursors of the embedded cluster");
     static metrics::Gauge transactions("restitch_cluster_open_transactions", "Open transactions");
-    const auto statistics = cluster_->statistics();
+    const auto statistics = state_.cluster->statistics();
     commits.set(static_cast<double>(statistics.storage.commits));
     groups.set(static_cast<double>(statistics.storage.commit_groups));
     syncs.set(static_cast<double>(statistics.storage.syncs));
     cursors.set(static_cast<double>(statistics.open_cursors));
     transactions.set(static_cast<double>(statistics.open_transactions));
-    return metrics::render();
   }
 
   ServeOptions options_;
@@ -341,12 +373,14 @@ class RunningServer final : public Server {
   std::unique_ptr<runtime::BlockingPool> pool_;
   std::unique_ptr<runtime::BlockingPool> hash_pool_;
   net::Outbound outbound_;
-  std::shared_ptr<Cluster> cluster_;
+  StateStore state_;
+  const bson::ObjectId node_ = bson::ObjectId::generate();
   datasource::Clusters clusters_;
   datasource::ChangeHubs hubs_;
   deployment::AppRegistry registry_;
   deployment::AppStore apps_store_;
   deployment::ConfigStore configs_;
+  deployment::FileStore files_;
   deployment::LogStore logs_;
   auth::AuthService auth_;
   deployment::Deployer deployer_;
@@ -359,6 +393,7 @@ class RunningServer final : public Server {
   api::endpoints::EndpointsApi endpoints_api_;
   ControlCommands commands_;
   UserSweep user_sweep_;
+  StateWatch state_watch_;
   std::unique_ptr<net::HttpServer> http_;
   std::unique_ptr<api::wire::WireServer> wire_;
   std::unique_ptr<backup::ControlSocket> control_;
@@ -371,13 +406,15 @@ class RunningServer final : public Server {
 Result<std::unique_ptr<Server>> Server::start(ServeOptions options) {
   RESTITCH_TRY(auto directory, DataDirectory::open(options.data_directory));
   RESTITCH_TRY(auto admin, load_or_create_admin_credentials(options.data_directory));
-  RESTITCH_TRY(auto box, auth::SecretBox::open(options.data_directory + "/secret.key"));
+  RESTITCH_TRY(auto box, auth::SecretBox::open(options.secret_key.empty() ? options.data_directory + "/secret.key"
+                                                                           : options.secret_key));
   RESTITCH_TRY(auto worker_script, find_worker_script(options.worker_script));
   auto pool = runtime::make_background_pool(std::max<std::size_t>(4, thread_count(options.threads)), kPoolQueue,
                                             runtime::kNiceOfReads);
-  RESTITCH_TRY(auto cluster, open_cluster(options, *pool));
+  RESTITCH_TRY(StateStore state, open_state_store(options, *pool));
+  RESTITCH_TRY(admin, agree_on_credentials(options, state, box, std::move(admin)));
   auto server = std::make_unique<RunningServer>(std::move(options), std::move(directory), std::move(admin), std::move(box),
-                                                std::move(worker_script), std::move(pool), std::move(cluster));
+                                                std::move(worker_script), std::move(pool), std::move(state));
   if (Status opened = server->open(); !opened) {
     const Status stopped = server->stop();
     if (!stopped) RESTITCH_LOG(kError, kServer, 4, "Cannot stop cleanly", {"error", stopped.error().message()});

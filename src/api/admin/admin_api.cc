@@ -134,26 +134,28 @@ const Route* AdminApi::find_route(const net::HttpRequest& request, AdminRequest&
   return nullptr;
 }
 
-Status AdminApi::authorise(AdminRequest& request, const Route& route) {
-  if (route.scope == Scope::kPublic) return {};
-  RESTITCH_TRY(request.admin, accounts_.authenticate(bearer(request.http)));
+Task<void> AdminApi::authorise(AdminRequest& request, const Route& route) {
+  if (route.scope == Scope::kPublic) co_return Status();
+  RESTITCH_CO_TRY(request.admin, accounts_.authenticate(bearer(request.http)));
   request.actor = {request.admin.id.to_hex(), origin_of(request.http)};
-  if (route.scope == Scope::kAdmin) return {};
+  if (route.scope == Scope::kAdmin) co_return Status();
   const std::string group = request.parameters.front();
   request.parameters.erase(request.parameters.begin());
   if (route.scope == Scope::kGroup) {
-    if (group == apps_.group_id()) return {};
-    return Error(ErrorCode::kAppNotFound, "group could not be found");
+    if (group == apps_.group_id()) co_return Status();
+    co_return Error(ErrorCode::kAppNotFound, "group could not be found");
   }
   const std::string app = request.parameters.front();
   request.parameters.erase(request.parameters.begin());
-  if (group == apps_.group_id()) request.app = apps_.find(app);
-  if (!request.app) return Error(ErrorCode::kAppNotFound, "app not found");
-  return {};
+  if (group == apps_.group_id()) {
+    RESTITCH_CO_TRY(request.app, co_await apps_.find_current(app));
+  }
+  if (!request.app) co_return Error(ErrorCode::kAppNotFound, "app not found");
+  co_return Status();
 }
 
 Task<AdminReply> AdminApi::dispatch(AdminRequest& request, const Route& route) {
-  RESTITCH_CO_CHECK(authorise(request, route));
+  RESTITCH_CO_CHECK(co_await authorise(request, route));
   Result<AdminReply> outcome = co_await route.handler(*this, request);
   const bool is_change =
       request.http.method() != "GET" && route.scope != Scope::kPublic && route.changes;

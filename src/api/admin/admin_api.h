@@ -72,7 +72,7 @@ class AdminApi {
  private:
   const Route* find_route(const net::HttpRequest& request, AdminRequest& out) const;
   Task<AdminReply> dispatch(AdminRequest& request, const Route& route);
-  Status authorise(AdminRequest& request, const Route& route);
+  Task<void> authorise(AdminRequest& request, const Route& route);
   net::HttpResponse finish(const AdminRequest& request, const Route* route,
                            const Result<AdminReply>& outcome) const;
 

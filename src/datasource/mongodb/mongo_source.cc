@@ -110,9 +110,11 @@ struct Call {
 
 class Source final : public MongoSource, public std::enable_shared_from_this<Source> {
  public:
-  Source(const MongoSourceOptions& options, PoolPtr pool, std::size_t pool_size)
+  Source(const MongoSourceOptions& options, std::string database, PoolPtr pool,
+         std::size_t pool_size)
       : kind_(options.kind),
         name_(options.name),
+        database_(std::move(database)),
         watch_(options.name),
         pool_(std::move(pool)),
         held_limit_(std::max<std::size_t>(1, pool_size / 2)),
@@ -144,6 +146,7 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
     return kind_ == Kind::kCluster && watch_.has_transactions();
   }
   bool is_reachable() const override { return watch_.is_reachable(); }
+  const std::string& database() const override { return database_; }
 
   void close() override {
     if (is_closed_.exchange(true)) return;
@@ -505,6 +508,7 @@ class Source final : public MongoSource, public std::enable_shared_from_this<Sou
 
   Kind kind_;
   std::string name_;
+  std::string database_;
   TopologyWatch watch_;
   PoolPtr pool_;
   std::size_t held_limit_;
@@ -572,7 +576,9 @@ Result<std::shared_ptr<MongoSource>> MongoSource::open(const MongoSourceOptions&
   mongoc_client_pool_set_error_api(pool.get(), MONGOC_ERROR_API_VERSION_2);
   const auto size = static_cast<std::size_t>(
       mongoc_uri_get_option_as_int32(uri.get(), MONGOC_URI_MAXPOOLSIZE, kDefaultPoolSize));
-  auto source = std::make_shared<Source>(options, std::move(pool), size);
+  const char* database = mongoc_uri_get_database(uri.get());
+  auto source = std::make_shared<Source>(options, database == nullptr ? "" : database,
+                                         std::move(pool), size);
   source->look_for(patience);
   return std::shared_ptr<MongoSource>(std::move(source));
 }

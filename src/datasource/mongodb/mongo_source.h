@@ -44,6 +44,8 @@ class MongoSource : public DataSource {
       const ReadPreference& preference) = 0;
 
   virtual bool is_reachable() const = 0;
+  // The database that the URI names; "" = none.
+  virtual const std::string& database() const = 0;
   // Waits for the commands under way; later ones answer kClosing.
   virtual void close() = 0;
 };

@@ -1,0 +1,1 @@
+exports = () => [context.values.get("greeting"), context.values.get("word")];
