@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/hosted_files.h"
 #include "cli/admin_api.h"
 #include "cli/terminal.h"
 
@@ -20,14 +21,13 @@ class Hosting {
 
  private:
   struct Asset {
-    std::string file;        // on disk
-    std::string hash;        // MD5, hex
-    std::string attributes;  // JSON array, sorted by name
+    std::string file;  // on disk
+    std::string hash;  // MD5, hex
+    app::HostedAttributes attributes;
   };
   using Assets = std::map<std::string, Asset>;  // by path, "/a/b"
 
-  Status read_files(const std::string& root);
-  Status read_metadata(const std::string& root, Terminal& terminal);
+  Status read_local(const std::string& root, Terminal& terminal);
   Status upload(AdminApi& api, const RemoteApp& app, const std::string& path) const;
 
   Assets local_;
