@@ -7,6 +7,7 @@
 #include "auth/auth_service.h"
 #include "bson/document.h"
 #include "deployment/endpoint_table.h"
+#include "deployment/hosting_settings.h"
 #include "functions/function_service.h"
 #include "net/address_set.h"
 #include "rules/data_access.h"
@@ -24,6 +25,7 @@ struct DeployedApp {
   std::shared_ptr<rules::DataAccess> data;
   std::shared_ptr<functions::FunctionService> functions;
   std::shared_ptr<const EndpointTable> endpoints;
+  HostingSettings hosting;
   bson::Document values;  // name to value, secrets resolved
   std::string environment_tag;
   bson::Document environment_values;

@@ -322,6 +322,7 @@ Task<DeployedAppPtr> Deployer::build(BuildRequest request, app::Findings& findin
   RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(config, secrets, request.former, findings));
   check_triggers(request, sources, findings);
   app->values = resolve_values(config, secrets);
+  app->hosting = hosting_settings(config);
   app->endpoints = std::make_shared<const EndpointTable>(config, secrets);
   app->environment_tag = config.environment;
   app->environment_values = environment_values(config);

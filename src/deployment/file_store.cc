@@ -95,6 +95,12 @@ class Md5 {
 
 }  // namespace
 
+std::string md5_of(std::string_view content) {
+  Md5 md5;
+  md5.add(content);
+  return md5.hex();
+}
+
 FileStore::FileStore(std::shared_ptr<datasource::DataSource> state)
     : state_(std::move(state)),
       files_(collection(*state_, "files")),
@@ -120,7 +126,8 @@ Task<void> FileStore::prepare() {
 }
 
 Task<FileInfo> FileStore::put(ObjectId app, std::string kind, std::string name,
-                              std::string content, Document attributes) const {
+                              std::string content, Document attributes,
+                              std::string expected_md5) const {
   RESTITCH_CO_CHECK(check_name(name));
   if (content.size() > kMaxFileBytes) {
     co_return Error(ErrorCode::kRequestTooLarge, "a file may have at most " +
@@ -134,6 +141,10 @@ Task<FileInfo> FileStore::put(ObjectId app, std::string kind, std::string name,
   const Document begun = write_note(app, file.version, file.version);
   RESTITCH_CO_CHECK(co_await files_.insert_one(begun));
   auto written = co_await write_chunks(app, file, content);
+  if (written && !expected_md5.empty() && file.md5 != expected_md5) {
+    written = Error(ErrorCode::kInvalidArgument,
+                    "the content's MD5 is " + file.md5 + ", not " + expected_md5);
+  }
   if (written) written = co_await publish(app, std::move(kind), file);
   if (!written) {
     // Otherwise the next start does it.

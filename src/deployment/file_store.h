@@ -28,6 +28,9 @@ struct StoredFile {
   std::string content;
 };
 
+// Lower-case hex.
+std::string md5_of(std::string_view content);
+
 // Files of apps in the state store, by kind ("hosting", "packages", …) and name. A name is a key
 // and nothing else: "/a/b" has no folder. A file is replaced as a whole: whoever reads gets the
 // content before or after, and a server that dies meanwhile leaves the former one. Collections
@@ -44,10 +47,10 @@ class FileStore {
   // Indexes; and what was left of writes that never ended is deleted.
   Task<void> prepare();
 
-  // Adds or replaces the file. kInvalidArgument for a bad name, kRequestTooLarge beyond
-  // kMaxFileBytes.
+  // Adds or replaces the file. kInvalidArgument for a bad name, or when the content's MD5 is not
+  // `expected_md5` (unless that is ""); kRequestTooLarge beyond kMaxFileBytes.
   Task<FileInfo> put(bson::ObjectId app, std::string kind, std::string name, std::string content,
-                     bson::Document attributes = {}) const;
+                     bson::Document attributes = {}, std::string expected_md5 = {}) const;
   Task<std::optional<StoredFile>> get(bson::ObjectId app, std::string kind, std::string name) const;
   Task<std::optional<FileInfo>> find(bson::ObjectId app, std::string kind, std::string name) const;
   // By name. `prefix` is what the names begin with.

@@ -132,6 +132,17 @@ TEST_F(FileStoreTest, a_removed_file_is_gone_with_its_chunks) {
   EXPECT_EQ(stored("file_chunks"), 0);
 }
 
+TEST_F(FileStoreTest, another_content_than_was_promised_is_refused) {
+  put("/a", "1");
+  const auto stored_it =
+      TestCluster::wait(store_.put(app_, "hosting", "/a", "abd", {}, "900150983cd24fb0d6963f7d28e17f72"));
+  ASSERT_FALSE(stored_it);
+  EXPECT_EQ(stored_it.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(get("/a")->content, "1");
+  EXPECT_EQ(stored("files"), 1);
+  EXPECT_EQ(stored("file_chunks"), 1);
+}
+
 TEST_F(FileStoreTest, apps_and_kinds_are_apart) {
   put("/a", "1");
   const ObjectId other = ObjectId::generate();

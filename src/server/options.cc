@@ -131,6 +131,9 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
   serve.add_option("--public-url", options.public_url,
                    "URL under which clients reach this server (default: taken from each request)")
       ->envname("RESTITCH_PUBLIC_URL");
+  serve.add_option("--hosting-domain", options.hosting_domain,
+                   "Domain whose names <client app id>.DOMAIN serve hosted files, beside /hosting/<client app id>/")
+      ->envname("RESTITCH_HOSTING_DOMAIN");
   serve.add_option("--trusted-proxy", raw.trusted_proxies,
                    "Address or network of a reverse proxy whose X-Forwarded-For, -Proto and -Host count (repeatable)")
       ->envname("RESTITCH_TRUSTED_PROXY");

@@ -39,6 +39,7 @@ struct ServeOptions {
   std::vector<std::string> apps;
   bool watch = false;
   std::string public_url;
+  std::string hosting_domain;  // hosted files at <client app id>.<domain>; "" = by path only
   net::AddressSet trusted_proxies;
   auth::AttemptRates attempt_rates;
   std::string smtp_url;  // "": messages are written to DIR/mailbox

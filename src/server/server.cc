@@ -11,9 +11,11 @@
 #include "api/admin/admin_api.h"
 #include "api/client/client_api.h"
 #include "api/endpoints/endpoints_api.h"
+#include "api/hosting/hosting_api.h"
 #include "api/pages/userpass_pages.h"
 #include "api/http_error.h"
 #include "api/wire/wire_server.h"
+#include "app/loader.h"
 #include "auth/admin_accounts.h"
 #include "auth/auth_service.h"
 #include "auth/crypto.h"
@@ -24,6 +26,7 @@
 #include "deployment/app_store.h"
 #include "deployment/deployer.h"
 #include "deployment/file_store.h"
+#include "deployment/hosting.h"
 #include "deployment/log_store.h"
 #include "net/http_server.h"
 #include "runtime/background_pool.h"
@@ -36,6 +39,7 @@
 #include "server/console_output.h"
 #include "server/data_directory.h"
 #include "server/directory_watch.h"
+#include "server/hosted_deployment.h"
 #include "server/shared_credentials.h"
 #include "server/state_store.h"
 #include "server/state_watch.h"
@@ -120,6 +124,7 @@ class RunningServer final : public Server {
         apps_store_(state_.source, box, node_),
         configs_(state_.source, node_),
         files_(state_.source),
+        hosted_files_(files_),
         logs_(state_.source, threads_),
         auth_(state_.source, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
@@ -128,8 +133,9 @@ class RunningServer final : public Server {
         accounts_(state_.source, std::move(box), admin_credentials(options_, admin_)),
         user_admin_(state_.source, auth_),
         client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies, &logs_}),
-        admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, admin_options(options_)),
+        admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, hosted_files_, admin_options(options_)),
         endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies),
+        hosting_api_(registry_, hosted_files_, {options_.hosting_domain, options_.trusted_proxies}),
         commands_(threads_, registry_, deployer_, auth_),
         user_sweep_(threads_, registry_, auth_),
         state_watch_(threads_, state_.source, manager_, *triggers_, auth_, node_) {}
@@ -149,9 +155,14 @@ class RunningServer final : public Server {
     net::HttpServerOptions http;
     http.host = options_.listen.host;
     http.port = options_.listen.port;
+    http.larger_body_limit = [this](const net::HttpRequest& head) { return admin_api_.body_limit(head); };
     RESTITCH_TRY(http_, net::HttpServer::listen(
                             http, threads_, [this](const net::HttpRequest& request) { return handle(request); },
-                            [this](const net::HttpRequest& request) { return client_api_.handle_oversized(request); }));
+                            [this](const net::HttpRequest& request) {
+                              return api::admin::AdminApi::serves(request.path())
+                                         ? admin_api_.handle_oversized(request)
+                                         : client_api_.handle_oversized(request);
+                            }));
     user_sweep_.start();
     if (is_one_of_many()) state_watch_.start();
     ready_.store(true);
@@ -241,6 +252,7 @@ class RunningServer final : public Server {
     api::admin::AdminApiOptions options;
     options.public_url = serve.public_url;
     options.trusted_proxies = serve.trusted_proxies;
+    options.hosting_domain = serve.hosting_domain;
     for (const datasource::ClusterBinding& binding : serve.clusters) {
       switch (binding.kind) {
         case datasource::Kind::kCluster: options.clusters.push_back(binding.name); break;
@@ -325,6 +337,9 @@ class RunningServer final : public Server {
         runtime::run_and_wait(threads_.context(0), manager_.deploy_directory(directory, findings));
     log_findings(directory, findings);
     if (!deployed) return Error(deployed.error().code(), directory + ":\n" + deployed.error().message());
+    const deployment::DeployedAppPtr app = registry_.find(*deployed);
+    RESTITCH_TRY(const std::string root, app::find_app_root(directory));
+    if (app) deploy_hosted_files(root, app->id, hosted_files_, threads_);
     return {};
   }
 
@@ -344,6 +359,7 @@ class RunningServer final : public Server {
                               : text_response(503, "application/json", R"({"status":"not ready"})");
     }
     if (path == "/metrics") co_return text_response(200, "text/plain; version=0.0.4", render_metrics());
+    if (auto site = hosting_api_.site_of(request)) co_return co_await hosting_api_.handle(request, std::move(*site));
     co_return api::error_response(Error(ErrorCode::kNotFound, "not found"), "");
   }
 
@@ -381,6 +397,7 @@ class RunningServer final : public Server {
   deployment::AppStore apps_store_;
   deployment::ConfigStore configs_;
   deployment::FileStore files_;
+  deployment::HostedFiles hosted_files_;
   deployment::LogStore logs_;
   auth::AuthService auth_;
   deployment::Deployer deployer_;
@@ -391,6 +408,7 @@ class RunningServer final : public Server {
   api::client::ClientApi client_api_;
   api::admin::AdminApi admin_api_;
   api::endpoints::EndpointsApi endpoints_api_;
+  api::hosting::HostingApi hosting_api_;
   ControlCommands commands_;
   UserSweep user_sweep_;
   StateWatch state_watch_;

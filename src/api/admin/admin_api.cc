@@ -77,13 +77,15 @@ Refusal refusal_of(const Error& error, const Family& family, const app::Findings
 
 AdminApi::AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts,
                    auth::AuthService& auth, auth::UserAdmin& users, deployment::LogStore& logs,
-                   triggers::TriggerService& triggers, AdminApiOptions options)
+                   triggers::TriggerService& triggers, deployment::HostedFiles& hosted_files,
+                   AdminApiOptions options)
     : apps_(apps),
       accounts_(accounts),
       auth_(auth),
       users_(users),
       logs_(logs),
       triggers_(triggers),
+      hosted_files_(hosted_files),
       options_(std::move(options)) {
   while (options_.public_url.ends_with('/')) options_.public_url.pop_back();
   for (auto* family : kRouteFamilies) {
@@ -100,19 +102,41 @@ bool AdminApi::serves(std::string_view path) {
   return false;
 }
 
-asio::awaitable<net::HttpResponse> AdminApi::handle(const net::HttpRequest& http) {
+AdminRequest AdminApi::begin(const net::HttpRequest& http) const {
   ClientView view = client_view(http, options_.trusted_proxies, options_.public_url);
-  AdminRequest request{http,
-                       bson::ObjectId::generate().to_hex(),
-                       std::move(view.base_url),
-                       std::move(view.address),
-                       {},
-                       net::parse_query(http.query()),
-                       {},
-                       {},
-                       nullptr,
-                       {}};
-  const Route* route = find_route(http, request);
+  return {http,
+          bson::ObjectId::generate().to_hex(),
+          std::move(view.base_url),
+          std::move(view.address),
+          {},
+          net::parse_query(http.query()),
+          {},
+          {},
+          nullptr,
+          {}};
+}
+
+// Large bodies are taken from administrators only.
+std::size_t AdminApi::body_limit(const net::HttpRequest& head) const {
+  std::vector<std::string> parameters;
+  const Route* route = find_route(head, parameters);
+  if (route == nullptr || route->max_body_bytes == 0) return 0;
+  return accounts_.authenticate(bearer(head)) ? route->max_body_bytes : 0;
+}
+
+asio::awaitable<net::HttpResponse> AdminApi::handle_oversized(const net::HttpRequest& http) {
+  AdminRequest request = begin(http);
+  const Route* route = find_route(http, request.parameters);
+  const std::size_t limit = body_limit(http);
+  const std::string size = limit == 0 ? "18 MB" : std::to_string(limit >> 20U) + " MiB";
+  const Result<AdminReply> outcome =
+      Error(ErrorCode::kRequestTooLarge, "request is larger than the limit of " + size);
+  co_return finish(request, route, outcome);
+}
+
+asio::awaitable<net::HttpResponse> AdminApi::handle(const net::HttpRequest& http) {
+  AdminRequest request = begin(http);
+  const Route* route = find_route(http, request.parameters);
   if (route == nullptr) {
     const bool is_preflight = http.method() == "OPTIONS";
     const Result<AdminReply> outcome =
@@ -124,10 +148,12 @@ asio::awaitable<net::HttpResponse> AdminApi::handle(const net::HttpRequest& http
   co_return finish(request, route, outcome);
 }
 
-const Route* AdminApi::find_route(const net::HttpRequest& request, AdminRequest& out) const {
+const Route* AdminApi::find_route(const net::HttpRequest& request,
+                                  std::vector<std::string>& parameters) const {
+  if (!serves(request.path())) return nullptr;
   const std::vector<std::string> segments = split_path(request.path().substr(kPrefix.size()));
   for (const Route& route : routes_) {
-    if (route.method == request.method() && route.path.matches(segments, &out.parameters)) {
+    if (route.method == request.method() && route.path.matches(segments, &parameters)) {
       return &route;
     }
   }

@@ -10,6 +10,7 @@
 #include "auth/auth_service.h"
 #include "auth/user_admin.h"
 #include "deployment/app_manager.h"
+#include "deployment/hosting.h"
 #include "deployment/log_store.h"
 #include "net/address_set.h"
 #include "runtime/task.h"
@@ -35,11 +36,13 @@ struct Route {
   const Family* family;
   AdminHandler handler;
   bool changes = true;  // unless it is a GET: what it does is noted in the log
+  std::size_t max_body_bytes = 0;  // beyond the limit of requests, for administrators; 0 = that
 };
 
 struct AdminApiOptions {
   std::string public_url;                                    // "" = derived from each request
   net::AddressSet trusted_proxies;
+  std::string hosting_domain;                                // "" = hosted files by path only
   std::vector<std::string> clusters, serverless, federated;  // names that the operator has bound
 };
 
@@ -49,12 +52,15 @@ class AdminApi {
  public:
   AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts, auth::AuthService& auth,
            auth::UserAdmin& users, deployment::LogStore& logs, triggers::TriggerService& triggers,
-           AdminApiOptions options);
+           deployment::HostedFiles& hosted_files, AdminApiOptions options);
 
   static constexpr std::string_view kPrefix = "/api";
   static bool serves(std::string_view path);
 
   asio::awaitable<net::HttpResponse> handle(const net::HttpRequest& request);
+  // How large the body of the request with this head may be; 0 = the limit of requests.
+  std::size_t body_limit(const net::HttpRequest& head) const;
+  asio::awaitable<net::HttpResponse> handle_oversized(const net::HttpRequest& request);
 
   deployment::AppManager& apps() { return apps_; }
   auth::AdminAccounts& accounts() { return accounts_; }
@@ -62,6 +68,7 @@ class AdminApi {
   auth::UserAdmin& users() { return users_; }
   deployment::LogStore& logs() { return logs_; }
   triggers::TriggerService& triggers() { return triggers_; }
+  deployment::HostedFiles& hosted_files() { return hosted_files_; }
   const AdminApiOptions& options() const { return options_; }
 
   // The running app; kNotFound while it does not run.
@@ -70,7 +77,9 @@ class AdminApi {
   Task<void> edit(AdminRequest& request, deployment::ConfigEdit edit);
 
  private:
-  const Route* find_route(const net::HttpRequest& request, AdminRequest& out) const;
+  const Route* find_route(const net::HttpRequest& request,
+                          std::vector<std::string>& parameters) const;
+  AdminRequest begin(const net::HttpRequest& request) const;
   Task<AdminReply> dispatch(AdminRequest& request, const Route& route);
   Task<void> authorise(AdminRequest& request, const Route& route);
   net::HttpResponse finish(const AdminRequest& request, const Route* route,
@@ -82,6 +91,7 @@ class AdminApi {
   auth::UserAdmin& users_;
   deployment::LogStore& logs_;
   triggers::TriggerService& triggers_;
+  deployment::HostedFiles& hosted_files_;
   AdminApiOptions options_;
   std::vector<Route> routes_;
 };

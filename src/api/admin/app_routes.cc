@@ -221,10 +221,10 @@ class Description {
   Description(const AdminRequest& request, const StoredConfig& config)
       : request_(request), config_(config) {}
 
-  Members make(const std::string& group) {
+  Members make(AdminApi& api) {
     const deployment::AppIdentity& identity = request_.app->identity();
     const std::string app =
-        request_.base_url + "/groups/" + group + "/apps/" + identity.id.to_hex();
+        request_.base_url + "/groups/" + api.apps().group_id() + "/apps/" + identity.id.to_hex();
     for (const Entity& entity : config_.entities) add(entity);
     Members out;
     out.set("client_app_id", bson::Value::of(identity.client_app_id));
@@ -236,7 +236,7 @@ class Description {
     out.set("auth_providers", app::array_of(providers_));
     out.set("custom_user_data", custom_user_data());
     out.set("values", app::array_of(values_));
-    out.set("hosting", hosting());
+    out.set("hosting", hosting(api));
     out.set("functions", app::array_of(functions_));
     out.set("sync", sync());
     Members graphql;
@@ -329,12 +329,13 @@ class Description {
     return out.value();
   }
 
-  bson::Value hosting() const {
+  bson::Value hosting(const AdminApi& api) const {
     const Members settings(config_.settings(deployment::kHostingConfig));
+    const bool is_enabled = settings["enabled"].as_bool().value_or(false);
     Members out;
-    out.set("enabled", bson::Value::of(settings["enabled"].as_bool().value_or(false)));
-    put(out, "status", "");
-    put(out, "url", "");
+    out.set("enabled", bson::Value::of(is_enabled));
+    put(out, "status", hosting_status(api, request_));
+    put(out, "url", is_enabled ? site_url_of(api, request_) : "");
     return out.value();
   }
 
@@ -357,7 +358,7 @@ class Description {
 
 Task<AdminReply> describe(AdminApi& api, AdminRequest& request) {
   const auto config = request.config();
-  const Members description = Description(request, *config).make(api.apps().group_id());
+  const Members description = Description(request, *config).make(api);
   co_return AdminReply::of(description.document());
 }
 

@@ -31,6 +31,7 @@ std::vector<Route> security_routes();
 std::vector<Route> draft_routes();
 std::vector<Route> transfer_routes();
 std::vector<Route> dependency_routes();
+std::vector<Route> hosting_routes();
 std::vector<Route> log_routes();
 std::vector<Route> private_routes();
 
@@ -39,7 +40,12 @@ inline constexpr std::array kRouteFamilies = {
     &explain_routes,    &schema_routes, &function_routes, &auth_provider_routes, &user_routes,
     &secret_routes,     &value_routes,  &trigger_routes,  &trigger_run_routes,   &endpoint_routes,
     &settings_routes,   &sync_routes,   &security_routes, &draft_routes,         &transfer_routes,
-    &dependency_routes, &log_routes,    &private_routes};
+    &dependency_routes, &hosting_routes, &log_routes,     &private_routes};
+
+// Where the app's hosted files are served, and what the configuration of hosting says of it: "",
+// setup_ok or change_in_progress.
+std::string site_url_of(const AdminApi& api, const AdminRequest& request);
+std::string hosting_status(const AdminApi& api, const AdminRequest& request);
 
 // A route below an app.
 inline Route app_route(std::string_view method, const std::string& path, const Family& family,

@@ -137,25 +137,6 @@ Task<AdminReply> disable_forwarder(AdminApi& api, AdminRequest& request) {
   return set_forwarder(api, request, true);
 }
 
-Task<AdminReply> fetch_hosting(AdminApi&, AdminRequest& request) {
-  Members out = settings_of(request, deployment::kHostingConfig);
-  out.set_default("enabled", bson::Value::of(false));
-  out.set_default("status", bson::Value::of(""));
-  Members domain;
-  domain.set("app_default_domain",
-             bson::Value::of(request.app->identity().client_app_id + ".localhost"));
-  Members provider;
-  provider.set("provider_type", bson::Value::of("local"));
-  provider.set("config", domain.value());
-  out.set("default_domain", provider.value());
-  co_return AdminReply::of(out.document());
-}
-
-Task<AdminReply> patch_hosting(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_CHECK(co_await merge_settings(api, request, deployment::kHostingConfig));
-  co_return AdminReply::empty();
-}
-
 }  // namespace
 
 std::vector<Route> settings_routes() {
@@ -180,8 +161,6 @@ std::vector<Route> settings_routes() {
                 &remove_of<EntityKind::kLogForwarder>),
       app_route("PUT", "/log_forwarders/{id}/enable", kForwarders, &enable_forwarder),
       app_route("PUT", "/log_forwarders/{id}/disable", kForwarders, &disable_forwarder),
-      app_route("GET", "/hosting/config", kSettings, &fetch_hosting),
-      app_route("PATCH", "/hosting/config", kSettings, &patch_hosting),
   };
 }
 
