@@ -249,3 +249,45 @@ def test_rules_are_explained(make, server):
     assert (folder / "tests/rules/mine.json").is_file()
     said = cli.run("push", "--yes", folder=folder, environment=server)
     assert "nothing to do" in said.out, said
+
+
+def test_hosted_files_are_pushed_compared_and_pulled(make, server):
+    cli = make()
+    folder = pushed(cli, server, "pages", "blank")
+    files = folder / "hosting/files"
+    (files / "css").mkdir(parents=True)
+    (folder / "hosting/config.json").write_text('{"enabled": true}')
+    (files / "index.html").write_text("<h1>Pages</h1>")
+    (files / "css/a b.css").write_text("a{}")
+    (files / "large.bin").write_bytes(bytes(range(256)) * 80_000)
+    metadata = [{"path": "/css/a b.css", "attrs": [{"name": "Cache-Control", "value": "max-age=9"}]}]
+    (folder / "hosting/metadata.json").write_text(json.dumps(metadata))
+    said = cli.run("apps", "diff", "--include-hosting", folder=folder, environment=server)
+    assert "New hosting files\n  + /css/a b.css\n  + /index.html\n  + /large.bin\n" in said.out, said
+    said = cli.run("push", "--yes", "--include-hosting", "--reset-cdn-cache", folder=folder, environment=server)
+    assert said.code == 0 and "Import hosting assets\nReset CDN cache\n" in said.out, said
+    app_id = json.loads((folder / "realm_config.json").read_text())["app_id"]
+    site = f"{server['RESTITCH_URL']}/hosting/{app_id}/"
+    with urllib.request.urlopen(site, timeout=30) as answer:
+        assert answer.read() == b"<h1>Pages</h1>" and answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    with urllib.request.urlopen(f"{site}css/a%20b.css", timeout=30) as answer:
+        assert answer.headers["Cache-Control"] == "max-age=9"
+    again = cli.run("push", "--yes", "--include-hosting", folder=folder, environment=server)
+    assert again.out == "Deployed app is identical to proposed version, nothing to do\n", again
+    # What is pulled is what was pushed.
+    said = cli.run("pull", "--remote", app_id, "--local", "again", "--include-hosting", environment=server)
+    assert said.code == 0 and "Fetched hosting assets" in said.out, said
+    pulled = cli.folder / "again/hosting"
+    assert {name: content for name, content in files_of(pulled / "files").items()} == files_of(files)
+    assert json.loads((pulled / "metadata.json").read_text()) == metadata
+    # Contents, attributes and files that are gone are told apart.
+    (files / "index.html").write_text("<h1>New</h1>")
+    (files / "large.bin").unlink()
+    (folder / "hosting/metadata.json").write_text('[{"path": "/nothing.txt", "attrs": []}]')
+    said = cli.run("push", "--yes", "--include-hosting", folder=folder, environment=server)
+    assert said.code == 0 and "file '/nothing.txt' has an entry in metadata file" in said.out + said.err, said
+    said = cli.run("apps", "diff", "--include-hosting", "--local", str(cli.folder / "again"), "--remote", app_id,
+                   environment=server)
+    assert "New hosting files\n  + /large.bin\nModified hosting files\n  * /css/a b.css\n  * /index.html\n" in said.out, said
+    with urllib.request.urlopen(site, timeout=30) as answer:
+        assert answer.read() == b"<h1>New</h1>"
