@@ -763,6 +763,60 @@ def test_sign_ins_are_in_the_logs_and_data_sources_answer_commands(server):
     admin.delete_app()
 
 
+def test_documents_are_validated_against_a_schema(server):
+    admin = server.admin()
+    service = open_to_its_users(admin, "validated")
+    user = AppUser(admin)
+    user.login()
+    insert = {"database": "checked", "collection": "items"}
+    documents = [{"_id": {"$oid": "60000000000000000000000%d" % number}, "n": number} for number in range(3)]
+    documents += [{"_id": "text", "n": "three"}, {"_id": {"$numberInt": "7"}, "tags": ["a", 1]}]
+    user.call("insertMany", {**insert, "documents": documents}, service="mongodb-atlas")
+    schema = {"bsonType": "object", "required": ["n"],
+              "properties": {"n": {"bsonType": "int", "maximum": 1},
+                             "tags": {"bsonType": "array", "items": {"bsonType": "string"}}}}
+    command = f"{service}/commands/validate_documents"
+    body = {"database_name": "checked", "collection_name": "items", "from_schema": schema}
+    assert admin.post(command, body, 200) == {
+        "errors": [
+            {"error_code": "invalid_type", "error_count": 1, "field": "(root).n", "failed_ids": ["text"],
+             "failed_documents_query": {"_id": {"$in": ["text"]}}},
+            {"error_code": "invalid_type", "error_count": 1, "field": "(root).tags.1", "failed_ids": ["7"],
+             "failed_documents_query": {"_id": {"$in": [7]}}},
+            {"error_code": "number_lte", "error_count": 1, "field": "(root).n",
+             "failed_ids": ["600000000000000000000002"],
+             "failed_documents_query": {"_id": {"$in": [{"$oid": "600000000000000000000002"}]}}},
+            {"error_code": "required", "error_count": 1, "field": "(root).n", "failed_ids": ["7"],
+             "failed_documents_query": {"_id": {"$in": [7]}}}],
+        "total_processed_count": 5, "total_error_count": 3}
+    # The sample is what the query finds, in order, up to the limit.
+    some = admin.post(command, {**body, "query": {"_id": {"$type": "objectId"}}}, 200)
+    assert (some["total_processed_count"], some["total_error_count"]) == (3, 1), some
+    newest = admin.post(command, {**body, "query": {"_id": {"$gte": {"$oid": "6" + "0" * 23}}}, "sort": {"_id": -1},
+                                  "limit": 1}, 200)
+    assert newest["errors"][0]["failed_ids"] == ["600000000000000000000002"], newest
+    assert newest["total_processed_count"] == 1
+    nothing = admin.post(command, {**body, "collection_name": "empty"}, 200)
+    assert nothing == {"errors": [], "total_processed_count": 0, "total_error_count": 0}
+    # Without a schema of its own the request means that of the collection.
+    stored = {**body, "from_schema": True}
+    assert "has no schema" in admin.post(command, stored, 400)["error"]
+    admin.post("/schemas", {"metadata": {"data_source": "mongodb-atlas", "database": "checked", "collection": "items"},
+                            "schema": {**schema, "title": "item"}, "relationships": {}})
+    assert admin.post(command, stored, 200)["total_error_count"] == 3
+    many = [{"n": "x"} for _ in range(1500)]
+    user.call("insertMany", {**insert, "collection": "many", "documents": many}, service="mongodb-atlas", status=200)
+    bounded = admin.post(command, {**body, "collection_name": "many"}, 200)["errors"]
+    assert [(one["error_count"], len(one["failed_ids"])) for one in bounded] == [(1500, 1000)], bounded[0]["error_count"]
+    for change, words in (({"from_schema": {"bsonType": "moon"}}, "moon"), ({"from_schema": "text"}, "must be a schema"),
+                          ({"limit": 0}, "between 1 and 50000"), ({"limit": 50001}, "between 1 and 50000"),
+                          ({"query": []}, "'query' must be an object"), ({"database_name": "__restitch"}, "own"),
+                          ({"query": {"$moon": 1}}, "$moon"), ({"collection_name": ""}, "collection_name")):
+        refused = admin.post(command, {**body, **change}, 400)
+        assert words in refused["error"], (change, refused)
+    admin.delete_app()
+
+
 def test_an_administrator_behind_a_trusted_proxy_has_an_address_of_its_own(server):
     for options, expected in (((), "127.0.0.1"), (("--trusted-proxy", "127.0.0.1"), "203.0.113.9")):
         server.restart(options=options)

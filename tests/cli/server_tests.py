@@ -251,6 +251,18 @@ def test_rules_are_explained(make, server):
     assert "nothing to do" in said.out, said
 
 
+def test_documents_are_validated_against_the_schema_of_their_collection(make, server):
+    cli = make()
+    folder = pushed(cli, server, "validated")
+    app_id = json.loads((folder / "realm_config.json").read_text())["app_id"]
+    client = f"{server['RESTITCH_URL']}/api/client/v2.0/app/{app_id}"
+    session = request("POST", f"{client}/auth/providers/anon-user/login", {})
+    request("POST", f"{client}/functions/call", {"name": "addTask", "arguments": ["Try"]}, session["access_token"])
+    said = cli.run("schema", "validate", "--app", app_id, "--database", "todo", "--collection", "tasks", environment=server)
+    assert said.code == 0 and '"total_processed_count": 1' in said.out, said
+    assert '"total_error_count": 0' in said.out, said
+
+
 def test_hosted_files_are_pushed_compared_and_pulled(make, server):
     cli = make()
     folder = pushed(cli, server, "pages", "blank")

@@ -3,30 +3,19 @@
 
 #include "api/admin/entities.h"
 #include "api/admin/routes.h"
+#include "api/admin/service_command.h"
 #include "datasource/client.h"
 
 namespace restitch::api::admin {
 namespace {
 
+constexpr std::string_view kOwnDatabases = "__restitch";
 constexpr Family kCommands{"service", "ServiceNotFound", ""};
 constexpr std::int64_t kMaxSample = 10000;
 constexpr std::int64_t kSample = 500;
 constexpr int kMaxDepth = 20;
 
 using SourcePtr = std::shared_ptr<datasource::DataSource>;
-
-Result<SourcePtr> source_of(AdminApi& api, const AdminRequest& request) {
-  RESTITCH_TRY(const deployment::DeployedAppPtr app, api.running(request));
-  const auto config = request.app->deployed();
-  RESTITCH_TRY(const Entity* service,
-               config->require(EntityKind::kService, request.parameters.at(0)));
-  const auto source = app->sources.find(service->name);
-  if (source == app->sources.end()) {
-    return Error(ErrorCode::kServiceCommandNotFound,
-                 "the service '" + service->name + "' is no data source");
-  }
-  return source->second;
-}
 
 Task<AdminReply> build_info(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const SourcePtr source, source_of(api, request));
@@ -48,7 +37,7 @@ Task<AdminReply> list_databases(AdminApi& api, AdminRequest& request) {
   out.open_array("databases");
   for (const bson::Value& database : app::elements_of(reply["databases"])) {
     const std::string name = Members(database).text("name");
-    if (!name.empty() && !name.starts_with("__restitch")) out.push(name);
+    if (!name.empty() && !name.starts_with(kOwnDatabases)) out.push(name);
   }
   out.close();
   co_return AdminReply::of(std::move(out).finish());
@@ -58,9 +47,7 @@ Task<AdminReply> list_collections(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const SourcePtr source, source_of(api, request));
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_TRY(const std::string database, required_text(body, "database_name"));
-  if (database.starts_with("__restitch")) {
-    co_return Error(ErrorCode::kBadRequest, "the database is the server's own");
-  }
+  RESTITCH_CO_CHECK(check_database(database));
   bson::Builder command;
   command.append("listCollections", std::int32_t{1}).append("nameOnly", true);
   command.open_object("cursor").append("batchSize", std::int32_t{10000}).close();
@@ -153,16 +140,12 @@ struct Shape {
 Task<AdminReply> generate_schema(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const SourcePtr source, source_of(api, request));
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
-  RESTITCH_CO_TRY(const std::string database, required_text(body, "database_name"));
-  RESTITCH_CO_TRY(const std::string name, required_text(body, "collection_name"));
-  if (database.starts_with("__restitch")) {
-    co_return Error(ErrorCode::kBadRequest, "the database is the server's own");
-  }
+  RESTITCH_CO_TRY(const Namespace wanted, namespace_of(body));
   const std::int64_t limit = body["limit"].as_integer().value_or(kSample);
   if (limit < 1 || limit > kMaxSample) {
     co_return Error(ErrorCode::kInvalidArgument, "'limit' must be between 1 and 10000");
   }
-  const datasource::Collection collection(*source, database, name);
+  const datasource::Collection collection(*source, wanted.database, wanted.collection);
   datasource::FindOptions sample;
   sample.limit = limit;
   const bson::Document everything;
@@ -173,7 +156,7 @@ Task<AdminReply> generate_schema(AdminApi& api, AdminRequest& request) {
   }
   Members schema;
   if (!documents.empty()) schema = Members(shape.schema());
-  if (!schema.empty()) schema.set("title", bson::Value::of(name));
+  if (!schema.empty()) schema.set("title", bson::Value::of(wanted.collection));
   co_return AdminReply::of(bson::make_document("schema", schema.document()));
 }
 
@@ -184,6 +167,32 @@ Task<AdminReply> unknown_command(AdminApi& api, AdminRequest& request) {
 }
 
 }  // namespace
+
+Result<SourcePtr> source_of(AdminApi& api, const AdminRequest& request) {
+  RESTITCH_TRY(const deployment::DeployedAppPtr app, api.running(request));
+  const auto config = request.app->deployed();
+  RESTITCH_TRY(const Entity* service,
+               config->require(EntityKind::kService, request.parameters.at(0)));
+  const auto source = app->sources.find(service->name);
+  if (source == app->sources.end()) {
+    return Error(ErrorCode::kServiceCommandNotFound,
+                 "the service '" + service->name + "' is no data source");
+  }
+  return source->second;
+}
+
+Status check_database(std::string_view database) {
+  if (!database.starts_with(kOwnDatabases)) return {};
+  return Error(ErrorCode::kBadRequest, "the database is the server's own");
+}
+
+Result<Namespace> namespace_of(bson::View body) {
+  Namespace wanted;
+  RESTITCH_TRY(wanted.database, required_text(body, "database_name"));
+  RESTITCH_TRY(wanted.collection, required_text(body, "collection_name"));
+  RESTITCH_CHECK(check_database(wanted.database));
+  return wanted;
+}
 
 std::vector<Route> command_routes() {
   const std::string commands = "/services/{id}/commands";

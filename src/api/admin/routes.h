@@ -13,6 +13,7 @@ namespace restitch::api::admin {
 std::vector<Route> session_routes();
 std::vector<Route> app_routes();
 std::vector<Route> service_routes();
+std::vector<Route> validation_routes();
 std::vector<Route> command_routes();
 std::vector<Route> rule_routes();
 std::vector<Route> explain_routes();
@@ -36,11 +37,11 @@ std::vector<Route> log_routes();
 std::vector<Route> private_routes();
 
 inline constexpr std::array kRouteFamilies = {
-    &session_routes,    &app_routes,    &service_routes,  &command_routes,       &rule_routes,
-    &explain_routes,    &schema_routes, &function_routes, &auth_provider_routes, &user_routes,
-    &secret_routes,     &value_routes,  &trigger_routes,  &trigger_run_routes,   &endpoint_routes,
-    &settings_routes,   &sync_routes,   &security_routes, &draft_routes,         &transfer_routes,
-    &dependency_routes, &hosting_routes, &log_routes,     &private_routes};
+    &session_routes, &app_routes, &service_routes, &validation_routes, &command_routes,
+    &rule_routes, &explain_routes, &schema_routes, &function_routes, &auth_provider_routes,
+    &user_routes, &secret_routes, &value_routes, &trigger_routes, &trigger_run_routes,
+    &endpoint_routes, &settings_routes, &sync_routes, &security_routes, &draft_routes,
+    &transfer_routes, &dependency_routes, &hosting_routes, &log_routes, &private_routes};
 
 // Where the app's hosted files are served, and what the configuration of hosting says of it: "",
 // setup_ok or change_in_progress.
