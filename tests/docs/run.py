@@ -19,7 +19,8 @@ sys.dont_write_bytecode = True
 from black_box import Tally, suite_options  # noqa: E402
 from restitch_process import RestitchProcess, free_port  # noqa: E402
 
-EXAMPLE_PAGES = ("docs/example.md", "docs/rules.md", "docs/schemas.md", "docs/functions.md", "docs/endpoints.md")
+EXAMPLE_PAGES = ("docs/example.md", "docs/rules.md", "docs/schemas.md", "docs/functions.md", "docs/endpoints.md",
+                 "docs/hosting.md")
 PROVIDER_PAGES = ("anonymous", "email-password", "custom-jwt", "custom-function", "api-keys", "sessions")
 ADDRESS = "127.0.0.1:9090"
 DEPLOYED_ID = 2001  # of the log line "App deployed"

@@ -178,7 +178,8 @@ class Report {
     if (files_below("graphql/custom_resolvers/") > 0) kept("GraphQL");
     if (const app::OpaqueFile* hosting = file("hosting/config.json");
         hosting != nullptr && Members(hosting->content)["enabled"].truthy()) {
-      kept("static hosting");
+      works_.emplace_back("static hosting");
+      tasks_.emplace_back("push the hosted files too (restitch push --include-hosting) and lead their host names here");
     }
     if (files_below("log_forwarders/") > 0) kept("log forwarders");
     if (!config_.values.empty())
