@@ -5,6 +5,7 @@
 
 #include "auth/store.h"
 #include "deployment/announcement.h"
+#include "deployment/file_store.h"
 
 namespace restitch::deployment {
 namespace {
@@ -19,8 +20,7 @@ constexpr std::string_view kSecretPurpose = "app secret";
 
 // Collections of the state store whose documents belong to an app (member `app`).
 constexpr std::array kOfApps = {"app_configs", "app_drafts", "deployments",     "secrets", "users",
-                                "logins",      "sessions",   "userpass_tokens", "devices", "api_keys",
-                                "files",       "file_chunks"};
+                                "logins",      "sessions",   "userpass_tokens", "devices", "api_keys"};
 
 datasource::Collection collection(datasource::DataSource& state, std::string name) {
   return {state, std::string(auth::kStateDatabase), std::move(name)};
@@ -202,6 +202,8 @@ Task<void> AppStore::remove(bson::ObjectId app_id) {
     const datasource::Collection owned = collection(*state_, name);
     RESTITCH_CO_CHECK(co_await owned.delete_many(by_app));
   }
+  const FileStore files(state_);
+  RESTITCH_CO_CHECK(co_await files.remove_all(app_id));
   const Document by_app_id = bson::make_document("app_id", app_id);
   const datasource::Collection logs = collection(*state_, "logs");
   RESTITCH_CO_CHECK(co_await logs.delete_many(by_app_id));

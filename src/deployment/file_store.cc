@@ -363,6 +363,24 @@ Task<bool> FileStore::move(ObjectId app, std::string kind, std::string from, std
   co_return was_there;
 }
 
+Task<void> FileStore::remove_all(ObjectId app) const {
+  const Document of_app = bson::make_document("app", app);
+  datasource::FindOptions versions;
+  versions.projection = bson::make_document("version", std::int32_t{1});
+  RESTITCH_CO_TRY(datasource::Cursor cursor, co_await files_.open(of_app, versions));
+  for (;;) {
+    RESTITCH_CO_TRY(const auto batch, co_await cursor.next_batch());
+    if (batch.empty()) break;
+    for (const Document& file : batch) {
+      const Document of_version = bson::make_document("version", file["version"]);
+      RESTITCH_CO_CHECK(co_await chunks_.delete_many(of_version));
+    }
+  }
+  RESTITCH_CO_CHECK(co_await files_.delete_many(of_app));
+  RESTITCH_CO_CHECK(co_await chunks_.delete_many(of_app));
+  co_return Status();
+}
+
 Task<bool> FileStore::remove(ObjectId app, std::string kind, std::string name) const {
   const Document key = key_of(app, kind, name);
   std::optional<ObjectId> former;

@@ -65,6 +65,8 @@ class FileStore {
   Task<bool> copy(bson::ObjectId app, std::string kind, std::string from, std::string to) const;
   // False when there was none.
   Task<bool> remove(bson::ObjectId app, std::string kind, std::string name) const;
+  // Every file of the app, one after another: their contents may be many times the memory.
+  Task<void> remove_all(bson::ObjectId app) const;
 
  private:
   Task<void> write_chunks(bson::ObjectId app, FileInfo& file, const std::string& content) const;

@@ -143,6 +143,18 @@ TEST_F(FileStoreTest, another_content_than_was_promised_is_refused) {
   EXPECT_EQ(stored("file_chunks"), 1);
 }
 
+TEST_F(FileStoreTest, an_apps_files_go_together) {
+  const ObjectId other = ObjectId::generate();
+  put("/a", std::string(3 * FileStore::kChunkBytes, 'x'));
+  put("/b", "1");
+  ASSERT_TRUE(TestCluster::wait(store_.put(app_, "packages", "c", "2")));
+  ASSERT_TRUE(TestCluster::wait(store_.put(other, "hosting", "/a", "3")));
+  ASSERT_TRUE(TestCluster::wait(store_.remove_all(app_)));
+  EXPECT_EQ(stored("files"), 1);
+  EXPECT_EQ(stored("file_chunks"), 1);
+  EXPECT_EQ(TestCluster::wait(store_.get(other, "hosting", "/a")).value()->content, "3");
+}
+
 TEST_F(FileStoreTest, apps_and_kinds_are_apart) {
   put("/a", "1");
   const ObjectId other = ObjectId::generate();
