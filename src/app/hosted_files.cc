@@ -212,6 +212,24 @@ Result<HostedDirectory> read_hosted_directory(const std::string& root) {
   return directory;
 }
 
+void check_hosted_files(const std::string& root, Findings& findings) {
+  const auto directory = read_hosted_directory(root);
+  if (!directory) {
+    return findings.warning("hosting", "", "InvalidParameter", directory.error().message());
+  }
+  for (const std::string& path : directory->absent_files) {
+    findings.warning("hosting/metadata.json", "", "InvalidParameter",
+                     "'" + path + "' does not appear in hosting/files");
+  }
+  for (const auto& [path, file] : directory->files) {
+    std::error_code gone;
+    const auto size = fs::file_size(file.file, gone);
+    if (gone || size <= kMaxHostedFileBytes) continue;
+    findings.warning("hosting/files" + path, "", "InvalidParameter",
+                     "is larger than 25 MB and will not be served");
+  }
+}
+
 Result<std::string> read_hosted_file(const std::string& file) {
   std::error_code error;
   const auto size = fs::file_size(file, error);

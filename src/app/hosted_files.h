@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/config.h"
 #include "base/result.h"
 #include "bson/document.h"
 
@@ -50,6 +51,9 @@ struct HostedDirectory {
 // Links are not followed. kInvalidArgument for more than kMaxHostedFiles files, kIo for what cannot
 // be read.
 Result<HostedDirectory> read_hosted_directory(const std::string& root);
+
+// Warns of what cannot be deployed: files above the limits, entries of metadata.json without a file.
+void check_hosted_files(const std::string& root, Findings& findings);
 
 // kInvalidArgument above kMaxHostedFileBytes.
 Result<std::string> read_hosted_file(const std::string& file);

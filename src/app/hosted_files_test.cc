@@ -76,6 +76,21 @@ TEST_F(HostedDirectoryTest, files_come_with_their_attributes) {
   EXPECT_EQ(read_hosted_file(directory->files.at("/index.html").file).value(), "x");
 }
 
+TEST_F(HostedDirectoryTest, what_cannot_be_deployed_is_told) {
+  write("hosting/files/large.bin", "");
+  fs::resize_file(fs::path(root_) / "hosting/files/large.bin", kMaxHostedFileBytes + 1);
+  write("hosting/files/small.bin", "x");
+  write("hosting/metadata.json", R"([{"path": "/gone.txt", "attrs": []}])");
+  Findings findings;
+  check_hosted_files(root_, findings);
+  ASSERT_EQ(findings.list().size(), 2U);
+  EXPECT_EQ(to_line(findings.list()[0]),
+            "hosting/metadata.json: '/gone.txt' does not appear in hosting/files");
+  EXPECT_EQ(to_line(findings.list()[1]),
+            "hosting/files/large.bin: is larger than 25 MB and will not be served");
+  EXPECT_FALSE(findings.has_errors());
+}
+
 TEST_F(HostedDirectoryTest, links_are_not_followed) {
   write("secret.txt", "x");
   write("hosting/files/a.txt", "y");

@@ -3,6 +3,11 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
 
 #include "app/writing/files.h"
 #include "base/encoding.h"
@@ -10,6 +15,8 @@
 
 namespace restitch::cli {
 namespace {
+
+constexpr std::size_t kWorkers = 4;
 
 std::string md5(std::string_view text) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -23,6 +30,43 @@ void add_lines(std::vector<std::string>& lines, const char* title, const char* s
   if (paths.empty()) return;
   lines.emplace_back(title);
   for (const std::string& path : paths) lines.push_back(std::string("  ") + sign + " " + path);
+}
+
+struct Job {
+  std::string path;
+  std::function<Status(AdminApi&)> run;
+};
+using Jobs = std::vector<Job>;
+
+// Several at a time, each worker with a session of its own; `step` is called behind each, one at a
+// time. The first failure ends it.
+Status run_jobs(const Jobs& jobs, const Connection& connection, const std::function<void()>& step) {
+  std::mutex mutex;
+  std::size_t next = 0;
+  std::optional<Error> failure;
+  const auto work = [&] {
+    AdminApi api(connection, nullptr);
+    for (;;) {
+      const Job* job = nullptr;
+      {
+        const std::lock_guard lock(mutex);
+        if (failure || next == jobs.size()) return;
+        job = &jobs[next++];
+      }
+      Status ended = job->run(api);
+      const std::lock_guard lock(mutex);
+      if (ended) {
+        step();
+      } else if (!failure) {
+        failure = std::move(ended.error()).with_context(job->path);
+      }
+    }
+  };
+  std::vector<std::thread> workers(std::min(kWorkers, jobs.size()));
+  for (std::thread& worker : workers) worker = std::thread(work);
+  for (std::thread& worker : workers) worker.join();
+  if (failure) return std::move(*failure);
+  return {};
 }
 
 }  // namespace
@@ -90,30 +134,37 @@ Status Hosting::upload(AdminApi& api, const RemoteApp& app, const std::string& p
   return {};
 }
 
+Status Hosting::set_attributes(AdminApi& api, const RemoteApp& app, const std::string& path) const {
+  Members body;
+  body.set("attributes", app::to_value(local_.at(path).attributes));
+  RESTITCH_CHECK(api.call("PATCH", app.path() + "/hosting/assets/asset" + query({{"path", path}}),
+                          to_text(body)));
+  return {};
+}
+
+// Pages come after what they refer to, and what they may have referred to goes last.
 Status Hosting::push(AdminApi& api, const RemoteApp& app, Terminal& terminal) const {
-  const std::size_t all =
-      added_.size() + changed_.size() + removed_.size() + with_new_attributes_.size();
-  std::size_t done = 0;
-  const auto step = [&] { terminal.progress("Hosting", ++done, all); };
+  std::array<Jobs, 3> phases;
   for (const auto* paths : {&added_, &changed_}) {
     for (const std::string& path : *paths) {
-      RESTITCH_CHECK(upload(api, app, path));
-      step();
+      phases[path.ends_with(".html") ? 1 : 0].push_back(
+          {path, [&](AdminApi& own) { return upload(own, app, path); }});
     }
   }
   for (const std::string& path : with_new_attributes_) {
-    Members body;
-    body.set("attributes", app::to_value(local_.at(path).attributes));
-    RESTITCH_CHECK(api.call("PATCH",
-                            app.path() + "/hosting/assets/asset" + query({{"path", path}}),
-                            to_text(body)));
-    step();
+    phases[1].push_back({path, [&](AdminApi& own) { return set_attributes(own, app, path); }});
   }
   for (const std::string& path : removed_) {
-    RESTITCH_CHECK(
-        api.call("DELETE", app.path() + "/hosting/assets/asset" + query({{"path", path}})));
-    step();
+    phases[2].push_back({path, [&](AdminApi& own) -> Status {
+      RESTITCH_CHECK(
+          own.call("DELETE", app.path() + "/hosting/assets/asset" + query({{"path", path}})));
+      return {};
+    }});
   }
+  const std::size_t all = phases[0].size() + phases[1].size() + phases[2].size();
+  std::size_t done = 0;
+  const auto step = [&] { terminal.progress("Hosting", ++done, all); };
+  for (const Jobs& jobs : phases) RESTITCH_CHECK(run_jobs(jobs, api.connection(), step));
   return {};
 }
 

@@ -29,6 +29,7 @@ class Hosting {
 
   Status read_local(const std::string& root, Terminal& terminal);
   Status upload(AdminApi& api, const RemoteApp& app, const std::string& path) const;
+  Status set_attributes(AdminApi& api, const RemoteApp& app, const std::string& path) const;
 
   Assets local_;
   std::vector<std::string> added_, removed_, changed_, with_new_attributes_;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "app/hosted_files.h"
 #include "app/loader.h"
 #include "app/secrets.h"
 #include "base/log.h"
@@ -450,6 +451,7 @@ Task<void> check_directory(std::string path, functions::FunctionService::Options
   RESTITCH_CO_TRY(const app::Config config, app::load_directory(root, findings));
   const auto rule_set = compile_all(config, findings);
   app::check_secret_references(config, config.secrets, findings);
+  app::check_hosted_files(root, findings);
   functions::FunctionAppInfo info = function_info(config);
   runtime::BlockingPool pool(1, 1);
   const functions::DependencySettings nothing_installed;
