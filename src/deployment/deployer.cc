@@ -190,6 +190,12 @@ Error app_not_found(const std::string& client_app_id) {
   return Error(ErrorCode::kAppNotFound, "cannot find app using Client App ID '" + client_app_id + "'");
 }
 
+// The host name that serves the app's hosted files; "" when only a path does, or nothing.
+std::string hosting_uri(const DeployedApp& app, const std::string& domain) {
+  if (!app.hosting.is_enabled) return {};
+  return domain.empty() ? app.hosting.custom_domain : app.client_app_id + "." + domain;
+}
+
 std::vector<std::string> provider_types(const app::Config& config) {
   std::vector<std::string> types;
   for (const app::AuthProviderConfig& provider : config.auth_providers)
@@ -412,6 +418,7 @@ Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(
   info.name = app.name;
   info.project_id = app.group_id;
   info.last_deployed = now_iso();
+  info.hosting_uri = hosting_uri(app, options_.hosting_domain);
   info.values = app.values;
   auto users = [&auth = auth_, app_auth = app.auth](std::string user_id) {
     return look_up_user(auth, app_auth, std::move(user_id));

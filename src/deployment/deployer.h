@@ -23,6 +23,7 @@ namespace restitch::deployment {
 
 struct DeployerOptions {
   std::string group_id;
+  std::string hosting_domain;    // of hosted files' host names; "" = none
   bool strict_clusters = false;  // a cluster name that is not bound is an error
   functions::FunctionService::Options functions;
   functions::DependencySettings dependencies;  // packages of functions

@@ -41,6 +41,7 @@ void append_app(bson::Builder& builder, const FunctionAppInfo& app) {
   builder.append("providerRegion", app.provider_region);
   builder.close();
   builder.append("lastDeployed", app.last_deployed);
+  if (!app.hosting_uri.empty()) builder.append("hostingUri", app.hosting_uri);
   builder.close();
 }
 

@@ -47,6 +47,7 @@ struct ThirdPartyService {
 struct FunctionAppInfo {
   std::string app_id, client_app_id, name, project_id;
   std::string deployment_model, provider_region, last_deployed;
+  std::string hosting_uri;  // host name of the app's hosted files; "" = none
   std::string environment_tag;
   bson::Document environment_values;
   bson::Document values;  // secrets resolved

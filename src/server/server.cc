@@ -269,6 +269,7 @@ class RunningServer final : public Server {
     deployment::DeployerOptions options;
     options.hubs = &hubs;
     options.group_id = admin.group_id;
+    options.hosting_domain = serve.hosting_domain;
     options.strict_clusters = serve.strict_clusters;
     options.dependencies.directory = serve.data_directory + "/dependencies";
     options.dependencies.npm.program = serve.npm;

@@ -347,6 +347,19 @@ def test_sites_have_host_names(server):
     assert site.fetch("/", host="shop.example").json == {"error": "not found"}
 
 
+def test_functions_know_the_sites_host_name(server):
+    site = Site(server)
+    site.admin.post("/functions", {"name": "uri", "source": "exports = () => String(context.app.hostingUri);"})
+
+    def uri():
+        return site.admin.post("/debug/execute_function?run_as_system=true", {"name": "uri", "arguments": []}, 200)["result"]
+
+    assert uri() == "undefined"
+    site.admin.patch("/hosting/config", {"enabled": True})
+    assert uri() == f"{site.admin.client_app_id}.apps.test"
+    site.admin.delete_app()
+
+
 def test_a_draft_changes_the_configuration_when_it_is_deployed(server):
     site = Site(server)
     site.upload("/index.html", PAGE)
