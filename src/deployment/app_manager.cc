@@ -1,6 +1,9 @@
 #include "deployment/app_manager.h"
 
 #include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <filesystem>
 
 #include "app/loader.h"
@@ -175,6 +178,29 @@ Task<void> AppManager::load_all() {
     if (stored.contains(app->identity().id)) continue;
     RESTITCH_CO_CHECK(co_await load(app->identity().id));
   }
+  co_return Status();
+}
+
+// Otherwise a busy node would always be faster than one with a single change.
+Task<void> AppManager::after_loss(ManagedAppPtr app, int attempt) {
+  constexpr int kBearableLosses = 2;
+  if (attempt == kBearableLosses) {
+    RESTITCH_CO_CHECK(co_await configs_.ask_for_precedence(app->identity().id));
+  }
+  co_return co_await read_stored(app);
+}
+
+Task<void> AppManager::let_others_pass(ManagedAppPtr app) {
+  constexpr std::chrono::milliseconds kLook{20};
+  bool has_waited = false;
+  while (shares_state_) {
+    RESTITCH_CO_TRY(const bool must_wait, co_await configs_.must_wait(app->identity().id));
+    if (!must_wait) break;
+    has_waited = true;
+    asio::steady_timer timer(co_await asio::this_coro::executor, kLook);
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+  if (has_waited) co_return co_await read_stored(app);
   co_return Status();
 }
 

@@ -133,6 +133,8 @@ class AppManager {
   // `change` (a callable giving a Task<T>) alone, and again when another node was faster.
   template <typename F>
   std::invoke_result_t<F&> in_turn(ManagedAppPtr app, F change);
+  Task<void> let_others_pass(ManagedAppPtr app);
+  Task<void> after_loss(ManagedAppPtr app, int attempt);
   // In the app's turn: all of what is stored of it, and running that.
   Task<void> read_stored(ManagedAppPtr app);
   Task<void> reload(ManagedAppPtr app);
@@ -170,10 +172,16 @@ std::invoke_result_t<F&> AppManager::in_turn(ManagedAppPtr app, F change) {
   constexpr int kAttempts = 20;
   auto turn = co_await app->turns_.take();
   for (int attempt = 1;; ++attempt) {
+    RESTITCH_CO_CHECK(co_await let_others_pass(app));
     auto result = co_await change();
     const bool was_late = !result && result.error().code() == ErrorCode::kWriteConflict;
-    if (!was_late || attempt == kAttempts) co_return result;
-    RESTITCH_CO_CHECK(co_await read_stored(app));
+    if (!was_late || attempt == kAttempts) {
+      if (attempt > 1) {
+        RESTITCH_CO_CHECK(co_await configs_.give_up_precedence(app->identity().id));
+      }
+      co_return result;
+    }
+    RESTITCH_CO_CHECK(co_await after_loss(app, attempt));
   }
 }
 

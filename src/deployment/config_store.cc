@@ -11,6 +11,7 @@ using bson::Document;
 using bson::ObjectId;
 
 constexpr std::size_t kMaxConfigBytes = 15U << 20U;
+constexpr std::int64_t kPrecedenceSeconds = 10;
 
 datasource::Collection collection(datasource::DataSource& state, std::string name) {
   return {state, std::string(auth::kStateDatabase), std::move(name)};
@@ -201,6 +202,36 @@ Task<std::int64_t> ConfigStore::deploy(ObjectId app, std::int64_t revision,
     RESTITCH_CO_CHECK(co_await forget_old(app));
   }
   co_return revision + 1;
+}
+
+Task<void> ConfigStore::ask_for_precedence(ObjectId app) const {
+  const Document filter = bson::make_document("_id", app);
+  Builder update;
+  update.open_object("$set").open_object("precedence").append("node", node_);
+  update.append("until", now_in_seconds() + kPrecedenceSeconds).close().close();
+  const Document set = std::move(update).finish();
+  RESTITCH_CO_CHECK(co_await apps_.update_one(filter, set.view()));
+  co_return Status();
+}
+
+Task<void> ConfigStore::give_up_precedence(ObjectId app) const {
+  Builder filter;
+  filter.append("_id", app).append("precedence.node", node_);
+  const Document own = std::move(filter).finish();
+  const Document unset = bson::make_document("$unset", bson::make_document("precedence", true));
+  RESTITCH_CO_CHECK(co_await apps_.update_one(own, unset.view()));
+  co_return Status();
+}
+
+Task<bool> ConfigStore::must_wait(ObjectId app) const {
+  const Document filter = bson::make_document("_id", app);
+  datasource::FindOptions only;
+  only.projection = bson::make_document("precedence", std::int32_t{1});
+  RESTITCH_CO_TRY(const auto found, co_await apps_.find_one(filter, only));
+  const auto asked = found ? (*found)["precedence"].as_object() : std::nullopt;
+  if (!asked) co_return false;
+  const bool is_over = (*asked)["until"].as_integer().value_or(0) < now_in_seconds();
+  co_return !is_over && (*asked)["node"].as_object_id() != node_;
 }
 
 Task<void> ConfigStore::note(Deployment deployment,

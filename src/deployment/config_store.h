@@ -69,6 +69,12 @@ class ConfigStore {
   Task<std::int64_t> deploy(bson::ObjectId app, std::int64_t revision,
                             std::shared_ptr<const StoredConfig> config,
                             std::optional<Deployment> deployment) const;
+  // A node whose changes keep coming too late asks the others to wait, for some seconds at most.
+  Task<void> ask_for_precedence(bson::ObjectId app) const;
+  Task<void> give_up_precedence(bson::ObjectId app) const;
+  // Whether another node has asked.
+  Task<bool> must_wait(bson::ObjectId app) const;
+
   // Notes a deployment that failed.
   Task<void> note(Deployment deployment, std::shared_ptr<const StoredConfig> config) const;
 
