@@ -1,11 +1,8 @@
 #include "deployment/log_store.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <chrono>
+#include <algorithm>
 
 #include "auth/store.h"
-#include "base/log.h"
-#include "runtime/metrics.h"
 
 namespace restitch::deployment {
 namespace {
@@ -13,14 +10,8 @@ namespace {
 using bson::Builder;
 using bson::Document;
 
-constexpr std::size_t kMaxPending = 4096;
-constexpr std::int64_t kRetentionSeconds = 10LL * 24 * 3600;
-
-metrics::Counter& dropped_entries() {
-  static metrics::Counter counter("restitch_log_entries_dropped_total",
-                                  "Log entries lost because too many waited");
-  return counter;
-}
+constexpr std::int64_t kSecondsOfDay = 24LL * 3600;
+constexpr std::int64_t kMostDays = 20'000;  // what fits the seconds of an index
 
 bson::Date now() {
   return bson::Date{std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -36,16 +27,31 @@ void append_lines(Builder& out, std::string_view name, const std::vector<std::st
 
 }  // namespace
 
-LogStore::LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads)
+LogStore::LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads,
+                   LogSettings settings)
     : state_(std::move(state)),
-      threads_(threads),
-      logs_(*state_, std::string(auth::kStateDatabase), "logs") {}
+      settings_(std::move(settings)),
+      logs_(*state_, std::string(auth::kStateDatabase), "logs"),
+      queue_(std::make_shared<LogQueue>(state_, threads, logs_)) {}
+
+// The index that a server with another setting has made is changed in place.
+Task<void> LogStore::ensure_expiry() {
+  constexpr int kIndexOptionsConflict = 85;
+  datasource::IndexOptions expiring;
+  expiring.expire_after_seconds = std::min(settings_.days, kMostDays) * kSecondsOfDay;
+  const Document started = bson::make_document("started", std::int32_t{1});
+  const auto made = co_await logs_.ensure_index(started, expiring);
+  if (made) co_return Status();
+  if (made.error().mongo_code() != kIndexOptionsConflict) co_return made.error();
+  Builder command;
+  command.append("collMod", logs_.name()).open_object("index").append("keyPattern", started);
+  command.append("expireAfterSeconds", *expiring.expire_after_seconds).close();
+  RESTITCH_CO_CHECK(co_await datasource::run_command(*state_, logs_.database(), std::move(command)));
+  co_return Status();
+}
 
 Task<void> LogStore::prepare() {
-  datasource::IndexOptions expiring;
-  expiring.expire_after_seconds = kRetentionSeconds;
-  const Document started = bson::make_document("started", std::int32_t{1});
-  RESTITCH_CO_CHECK(co_await logs_.ensure_index(started, expiring));
+  RESTITCH_CO_CHECK(co_await ensure_expiry());
   Builder by_app;
   by_app.append("app_id", std::int32_t{1}).append("started", std::int32_t{-1});
   const Document app_and_time = std::move(by_app).finish();
@@ -68,22 +74,33 @@ void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string
   append_lines(entry, "messages", call.outcome.logs);
   append_lines(entry, "error_messages", call.outcome.error_logs);
   if (call.error != nullptr) {
-    entry.append("error", call.error->message()).append("error_code", name_of(call.error->code()));
+    entry.append("error", call.error->message()).append("error_code", code_of(call.error->code()));
     if (!call.error->detail().empty()) entry.append("error_details", call.error->detail());
   }
-  store(std::move(entry).finish());
+  queue_->add(std::move(entry).finish());
 }
 
 void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_id,
-                         std::string_view type, const Document& fields) {
-  const bson::Date time = now();
+                         std::string_view type, const Document& fields,
+                         std::chrono::milliseconds run_time) {
+  const bson::Date completed = now();
   const bson::ObjectId id = bson::ObjectId::generate();
   Builder entry;
   entry.append("_id", id).append("type", type);
   if (!fields.view().contains("co_id")) entry.append("co_id", id.to_hex());
   entry.append("app_id", app_id).append("group_id", group_id);
-  entry.append("started", time).append("completed", time).append_all(fields);
-  store(std::move(entry).finish());
+  entry.append("started", bson::Date{completed.millis - run_time.count()});
+  entry.append("completed", completed).append_all(fields);
+  queue_->add(std::move(entry).finish());
+}
+
+bool LogStore::wants_request(bool is_write, bool has_failed) const {
+  if (has_failed || settings_.requests == RequestLogs::kAll) return true;
+  return is_write && settings_.requests == RequestLogs::kWrites;
+}
+
+std::string LogStore::code_of(ErrorCode code) const {
+  return settings_.code_of ? settings_.code_of(code) : std::string(name_of(code));
 }
 
 namespace {
@@ -139,29 +156,6 @@ Task<LogTotals> LogStore::totals(LogQuery query) const {
   co_return totals;
 }
 
-void LogStore::store(Document entry) {
-  if (pending_.fetch_add(1) >= kMaxPending) {
-    pending_.fetch_sub(1);
-    dropped_entries().add();
-    return;
-  }
-  auto insert = [](datasource::Collection logs, Document document) -> asio::awaitable<void> {
-    datasource::CallOptions relaxed;
-    relaxed.relaxed_durability = true;
-    const auto stored = co_await logs.insert_one(document, relaxed);
-    if (!stored)
-      RESTITCH_LOG(kWarning, kApp, 3001, "Cannot store a log entry",
-                   {"error", stored.error().message()});
-  };
-  boost::asio::co_spawn(threads_.next(), insert(logs_, std::move(entry)),
-                        [this](std::exception_ptr) {
-                          if (pending_.fetch_sub(1) == 1) pending_.notify_all();
-                        });
-}
-
-void LogStore::drain() {
-  for (std::size_t waiting = pending_.load(); waiting != 0; waiting = pending_.load())
-    pending_.wait(waiting);
-}
+void LogStore::drain() { queue_->drain(); }
 
 }  // namespace restitch::deployment

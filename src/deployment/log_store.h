@@ -1,12 +1,15 @@
 #pragma once
 
-#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "datasource/client.h"
+#include "deployment/log_queue.h"
 #include "functions/function_service.h"
 #include "runtime/io_threads.h"
 
@@ -27,19 +30,35 @@ struct LogTotals {
   double run_seconds = 0;
 };
 
-// Keeps log entries of apps in the state store (collection `logs`, 10 days; spec: functions §14.1).
-// Writing never holds a request up: entries are stored behind it, and when too many wait the newest
-// are dropped and counted.
+// Which calls of service actions by clients have an entry. Those that fail always have one.
+enum class RequestLogs : std::uint8_t { kErrors, kWrites, kAll };
+
+struct LogSettings {
+  LogSettings() {}  // not an aggregate: g++ 12 and default arguments
+
+  std::int64_t days = 10;  // how long entries are kept
+  RequestLogs requests = RequestLogs::kWrites;
+  // A failure's name as clients know it; empty: the server's own name.
+  std::function<std::string(ErrorCode)> code_of;
+};
+
+// Keeps log entries of apps in the state store (collection `logs`; spec: functions §14.1). Writing
+// never holds a request up: entries are stored behind it, and when too many wait the newest are
+// dropped and counted.
 class LogStore {
  public:
-  LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads);
+  LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads,
+           LogSettings settings = LogSettings());
 
   Task<void> prepare();
   void add_function_call(const bson::ObjectId& app_id, const std::string& group_id,
                          const functions::CallLog& call);
-  // An entry of another kind, as of now; `fields` are its further members.
+  // An entry of another kind, of what ended now; `fields` are its further members.
   void add_entry(const bson::ObjectId& app_id, const std::string& group_id, std::string_view type,
-                 const bson::Document& fields);
+                 const bson::Document& fields,
+                 std::chrono::milliseconds run_time = std::chrono::milliseconds(0));
+  // Whether a call of a service action by a client is to have an entry.
+  bool wants_request(bool is_write, bool has_failed) const;
   Task<std::vector<bson::Document>> find(LogQuery query) const;
   Task<LogTotals> totals(LogQuery query) const;
 
@@ -47,12 +66,13 @@ class LogStore {
   void drain();
 
  private:
-  void store(bson::Document entry);
+  Task<void> ensure_expiry();
+  std::string code_of(ErrorCode code) const;
 
   std::shared_ptr<datasource::DataSource> state_;
-  runtime::IoThreads& threads_;
+  const LogSettings settings_;
   datasource::Collection logs_;
-  std::atomic<std::size_t> pending_{0};
+  std::shared_ptr<LogQueue> queue_;
 };
 
 }  // namespace restitch::deployment

@@ -225,6 +225,16 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->envname("RESTITCH_EXPIRY_SECONDS")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
+  serve.add_option("--log-days", options.log_days, "How long log entries of apps are kept")
+      ->envname("RESTITCH_LOG_DAYS")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
+  serve
+      .add_option("--log-requests", options.log_requests,
+                  "Which data requests of clients have a log entry: all, writes (and what fails) or errors")
+      ->envname("RESTITCH_LOG_REQUESTS")
+      ->check(CLI::IsMember({"all", "writes", "errors"}))
+      ->capture_default_str();
   serve.add_option("--log-level", options.log_level, "debug, info, warning or error")
       ->envname("RESTITCH_LOG_LEVEL")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))

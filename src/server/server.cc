@@ -125,7 +125,7 @@ class RunningServer final : public Server {
         configs_(state_.source, node_),
         files_(state_.source),
         hosted_files_(files_),
-        logs_(state_.source, threads_),
+        logs_(state_.source, threads_, log_settings(options_)),
         auth_(state_.source, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
         triggers_(triggers::TriggerService::create(state_.source, hubs_, logs_, threads_, trigger_options(options_))),
@@ -224,6 +224,16 @@ class RunningServer final : public Server {
     settings.public_url = serve.public_url.empty()
                               ? "http://" + serve.listen.host + ":" + std::to_string(serve.listen.port)
                               : serve.public_url;
+    return settings;
+  }
+
+  static deployment::LogSettings log_settings(const ServeOptions& serve) {
+    using deployment::RequestLogs;
+    deployment::LogSettings settings;
+    settings.days = serve.log_days;
+    if (serve.log_requests == "all") settings.requests = RequestLogs::kAll;
+    if (serve.log_requests == "errors") settings.requests = RequestLogs::kErrors;
+    settings.code_of = [](ErrorCode code) { return std::string(api::http_error_of(code).error_code); };
     return settings;
   }
 

@@ -1019,6 +1019,80 @@ def test_what_cannot_be_explained_says_what_is_wrong(server):
     admin.delete_app()
 
 
+def logs_of(admin, query, count, seconds=10):
+    """The entries that the query finds, once there are so many."""
+    deadline = time.monotonic() + seconds
+    logs = []
+    while len(logs) < count and time.monotonic() < deadline:
+        logs = admin.get(f"/logs?{query}")["logs"]
+        time.sleep(0.05)
+    assert len(logs) == count, logs
+    return logs
+
+
+def test_data_requests_of_clients_are_in_the_logs(server):
+    admin = server.admin()
+    open_to_its_users(admin, "noted")
+    admin.post("/schemas", {
+        "metadata": {"data_source": "mongodb-atlas", "database": "noted", "collection": "things"}, "relationships": None,
+        "schema": {"title": "Thing", "bsonType": "object", "required": ["_id"],
+                   "properties": {"_id": {"bsonType": "string"}, "depth": {"bsonType": "string"}}}})
+    admin.post("/functions", {"name": "open", "source": "exports = (x) => x;"})
+    admin.post("/functions", {"name": "hushed", "disable_arg_logs": True, "source": "exports = (x) => x;"})
+    user = AppUser(admin)
+    user.login(credential={"options": {"device": {"platform": "android", "platformVersion": "14", "sdk": "Kotlin",
+                                                  "sdkVersion": "1.16.0"}}})
+    where = {"database": "noted", "collection": "things"}
+    user.call("insertOne", {**where, "document": {"_id": "a", "depth": "x"}}, service="mongodb-atlas")
+    user.call("find", {**where, "query": {}}, service="mongodb-atlas")
+    refused = user.call("insertOne", {**where, "document": {"_id": "b", "depth": 1.5}}, service="mongodb-atlas", status=400)
+    assert "depth" not in refused["error"] and refused["error_code"] == "SchemaValidationFailedWrite", refused
+    user.call("insertMany", {**where, "documents": [{"_id": "c", "depth": "y" * 10000}]}, service="mongodb-atlas")
+    user.call("leap", where, service="mongodb-atlas", status=404)
+    user.call("open", "shown")
+    user.call("hushed", "hidden")
+    logs = logs_of(admin, "type=SERVICE_FUNCTION", 4)
+    written, = [one for one in logs if one["function_name"] == "insertOne" and one["status"] == 200]
+    assert written["function_call"] == {"name": "insertOne", "service": "mongodb-atlas",
+                                        "arguments": [{**where, "document": {"_id": "a", "depth": "x"}}]}
+    assert written["user_id"] == user.id and written["remote_ip_address"] == "127.0.0.1" and "error" not in written
+    assert written["request_url"].endswith("/functions/call") and written["request_method"] == "POST"
+    assert written["started"] <= written["completed"] and len(written["domain_id"]) == 24
+    failed, = [one for one in logs if one.get("error_code") == "SchemaValidationFailedWrite"]
+    assert failed["status"] == 400 and failed["error"] == refused["error"]
+    assert "\n\tdepth: Invalid type." in failed["error_details"], failed
+    large, = [one for one in logs if one["function_name"] == "insertMany"]
+    argument, = large["function_call"]["arguments"]
+    assert set(argument) == {"database", "collection", "arguments_left_out_bytes"}
+    unknown, = [one for one in logs if one["function_name"] == "leap"]
+    assert unknown["status"] == 404 and unknown["error_code"] == "ServiceCommandNotFound"
+    calls = {one["function_name"]: one["function_call"] for one in logs_of(admin, "type=FUNCTION", 2)}
+    assert calls == {"open": {"name": "open", "arguments": ["shown"]}, "hushed": {"name": "hushed"}}
+    signed_in, = logs_of(admin, "type=AUTH", 1)
+    assert [signed_in[name] for name in ("platform", "platform_version", "sdk_name", "sdk_version")] == \
+        ["android", "14", "Kotlin", "1.16.0"]
+    admin.delete_app()
+
+
+def test_the_operator_decides_which_requests_are_logged(server):
+    where = {"database": "chosen", "collection": "things"}
+    try:
+        for level, expected in (("all", ["find", "insertOne", "leap"]), ("errors", ["leap"])):
+            server.restart((), ["--log-requests", level])
+            admin = server.admin()
+            open_to_its_users(admin, "chosen")
+            user = AppUser(admin)
+            user.login()
+            user.call("find", {**where, "query": {}}, service="mongodb-atlas")
+            user.call("insertOne", {**where, "document": {}}, service="mongodb-atlas")
+            user.call("leap", where, service="mongodb-atlas", status=404)
+            logs = logs_of(admin, "type=SERVICE_FUNCTION", len(expected))
+            assert sorted(one["function_name"] for one in logs) == expected
+            admin.delete_app()
+    finally:
+        server.restart()
+
+
 def test_a_directory_and_the_api_work_on_the_same_app(server):
     directory = tempfile.mkdtemp(prefix="restitch-admin-app-")
     root = pathlib.Path(directory)

@@ -1,5 +1,5 @@
 #include "api/client/handlers.h"
-#include "api/http_error.h"
+#include "api/client/request_log.h"
 #include "net/http.h"
 
 namespace restitch::api::client {
@@ -21,22 +21,16 @@ Reply login_reply(const auth::LoginResult& result) {
 
 // Every sign-in is in the app's logs, a refused one too; but not what is over a limit, or an attack would fill the disk.
 void note_login(ClientApi& api, const RequestContext& context, const std::string& provider,
-                const Result<auth::LoginResult>& result) {
+                const bson::Document& device, const Result<auth::LoginResult>& result) {
   if (api.logs() == nullptr) return;
   if (!result && result.error().code() == ErrorCode::kTooManyRequests) return;
   bson::Builder fields;
-  fields.append("co_id", context.request_id).append("domain_id", context.app->auth->realm.domain_id);
-  fields.append("request_url", context.http.path()).append("request_method", context.http.method());
-  fields.append("remote_ip_address", context.client_address);
+  append_request(fields, context);
+  append_device(fields, device);
   fields.open_object("auth_event").append("type", "LOGIN").append("provider", provider);
   fields.append("failed", !result.has_value()).close();
-  if (result) {
-    fields.append("status", std::int32_t{200}).append("user_id", result->user_id);
-  } else {
-    const HttpError mapped = http_error_of(result.error().code());
-    fields.append("status", std::int32_t{mapped.status}).append("error", result.error().message());
-    fields.append("error_code", mapped.error_code);
-  }
+  append_outcome(fields, result ? nullptr : &result.error());
+  if (result) fields.append("user_id", result->user_id);
   const std::string_view type = provider == "api-key" ? "API_KEY" : "AUTH";
   api.logs()->add_entry(context.app->id, context.app->group_id, type, std::move(fields).finish());
 }
@@ -45,9 +39,10 @@ Task<Reply> login(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(bson::Document credential, json_body(context.http));
   const std::string provider = context.parameters.at(0);
   if (!wants_link(context.http)) {
+    const bson::Document device = device_of(credential);
     const auto result = co_await api.auth().login(context.app->auth, provider,
                                                   std::move(credential), context.client_address);
-    note_login(api, context, provider, result);
+    note_login(api, context, provider, device, result);
     RESTITCH_CO_CHECK(result);
     co_return login_reply(*result);
   }

@@ -2,6 +2,7 @@
 
 #include "api/client/function_call.h"
 #include "api/client/handlers.h"
+#include "api/client/request_log.h"
 #include "bson/extended_json.h"
 #include "deployment/users.h"
 #include "rules/operation.h"
@@ -14,6 +15,7 @@ constexpr std::chrono::seconds kRequestTime{300};
 Task<bson::Value> call_function(RequestContext& context, FunctionCall call, rules::User user) {
   functions::CallRequest request;
   request.request = request_info(context, call);
+  request.log_fields = function_log_fields(context, call);
   request.function = std::move(call.name);
   request.arguments = std::move(call.arguments);
   request.user = std::move(user);
@@ -30,7 +32,8 @@ bool is_client_action(rules::Action action) {
          action != rules::Action::kBulkWrite;
 }
 
-Task<bson::Value> call_service(RequestContext& context, FunctionCall call, rules::User user) {
+Task<bson::Value> run_action(RequestContext& context, const FunctionCall& call,
+                             const rules::User& user) {
   const deployment::DeployedApp& app = *context.app;
   if (!app.data->has_source(call.service)) {
     co_return Error(ErrorCode::kServiceNotFound, "service not found: '" + call.service + "'");
@@ -67,6 +70,17 @@ Task<bson::Value> call_service(RequestContext& context, FunctionCall call, rules
                                            std::chrono::steady_clock::now() + kRequestTime);
 }
 
+Task<bson::Value> call_service(ClientApi& api, RequestContext& context, FunctionCall call,
+                               rules::User user) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto result = co_await run_action(context, call, user);
+  if (wants_entry(api, call, result.has_value())) {
+    note_action(api, context, call, user.id, std::chrono::steady_clock::now() - begin,
+                result ? nullptr : &result.error());
+  }
+  co_return result;
+}
+
 Task<Reply> call(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(auth::AuthenticatedUser bearer, co_await bearer_of(api, context));
   const auto body = json_body(context.http);
@@ -77,7 +91,7 @@ Task<Reply> call(ClientApi& api, RequestContext& context) {
   RESTITCH_CO_TRY(FunctionCall call, parse_call(*body));
   rules::User user = deployment::to_rules_user(*bearer.user, std::move(bearer.custom_data));
   auto value = call.service.empty() ? call_function(context, std::move(call), std::move(user))
-                                    : call_service(context, std::move(call), std::move(user));
+                                    : call_service(api, context, std::move(call), std::move(user));
   RESTITCH_CO_TRY(const bson::Value result, co_await std::move(value));
   co_return Reply{200,
                   result.is_missing() ? R"({"$undefined":true})" : bson::to_json(result.view())};
