@@ -56,11 +56,12 @@ bool is_same(const StoredConfig& a, const StoredConfig& b) {
                     });
 }
 
-// The ids that providers and triggers have in the configuration.
+// The ids that providers, triggers and log forwarders have in the configuration.
 void take_ids(const StoredConfig& config, BuildRequest& request) {
   for (const Entity& entity : config.entities) {
     if (entity.kind == EntityKind::kAuthProvider) request.identity.provider_ids[entity.name] = entity.id;
     if (entity.kind == EntityKind::kTrigger) request.trigger_ids[entity.name] = entity.id;
+    if (entity.kind == EntityKind::kLogForwarder) request.forwarder_ids[entity.name] = entity.id;
   }
 }
 

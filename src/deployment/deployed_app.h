@@ -30,6 +30,7 @@ struct DeployedApp {
   std::string environment_tag;
   bson::Document environment_values;
   std::map<std::string, bson::ObjectId> trigger_ids;  // by name, as the Admin API shows them
+  std::map<std::string, bson::ObjectId> forwarder_ids;  // the same of log forwarders
   net::AddressSet access_list;  // of the IP addresses that may reach the app
 
   bool admits(const std::string& address) const { return access_list.contains(address); }

@@ -24,6 +24,7 @@ namespace restitch::deployment {
 namespace {
 
 constexpr std::size_t kMaxFindingLines = 50;
+constexpr std::chrono::seconds kForwardingGrace{5};  // for log entries that wait to be forwarded
 
 Error refused(const app::Findings& findings) {
   return Error(ErrorCode::kInvalidArgument, describe(findings));
@@ -256,6 +257,7 @@ Deployer::Deployer(
 
 asio::awaitable<void> Deployer::run(DeployedAppPtr app) {
   DeployedAppPtr former = registry_.replace(app);
+  logs_.forwarding().deploy(app);
   Status followed;
   if (on_deployed_) followed = co_await on_deployed_(app);
   if (!followed) {
@@ -300,6 +302,7 @@ Task<void> Deployer::rotate_signing_key(std::string client_app_id, bool keep_for
 
 asio::awaitable<void> Deployer::end(DeployedAppPtr app) {
   registry_.remove(app->client_app_id);
+  logs_.forwarding().remove(app->id);
   RESTITCH_LOG(kInfo, kApp, 2005, "App ended", {"app", app->client_app_id});
   boost::asio::co_spawn(co_await asio::this_coro::executor, retire(std::move(app)),
                         [](std::exception_ptr) {});
@@ -324,6 +327,7 @@ Task<DeployedAppPtr> Deployer::build(BuildRequest request, app::Findings& findin
   app->name = identity.name;
   app->config = request.config;
   app->trigger_ids = request.trigger_ids;
+  app->forwarder_ids = request.forwarder_ids;
   RESTITCH_CO_TRY(app->access_list, address_set(identity.access_list));
   RESTITCH_CO_CHECK(check_secrets(request, secrets, findings));
   RESTITCH_CO_TRY(rules::SourceMap sources, co_await resolve_sources(config, secrets, request.former, findings));
@@ -449,6 +453,7 @@ asio::awaitable<void> Deployer::retire(DeployedAppPtr app) const {
 }
 
 asio::awaitable<void> Deployer::stop() {
+  co_await logs_.forwarding().stop(kForwardingGrace);
   for (const DeployedAppPtr& app : registry_.all()) co_await app->functions->stop();
 }
 

@@ -44,6 +44,7 @@ struct BuildRequest {
   const app::Config* former = nullptr;
   std::set<std::string> stored_triggers;  // names of those that the app had before
   std::map<std::string, bson::ObjectId> trigger_ids;  // by name
+  std::map<std::string, bson::ObjectId> forwarder_ids;  // of log forwarders, by name
 };
 
 // Makes running apps of checked configurations. One that does not validate is refused as a whole.

@@ -32,7 +32,15 @@ LogStore::LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThr
     : state_(std::move(state)),
       settings_(std::move(settings)),
       logs_(*state_, std::string(auth::kStateDatabase), "logs"),
-      queue_(std::make_shared<LogQueue>(state_, threads, logs_)) {}
+      queue_(std::make_shared<LogQueue>(state_, threads, logs_)),
+      forwarding_(threads, [this](const DeployedApp& app, const Document& fields) {
+        add_entry(app.id, app.group_id, "LOG_FORWARDER", fields);
+      }) {}
+
+void LogStore::add(const bson::ObjectId& app_id, Document entry) {
+  forwarding_.offer(app_id, entry);
+  queue_->add(std::move(entry));
+}
 
 // The index that a server with another setting has made is changed in place.
 Task<void> LogStore::ensure_expiry() {
@@ -77,7 +85,7 @@ void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string
     entry.append("error", call.error->message()).append("error_code", code_of(call.error->code()));
     if (!call.error->detail().empty()) entry.append("error_details", call.error->detail());
   }
-  queue_->add(std::move(entry).finish());
+  add(app_id, std::move(entry).finish());
 }
 
 void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_id,
@@ -91,7 +99,7 @@ void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_
   entry.append("app_id", app_id).append("group_id", group_id);
   entry.append("started", bson::Date{completed.millis - run_time.count()});
   entry.append("completed", completed).append_all(fields);
-  queue_->add(std::move(entry).finish());
+  add(app_id, std::move(entry).finish());
 }
 
 bool LogStore::wants_request(bool is_write, bool has_failed) const {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "datasource/client.h"
+#include "deployment/log_forwarding.h"
 #include "deployment/log_queue.h"
 #include "functions/function_service.h"
 #include "runtime/io_threads.h"
@@ -62,17 +63,22 @@ class LogStore {
   Task<std::vector<bson::Document>> find(LogQuery query) const;
   Task<LogTotals> totals(LogQuery query) const;
 
+  // What the apps' log forwarders do with the entries.
+  LogForwarding& forwarding() { return forwarding_; }
+
   // Waits until what was added is stored.
   void drain();
 
  private:
   Task<void> ensure_expiry();
+  void add(const bson::ObjectId& app_id, bson::Document entry);
   std::string code_of(ErrorCode code) const;
 
   std::shared_ptr<datasource::DataSource> state_;
   const LogSettings settings_;
   datasource::Collection logs_;
   std::shared_ptr<LogQueue> queue_;
+  LogForwarding forwarding_;
 };
 
 }  // namespace restitch::deployment

@@ -1093,6 +1093,85 @@ def test_the_operator_decides_which_requests_are_logged(server):
         server.restart()
 
 
+FORWARDED = {"log_types": ["service", "auth"], "log_statuses": ["success", "error"]}
+
+
+def stored(user, collection, count, seconds=10):
+    """What a log forwarder has stored, once it is so much."""
+    deadline = time.monotonic() + seconds
+    found = []
+    while len(found) < count and time.monotonic() < deadline:
+        found = user.call("find", {"database": "kept", "collection": collection, "query": {}}, service="mongodb-atlas")
+        time.sleep(0.05)
+    assert len(found) == count, found
+    return found
+
+
+def test_logs_are_forwarded_to_collections_and_functions(server):
+    admin = server.admin()
+    open_to_its_users(admin, "forwards")
+    admin.post("/functions", {"name": "ship", "source": """exports = async (logs) => {
+        await context.services.get("mongodb-atlas").db("kept").collection("shipped").insertOne({
+          size: logs.length, types: logs.map((log) => log.type), error: logs[0].error});
+      };"""})
+    to_collection = {"type": "collection", "data_source": "mongodb-atlas", "database": "kept", "collection": "single"}
+    single = admin.post("/log_forwarders", {"name": "single", **FORWARDED, "policy": {"type": "single"}, "action": to_collection})
+    assert single["disabled"] is False and admin.get(f"/log_forwarders/{single['_id']}") == single
+    batch = admin.post("/log_forwarders", {"name": "batch", "log_types": ["service"], "log_statuses": ["error"],
+                                           "policy": {"type": "batch"}, "action": {"type": "function", "name": "ship"}})
+    user = AppUser(admin)
+    user.login()
+    leap = {"database": "kept", "collection": "none"}
+    for _ in range(3):
+        user.call("leap", leap, service="mongodb-atlas", status=404)
+    entries = stored(user, "single", 4)
+    assert sorted(one["type"] for one in entries) == ["AUTH"] + ["SERVICE_FUNCTION"] * 3
+    kept = {one["_id"]: one for one in logs_of(admin, "", 4)}
+    assert {one["_id"]["$oid"] for one in entries} == set(kept)
+    assert all(one.get("error_code") == kept[one["_id"]["$oid"]].get("error_code") for one in entries)
+    # A batch that is not full waits for a minute, unless its forwarder ends.
+    assert stored(user, "shipped", 0) == []
+    admin.put(f"/log_forwarders/{batch['_id']}/disable", "")
+    shipped, = stored(user, "shipped", 1)
+    assert shipped["size"] == {"$numberInt": "3"} and set(shipped["types"]) == {"SERVICE_FUNCTION"}, shipped
+    own, = logs_of(admin, "type=LOG_FORWARDER", 1)
+    assert (own["log_forwarder_id"], own["log_forwarder_name"], own["function_name"]) == (batch["_id"], "batch", "ship")
+    admin.put(f"/log_forwarders/{batch['_id']}/enable", "")
+    for _ in range(100):
+        user.call("leap", leap, service="mongodb-atlas", status=404)
+    assert sorted(int(one["size"]["$numberInt"]) for one in stored(user, "shipped", 2)) == [3, 100]
+    assert len(stored(user, "single", 104)) == 104
+    admin.delete_app()
+
+
+def test_a_log_forwarder_that_fails_is_suspended_until_it_is_enabled(server):
+    admin = server.admin()
+    open_to_its_users(admin, "stuck")
+    ship = admin.post("/functions", {"name": "ship", "source": "exports = () => { throw new Error('no post today'); };"})
+    forwarder = admin.post("/log_forwarders", {"name": "stuck", "log_types": ["function", "auth"],
+                                               "log_statuses": ["success", "error"], "policy": {"type": "single"},
+                                               "action": {"type": "function", "name": "ship"}})
+    user = AppUser(admin)
+    for _ in range(7):
+        user.login()
+    # Its own entries are not forwarded: five deliveries, each with the call's entry and the failure's.
+    own = logs_of(admin, "type=LOG_FORWARDER", 10)
+    failures = [one for one in own if "failed_to_forward_log_ids" in one]
+    assert len(failures) == 5 and all("no post today" in one["error"] for one in own)
+    assert [one["error"].startswith("log forwarder suspended: ") for one in failures].count(True) == 1
+    assert all(one["log_forwarder_id"] == forwarder["_id"] for one in own)
+    signed_in = {one["_id"] for one in logs_of(admin, "type=AUTH", 7)}
+    assert all(set(one["failed_to_forward_log_ids"]) <= signed_in for one in failures)
+    admin.put(f"/functions/{ship['_id']}", {"name": "ship", "source": "exports = () => 1;"})
+    user.login()
+    time.sleep(0.5)
+    assert len(admin.get("/logs?type=LOG_FORWARDER")["logs"]) == 10
+    admin.put(f"/log_forwarders/{forwarder['_id']}/enable", "")
+    user.login()
+    assert "error" not in logs_of(admin, "type=LOG_FORWARDER", 11)[0]
+    admin.delete_app()
+
+
 def test_a_directory_and_the_api_work_on_the_same_app(server):
     directory = tempfile.mkdtemp(prefix="restitch-admin-app-")
     root = pathlib.Path(directory)

@@ -123,10 +123,18 @@ Task<AdminReply> patch_forwarder(AdminApi& api, AdminRequest& request) {
                          &view_forwarder);
 }
 
+// One that was suspended, and so has not changed, goes on.
+void resume_forwarder(AdminApi& api, const AdminRequest& request) {
+  const auto config = request.config();
+  const auto forwarder = config->require(EntityKind::kLogForwarder, request.parameters.at(0));
+  if (forwarder) api.logs().forwarding().resume(request.app->identity().id, (*forwarder)->name);
+}
+
 Task<AdminReply> set_forwarder(AdminApi& api, AdminRequest& request, bool disabled) {
   const bson::Document body = bson::make_document("disabled", disabled);
   RESTITCH_CO_CHECK(co_await replace_entity(api, request, EntityKind::kLogForwarder,
                                             request.parameters.at(0), body, true));
+  if (!disabled) resume_forwarder(api, request);
   co_return AdminReply::empty();
 }
 
