@@ -228,6 +228,17 @@ def test_arguments_of_functions_have_their_types(make, fake):
     assert server.called("POST", "/debug/execute_function")[0][2] == {"run_as_system": "true"}
 
 
+def test_what_only_the_log_may_tell_of_a_failure_is_shown(make, fake):
+    cli, server = make(), fake()
+    cli.login(server)
+    server.add_app("shop").logs = [
+        {"started": "2022-05-31T10:00:00Z", "completed": "2022-05-31T10:00:00Z", "type": "SERVICE_FUNCTION",
+         "function_name": "insertOne", "error": "refused", "error_code": "SchemaValidationFailedWrite",
+         "error_details": "could not validate document: \n\tdepth: Invalid type.", "messages": []}]
+    said = cli.run("logs", "list", "--app", "shop")
+    assert said.out.splitlines()[1:] == ["  could not validate document: ", "  \tdepth: Invalid type."], said
+
+
 def test_logs_are_shown_oldest_first_in_the_known_form(make, fake):
     cli, server = make(), fake()
     cli.login(server)

@@ -95,6 +95,12 @@ std::vector<std::string> lines_of(const Members& log) {
   const std::string error = log.text("error");
   line += error.empty() ? ": OK" : ": " + log.text("error_code") + "Error - " + error;
   std::vector<std::string> lines = {line};
+  const std::string details = log.text("error_details");
+  for (std::size_t at = 0; at < details.size();) {
+    const std::size_t end = std::min(details.find('\n', at), details.size());
+    lines.push_back("  " + details.substr(at, end - at));
+    at = end + 1;
+  }
   for (const bson::Value& message : app::elements_of(log["messages"])) {
     const auto text = message.view().as_string();
     lines.push_back("  " + (text ? std::string(*text)
