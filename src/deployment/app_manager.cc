@@ -193,8 +193,9 @@ Task<void> AppManager::after_loss(ManagedAppPtr app, int attempt) {
 
 Task<void> AppManager::let_others_pass(ManagedAppPtr app) {
   constexpr std::chrono::milliseconds kLook{20};
+  constexpr int kMostLooks = 500;  // whatever the other node's clock says
   bool has_waited = false;
-  while (shares_state_) {
+  for (int look = 0; shares_state_ && look < kMostLooks; ++look) {
     RESTITCH_CO_TRY(const bool must_wait, co_await configs_.must_wait(app->identity().id));
     if (!must_wait) break;
     has_waited = true;
@@ -560,11 +561,7 @@ Task<void> AppManager::deploy_tree(ManagedAppPtr app, std::string root, app::Tre
   request.packages = root;
   request.stored_triggers = trigger_names(*app->deployed());
   RESTITCH_CO_TRY(DeployedAppPtr built, co_await deployer_.build(std::move(request), findings));
-  {
-    const std::lock_guard lock(app->mutex_);
-    app->packages_ = root;
-  }
-  auto stored = co_await store_directory(app, next);
+  auto stored = co_await store_directory(app, root, next);
   if (!stored) {
     co_await built->functions->stop();
     co_return std::move(stored).error();
@@ -597,10 +594,14 @@ Task<StoredConfig> AppManager::stored_form(ManagedAppPtr app, app::Tree tree,
 }
 
 // Keeps it; a deployment is noted if it changes the configuration.
-Task<void> AppManager::store_directory(ManagedAppPtr app, StoredConfig next) {
+Task<void> AppManager::store_directory(ManagedAppPtr app, std::string root, StoredConfig next) {
   const auto former = app->deployed();
   const bson::ObjectId id = app->identity().id;
-  RESTITCH_CO_CHECK(co_await apps_.set_extra(id, "packages", bson::Value::of(app->packages_)));
+  if (app->packages_ != root) {
+    RESTITCH_CO_CHECK(co_await apps_.set_extra(id, "packages", bson::Value::of(root)));
+    const std::lock_guard lock(app->mutex_);
+    app->packages_ = std::move(root);
+  }
   if (is_same(*former, next)) co_return Status();
   const Actor actor{"", "CLI"};
   Deployment deployment = new_deployment(*app, actor);

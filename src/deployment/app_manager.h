@@ -154,7 +154,7 @@ class AppManager {
   Task<void> deploy_tree(ManagedAppPtr app, std::string root, app::Tree tree,
                          std::shared_ptr<const app::Config> config, app::Findings& findings);
   Task<StoredConfig> stored_form(ManagedAppPtr app, app::Tree tree, const app::Config& config);
-  Task<void> store_directory(ManagedAppPtr app, StoredConfig next);
+  Task<void> store_directory(ManagedAppPtr app, std::string root, StoredConfig next);
 
   AppRegistry& registry_;
   AppStore& apps_;
