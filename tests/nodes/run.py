@@ -5,6 +5,7 @@ killed under load nothing acknowledged is lost and clients go on with the other.
 The deployment is a third server's MongoDB endpoint.
 """
 
+import io
 import os
 import pathlib
 import shutil
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
@@ -221,6 +223,21 @@ def test_a_secret_that_changes_on_one_node_changes_on_the_other(group):
     assert eventually(lambda: group.b.call(token, "greeting")[1] == "first")
     administrator.ask("PUT", f"/secrets/{secret['_id']}", {"_id": secret["_id"], "name": "theWord", "value": "second"})
     assert eventually(lambda: group.b.call(token, "greeting")[1] == "second")
+
+
+def test_packages_uploaded_to_one_node_are_there_on_the_other(group):
+    administrator = group.a.administrator()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("node_modules/hello/package.json", '{"name": "hello", "version": "1.0.0", "main": "index.js"}')
+        packed.writestr("node_modules/hello/index.js", 'module.exports = () => "from a package";')
+    administrator.upload("/dependencies", "node_modules.zip", archive.getvalue())
+    assert eventually(lambda: administrator.ask("GET", "/dependencies/status")["status"] == "successful", seconds=30)
+    administrator.ask("POST", "/functions", {"name": "useHello", "private": False, "run_as_system": True,
+                                             "source": 'exports = () => require("hello")();'})
+    for node in (group.a, group.b):
+        token = node.sign_in()["access_token"]
+        assert eventually(lambda: can(node.call, token, "useHello") == "from a package", seconds=10), node.data
 
 
 def test_a_user_disabled_on_one_node_is_refused_by_the_other(group):
