@@ -59,6 +59,7 @@ Outcome run_for(const Options& options, EngineStore* store, double seconds) {
 boost::json::object measure(const Options& options) {
   const bool is_query = options.workload.name == "match" || options.workload.name == "group";
   const auto store = is_query ? nullptr : open_store(options);
+  if (store) store->prepare(options.workload, options.documents);
   if (options.warm_up_seconds > 0) run_for(options, store.get(), options.warm_up_seconds);
   const double before = cpu_seconds();
   const Outcome outcome = run_for(options, store.get(), options.seconds);

@@ -76,11 +76,12 @@ class RawStore final : public EngineStore {
     std::vector<Outcome> outcomes(workload.threads);
     std::vector<std::exception_ptr> failures(workload.threads);
     std::vector<std::thread> threads;
+    const std::size_t seed = ++runs_ * workload.threads;
     const Clock::time_point start = Clock::now();
     for (std::size_t i = 0; i < workload.threads; ++i) {
       threads.emplace_back([&, i] {
         try {
-          repeat(operation, i, start + workload.duration, outcomes[i]);
+          repeat(operation, seed + i, start + workload.duration, outcomes[i]);
         } catch (...) {
           failures[i] = std::current_exception();
         }
@@ -225,6 +226,7 @@ class RawStore final : public EngineStore {
 
   std::shared_ptr<storage::Database> database_;
   std::atomic<std::uint64_t> next_{0};
+  std::size_t runs_ = 0;
 };
 
 }  // namespace

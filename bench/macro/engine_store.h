@@ -35,7 +35,9 @@ class EngineStore {
   virtual ~EngineStore() = default;
   // Fills the empty store.
   virtual void load(std::size_t documents) = 0;
-  // On a store of so many documents.
+  // On a store of so many documents, before the first run(): what is no part of the measurement.
+  virtual void prepare(const Workload&, std::size_t) {}
+  // One run goes on where the former one stopped: what is read is not what the warm-up has read.
   virtual Outcome run(const Workload& workload, std::size_t documents) = 0;
 };
 
