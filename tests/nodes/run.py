@@ -116,6 +116,14 @@ def can(function, *arguments):
         return None
 
 
+def status_of(function, *arguments):
+    try:
+        function(*arguments)
+    except Refused as refused:
+        return refused.status
+    return 200
+
+
 def eventually(condition, seconds=AT_ONCE):
     """Until it holds; what it was in the end."""
     deadline = time.monotonic() + seconds
@@ -265,16 +273,9 @@ def test_an_access_list_holds_on_every_node(group):
     entry = administrator.ask("GET", "/security/access_list")["allowed_ips"][0]
     administrator.ask("DELETE", f"/security/access_list/{entry['_id']}")
 
-    def status():
-        try:
-            group.b.sign_in()
-        except Refused as refused:
-            return refused.status
-        return 200
-
-    assert eventually(lambda: status() == 403), status()
+    assert eventually(lambda: status_of(group.b.sign_in) == 403)
     administrator.ask("POST", "/security/access_list", {"address": "0.0.0.0/0"})
-    assert eventually(lambda: status() == 200), status()
+    assert eventually(lambda: status_of(group.b.sign_in) == 200)
 
 
 def test_triggers_handle_each_event_once(group):
@@ -295,14 +296,7 @@ def test_when_the_deployment_was_away_nodes_go_on_and_hear_of_each_other(group):
     token = group.b.sign_in()["access_token"]
     group.restart_deployment()
 
-    def status():
-        try:
-            group.b.mongo(token, "count", "items")
-        except Refused as refused:
-            return refused.status
-        return 200
-
-    assert eventually(lambda: status() == 200, seconds=20), status()
+    assert eventually(lambda: status_of(group.b.mongo, token, "count", "items") == 200, seconds=20)
     administrator = eventually(lambda: can(group.a.administrator), seconds=20)
     value = next(one for one in administrator.ask("GET", "/values") if one["name"] == "greeting")
     administrator.ask("PUT", f"/values/{value['_id']}", {"_id": value["_id"], "name": "greeting", "value": "again"})
@@ -392,14 +386,7 @@ def test_when_a_node_is_killed_nothing_is_lost_and_clients_go_on(group):
 def test_an_app_removed_on_one_node_is_gone_on_the_other(group):
     group.a.administrator().ask("DELETE", "")
 
-    def status():
-        try:
-            group.b.sign_in()
-        except Refused as refused:
-            return refused.status
-        return 200
-
-    assert eventually(lambda: status() == 404), status()
+    assert eventually(lambda: status_of(group.b.sign_in) == 404)
 
 
 def main():
