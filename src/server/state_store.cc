@@ -17,10 +17,6 @@ constexpr std::chrono::seconds kPatience{10};
 Result<StateStore> open_deployment(const std::string& uri) {
   const datasource::mongodb::MongoSourceOptions options{"--state", uri, datasource::Kind::kCluster};
   RESTITCH_TRY(const auto deployment, MongoSource::open(options, kPatience));
-  if (!deployment->is_reachable()) {
-    deployment->close();
-    return Error(ErrorCode::kSourceUnavailable, "the deployment of --state does not answer");
-  }
   const std::string database =
       deployment->database().empty() ? std::string(auth::kStateDatabase) : deployment->database();
   if (!database.starts_with(auth::kStateDatabase)) {
@@ -29,6 +25,10 @@ Result<StateStore> open_deployment(const std::string& uri) {
                                                   std::string(auth::kStateDatabase) +
                                                   ", so that no app reaches it; '" + database +
                                                   "' does not");
+  }
+  if (!deployment->is_reachable()) {
+    deployment->close();
+    return Error(ErrorCode::kSourceUnavailable, "the deployment of --state does not answer");
   }
   return StateStore{state_in_database(deployment, database), deployment, nullptr, deployment};
 }
