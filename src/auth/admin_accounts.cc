@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "auth/state_queries.h"
+
 namespace restitch::auth {
 namespace {
 
@@ -15,27 +17,6 @@ std::int64_t now_seconds() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-datasource::Collection collection(datasource::DataSource& state, std::string name) {
-  return {state, std::string(kStateDatabase), std::move(name)};
-}
-
-// The document with the members of `who`, which a unique index covers; made with those of `fresh`
-// when there is none, by this node or another one.
-Task<Document> find_or_insert(const datasource::Collection& collection, const Document& who,
-                              const Document& fresh) {
-  RESTITCH_CO_TRY(auto found, co_await collection.find_one(who));
-  if (found) co_return std::move(*found);
-  Builder builder;
-  builder.append_all(who).append_all(fresh);
-  Document made = std::move(builder).finish();
-  auto inserted = co_await collection.insert_one(made);
-  if (inserted) co_return made;
-  if (inserted.error().code() != ErrorCode::kDuplicateKey) co_return std::move(inserted).error();
-  RESTITCH_CO_TRY(found, co_await collection.find_one(who));
-  if (!found) co_return std::move(inserted).error();
-  co_return std::move(*found);
 }
 
 Error refused(const std::string& provider) {

@@ -8,8 +8,9 @@
 #include "auth/store.h"
 #include "bson/document.h"
 #include "datasource/client.h"
+#include "runtime/task.h"
 
-// What the queries on the collections of users have in common.
+// What queries on the state store have in common.
 namespace restitch::auth {
 
 inline std::int64_t now_millis() {
@@ -21,6 +22,11 @@ inline std::int64_t now_millis() {
 inline datasource::Collection collection(datasource::DataSource& state, std::string name) {
   return {state, std::string(kStateDatabase), std::move(name)};
 }
+
+// The document with the members of `who`, which a unique index covers; made with those of `fresh`
+// besides when there is none, by this node or another one.
+Task<bson::Document> find_or_insert(datasource::Collection collection, bson::Document who,
+                                    bson::Document fresh);
 
 inline bson::Document by_app_and_id(const bson::ObjectId& app, const bson::ObjectId& id) {
   bson::Builder filter;

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <array>
 
-#include "auth/store.h"
+#include "auth/state_queries.h"
 #include "deployment/announcement.h"
 #include "deployment/file_store.h"
 
 namespace restitch::deployment {
 namespace {
 
+using auth::collection;
 using bson::Builder;
 using bson::Document;
 
@@ -21,10 +22,6 @@ constexpr std::string_view kSecretPurpose = "app secret";
 // Collections of the state store whose documents belong to an app (member `app`).
 constexpr std::array kOfApps = {"app_configs", "app_drafts", "deployments",     "secrets", "users",
                                 "logins",      "sessions",   "userpass_tokens", "devices", "api_keys"};
-
-datasource::Collection collection(datasource::DataSource& state, std::string name) {
-  return {state, std::string(auth::kStateDatabase), std::move(name)};
-}
 
 Document one_key(std::string_view name) { return bson::make_document(name, std::int32_t{1}); }
 

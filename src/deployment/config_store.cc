@@ -1,21 +1,18 @@
 #include "deployment/config_store.h"
 
-#include "auth/store.h"
+#include "auth/state_queries.h"
 #include "deployment/announcement.h"
 
 namespace restitch::deployment {
 namespace {
 
+using auth::collection;
 using bson::Builder;
 using bson::Document;
 using bson::ObjectId;
 
 constexpr std::size_t kMaxConfigBytes = 15U << 20U;
 constexpr std::int64_t kPrecedenceSeconds = 10;
-
-datasource::Collection collection(datasource::DataSource& state, std::string name) {
-  return {state, std::string(auth::kStateDatabase), std::move(name)};
-}
 
 Document one_of(const ObjectId& app, const ObjectId& id) {
   Builder filter;

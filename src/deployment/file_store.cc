@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <chrono>
 
-#include "auth/store.h"
+#include "auth/state_queries.h"
 #include "base/encoding.h"
 
 namespace restitch::deployment {
 namespace {
 
+using auth::collection;
 using bson::Builder;
 using bson::Document;
 using bson::ObjectId;
@@ -21,10 +22,6 @@ constexpr std::string_view kWriteKind = "\x01write";
 constexpr std::int64_t kLeftoverSeconds = 3600;  // no write takes that long
 constexpr std::size_t kChunksAtOnce = 16;
 constexpr int kReadAttempts = 20;
-
-datasource::Collection collection(datasource::DataSource& state, std::string name) {
-  return {state, std::string(auth::kStateDatabase), std::move(name)};
-}
 
 bson::Date now() {
   return bson::Date{std::chrono::duration_cast<std::chrono::milliseconds>(

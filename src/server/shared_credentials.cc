@@ -1,6 +1,6 @@
 #include "server/shared_credentials.h"
 
-#include "auth/store.h"
+#include "auth/state_queries.h"
 #include "datasource/client.h"
 
 namespace restitch::server {
@@ -40,21 +40,17 @@ Task<void> require_unused(const datasource::Collection& settings) {
 
 Task<AdminCredentials> share_credentials(datasource::DataSource& state, auth::SecretBox box,
                                          AdminCredentials own) {
-  const datasource::Collection settings(state, std::string(auth::kStateDatabase), "settings");
-  const Document filter = bson::make_document("_id", kId);
-  RESTITCH_CO_TRY(auto found, co_await settings.find_one(filter));
-  if (!found) {
+  const datasource::Collection settings = auth::collection(state, "settings");
+  const Document who = bson::make_document("_id", kId);
+  RESTITCH_CO_TRY(const auto known, co_await settings.find_one(who));
+  if (!known) {
     RESTITCH_CO_CHECK(co_await require_unused(settings));
-    bson::Builder builder;
-    builder.append("_id", kId).append_binary("sealed", 0, box.seal(to_json(own), kPurpose));
-    const Document first = std::move(builder).finish();
-    auto stored = co_await settings.insert_one(first);
-    if (stored) co_return own;
-    if (stored.error().code() != ErrorCode::kDuplicateKey) co_return std::move(stored).error();
-    RESTITCH_CO_TRY(found, co_await settings.find_one(filter));
   }
-  if (!found) co_return Error(ErrorCode::kCorrupt, "the stored key pair has just gone");
-  co_return open_credentials(box, *found);
+  bson::Builder builder;
+  builder.append_binary("sealed", 0, box.seal(to_json(own), kPurpose));
+  const Document first = std::move(builder).finish();
+  RESTITCH_CO_TRY(const Document stored, co_await auth::find_or_insert(settings, who, first));
+  co_return open_credentials(box, stored);
 }
 
 }  // namespace restitch::server

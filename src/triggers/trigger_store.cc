@@ -1,20 +1,17 @@
 #include "triggers/trigger_store.h"
 
-#include "auth/store.h"
+#include "auth/state_queries.h"
 
 namespace restitch::triggers {
 namespace {
 
+using auth::collection;
 using bson::Builder;
 using bson::Document;
 using bson::ObjectId;
 
 constexpr std::int64_t kRetentionSeconds = 10LL * 24 * 3600;
 const datasource::UpdateOptions no_options;
-
-datasource::Collection collection(datasource::DataSource& state, std::string name) {
-  return {state, std::string(auth::kStateDatabase), std::move(name)};
-}
 
 datasource::CallOptions relaxed() {
   datasource::CallOptions options;

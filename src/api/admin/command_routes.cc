@@ -5,11 +5,11 @@
 #include "api/admin/routes.h"
 #include "api/admin/service_command.h"
 #include "datasource/client.h"
+#include "rules/namespaces.h"
 
 namespace restitch::api::admin {
 namespace {
 
-constexpr std::string_view kOwnDatabases = "__restitch";
 constexpr Family kCommands{"service", "ServiceNotFound", ""};
 constexpr std::int64_t kMaxSample = 10000;
 constexpr std::int64_t kSample = 500;
@@ -37,7 +37,7 @@ Task<AdminReply> list_databases(AdminApi& api, AdminRequest& request) {
   out.open_array("databases");
   for (const bson::Value& database : app::elements_of(reply["databases"])) {
     const std::string name = Members(database).text("name");
-    if (!name.empty() && !name.starts_with(kOwnDatabases)) out.push(name);
+    if (!name.empty() && !rules::is_internal_database(name)) out.push(name);
   }
   out.close();
   co_return AdminReply::of(std::move(out).finish());
@@ -182,7 +182,7 @@ Result<SourcePtr> source_of(AdminApi& api, const AdminRequest& request) {
 }
 
 Status check_database(std::string_view database) {
-  if (!database.starts_with(kOwnDatabases)) return {};
+  if (!rules::is_internal_database(database)) return {};
   return Error(ErrorCode::kBadRequest, "the database is the server's own");
 }
 
