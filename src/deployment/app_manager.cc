@@ -169,7 +169,7 @@ Task<void> AppManager::load_all() {
   std::set<ObjectId> stored;
   for (const AppIdentity& identity : identities) {
     stored.insert(identity.id);
-    auto loaded = co_await load(identity.id);
+    auto loaded = co_await load_stored(identity);
     if (loaded) continue;
     RESTITCH_LOG(kError, kApp, 2006, "Stored app does not start", {"app", identity.client_app_id},
                  {"error", loaded.error().message()});
@@ -211,10 +211,16 @@ Task<void> AppManager::load(ObjectId id) {
   if (!identity && identity.error().code() != ErrorCode::kAppNotFound) {
     co_return std::move(identity).error();
   }
-  const ManagedAppPtr app = identity ? keep(std::move(*identity)) : find(id.to_hex());
+  if (identity) co_return co_await load_stored(std::move(*identity));
+  const ManagedAppPtr app = find(id.to_hex());
   if (!app) co_return Status();
   auto turn = co_await app->turns_.take();
-  if (!identity) co_return co_await forget(app);
+  co_return co_await forget(app);
+}
+
+Task<void> AppManager::load_stored(AppIdentity identity) {
+  const ManagedAppPtr app = keep(std::move(identity));
+  auto turn = co_await app->turns_.take();
   co_return co_await reload(app);
 }
 

@@ -130,6 +130,7 @@ class AppManager {
   asio::awaitable<void> install_packages(ManagedAppPtr app, Actor actor, std::string name,
                                          bson::Value list);
   ManagedAppPtr keep(AppIdentity identity);
+  Task<void> load_stored(AppIdentity identity);
   // `change` (a callable giving a Task<T>) alone, and again when another node was faster.
   template <typename F>
   std::invoke_result_t<F&> in_turn(ManagedAppPtr app, F change);

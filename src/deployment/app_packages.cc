@@ -22,18 +22,16 @@ bool is_known_name(std::string_view name) {
          name == "node_modules.tgz" || name == "node_modules.tar.gz";
 }
 
-// Puts the file in the place of all others of the folder, unless it is there.
-Status provide_folder(const std::string& folder, const std::string& name,
+// A new folder with the file in it: whole, or not there.
+Status make_folder(const std::string& folder, const std::string& name,
                       const std::string& content) {
   std::error_code failed;
   const std::string next = folder + ".next";
-  fs::remove_all(next, failed);
   fs::create_directories(next, failed);
   std::ofstream out(next + "/" + name, std::ios::binary);
   out.write(content.data(), static_cast<std::streamsize>(content.size()));
   out.close();
   if (!out) return Error(ErrorCode::kIo, "cannot store the dependencies");
-  fs::remove_all(folder, failed);
   fs::rename(next, folder, failed);
   if (failed) return Error(ErrorCode::kIo, "cannot store the dependencies: " + failed.message());
   return {};
@@ -127,7 +125,7 @@ Task<std::string> AppManager::packages_folder(ManagedAppPtr app) {
   const auto write = [this, &app, &folder, &name, &file]() -> Status {
     std::error_code failed;
     fs::remove_all(packages_of(*app), failed);  // former versions
-    return provide_folder(folder, name, file->content);
+    return make_folder(folder, name, file->content);
   };
   RESTITCH_CO_CHECK(co_await deployer_.packages_pool().run(write));
   co_return root;

@@ -76,9 +76,12 @@ class Group:
         self.secret_key = str(self.scratch / "secret.key")
         pathlib.Path(self.secret_key).write_bytes(os.urandom(32))
         self._wire = free_port()
-        self._deployment = self._start_deployment()
+        self._deployment = None
         self.state_uri = f"mongodb://127.0.0.1:{self._wire}/__restitch_nodes?directConnection=true"
         self.a, self.b = Node(self, "a"), Node(self, "b")
+
+    def start(self):
+        self._deployment = self._start_deployment()
         starting = threading.Thread(target=lambda: self.a.start([APP_DIRECTORY]))
         starting.start()
         self.b.start([APP_DIRECTORY])
@@ -394,6 +397,7 @@ def main():
     group = Group(options.binary)
     tally = Tally()
     try:
+        group.start()
         tally.run(globals(), options.only, group)
     finally:
         group.close()
