@@ -1,6 +1,8 @@
 // The embedded cluster and RocksDB alone under the same load, in this process. Prints one line of
 // JSON. Exit status: 0, 2 when the run could not be carried out.
 
+#include <rocksdb/db.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/version.h>
 #include <sys/resource.h>
 
@@ -9,8 +11,10 @@
 #include <exception>
 #include <iostream>
 #include <stdexcept>
+#include <thread>
 
 #include "bench/macro/engine_store.h"
+#include "storage/database.h"
 
 namespace restitch::bench {
 
@@ -48,6 +52,21 @@ std::int64_t resident_bytes() {
 std::unique_ptr<EngineStore> open_store(const Options& options) {
   return options.system == "restitch" ? open_cluster(options.directory)
                                       : open_raw(options.directory);
+}
+
+// Waits until what the loading left to compact is compacted: it would run beside the measurement.
+void settle(const std::string& directory) {
+  storage::EngineOptions options;
+  options.directory = directory;
+  auto opened = storage::Database::open(
+      options, rocksdb::NewCompositeEnv(rocksdb::FileSystem::Default()));
+  if (!opened) throw std::runtime_error(opened.error().message());
+  rocksdb::DB& db = *(*opened)->db();
+  for (std::uint64_t pending = 1, running = 1; pending + running > 0;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    db.GetAggregatedIntProperty(rocksdb::DB::Properties::kCompactionPending, &pending);
+    db.GetIntProperty(rocksdb::DB::Properties::kNumRunningCompactions, &running);
+  }
 }
 
 Outcome run_for(const Options& options, EngineStore* store, double seconds) {
@@ -105,6 +124,7 @@ int main(int argc, char** argv) {
   try {
     if (load->parsed()) {
       open_store(options)->load(options.documents);
+      settle(options.directory);
     } else {
       std::cout << boost::json::serialize(measure(options)) << std::endl;
     }

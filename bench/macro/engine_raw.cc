@@ -2,6 +2,7 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 
 #include <atomic>
 #include <functional>
@@ -52,7 +53,8 @@ class RawStore final : public EngineStore {
   explicit RawStore(const std::string& directory) {
     storage::EngineOptions options;
     options.directory = directory;
-    auto opened = storage::Database::open(options, rocksdb::Env::Default());
+    auto opened = storage::Database::open(
+        options, rocksdb::NewCompositeEnv(rocksdb::FileSystem::Default()));
     if (!opened) throw std::runtime_error(opened.error().message());
     database_ = std::move(*opened);
     next_ = database_->db()->GetLatestSequenceNumber() + 1;
@@ -158,7 +160,7 @@ class RawStore final : public EngineStore {
   std::size_t get(std::size_t number) const {
     const keys::EntryKey key(kItems.by_id, encoded(bson::Value::of(item_id(number))));
     std::string entry, document;
-    const rocksdb::ReadOptions& options = database_->newest(storage::ReadTier::kAll);
+    const rocksdb::ReadOptions& options = database_->newest();
     check(database_->db()->Get(options, database_->family(Family::kIndexes), key.view(), &entry));
     const auto record = static_cast<storage::RecordId>(keys::load_be64(entry.data()));
     check(database_->db()->Get(options, database_->family(Family::kRecords),
@@ -173,7 +175,7 @@ class RawStore final : public EngineStore {
     const keys::EntryKey begin(kItems.by_amount, key_of(first));
     const keys::EntryKey end(kItems.by_amount,
                              key_of(first + static_cast<std::size_t>(kRangeDocuments)));
-    rocksdb::ReadOptions options = database_->newest(storage::ReadTier::kAll);
+    rocksdb::ReadOptions options = database_->newest();
     const rocksdb::Slice upper(end.view());
     options.iterate_upper_bound = &upper;
     const std::unique_ptr<rocksdb::Iterator> entries(
@@ -184,7 +186,7 @@ class RawStore final : public EngineStore {
       const rocksdb::Slice key = entries->key();
       const auto record = static_cast<storage::RecordId>(
           keys::load_be64(key.data() + key.size() - keys::kRecordIdBytes));
-      check(database_->db()->Get(database_->newest(storage::ReadTier::kAll),
+      check(database_->db()->Get(database_->newest(),
                                  database_->family(Family::kRecords),
                                  keys::RecordKey(kItems.records, record).view(), &document));
       answer.append(document);
@@ -196,7 +198,7 @@ class RawStore final : public EngineStore {
 
   std::size_t scan() const {
     const std::string end = keys::ident_end(kItems.records);
-    rocksdb::ReadOptions options = database_->newest(storage::ReadTier::kAll);
+    rocksdb::ReadOptions options = database_->newest();
     const rocksdb::Slice upper(end);
     options.iterate_upper_bound = &upper;
     const std::unique_ptr<rocksdb::Iterator> records(

@@ -46,7 +46,7 @@ void ChangeLog::set_up(rocksdb::WriteBatch& batch, const Database& database, key
 
 Result<keys::Ticks> ChangeLog::last_stored(const Database& database) {
   const std::unique_ptr<rocksdb::Iterator> iterator(database.db()->NewIterator(
-      database.newest(ReadTier::kAll), database.family(Family::kChanges)));
+      database.newest(), database.family(Family::kChanges)));
   iterator->SeekToLast();
   RESTITCH_CHECK(checked(iterator->status()));
   RESTITCH_TRY(const std::optional<std::string> trimmed, database.meta_row(keys::kTrimmedRow));
@@ -62,7 +62,7 @@ Status ChangeLog::load() {
 
   segments_.clear();
   const std::unique_ptr<rocksdb::Iterator> rows(database_.db()->NewIterator(
-      database_.newest(ReadTier::kAll), database_.family(Family::kMeta)));
+      database_.newest(), database_.family(Family::kMeta)));
   for (rows->Seek(keys::kSegmentRows); rows->Valid() && rows->key().starts_with(keys::kSegmentRows);
        rows->Next()) {
     if (rows->key().size() != keys::kSegmentRows.size() + 8 || rows->value().size() != 16)
@@ -81,7 +81,7 @@ Status ChangeLog::count_open_segment() {
   Segment open;
   for (const Family family : {Family::kChanges, Family::kImages}) {
     const std::unique_ptr<rocksdb::Iterator> iterator(
-        database_.db()->NewIterator(database_.newest(ReadTier::kAll), database_.family(family)));
+        database_.db()->NewIterator(database_.newest(), database_.family(family)));
     for (iterator->Seek(keys::ChangeKey(start, 0).view()); iterator->Valid(); iterator->Next()) {
       const keys::Ticks ticks = position_of(iterator->key().ToStringView()).ticks;
       if (open.first == 0) open.first = ticks;
@@ -150,7 +150,7 @@ Result<std::vector<ChangeLogEntry>> ChangeLog::read(const Snapshot& snapshot, Ch
                                                     std::size_t limit) const {
   std::vector<ChangeLogEntry> entries;
   const keys::ChangeKey start(after.ticks, after.index);
-  const rocksdb::ReadOptions& options = snapshot.read_options(ReadTier::kAll);
+  const rocksdb::ReadOptions& options = snapshot.read_options();
   const std::unique_ptr<rocksdb::Iterator> iterator(
       database_.db()->NewIterator(options, database_.family(Family::kChanges)));
   iterator->Seek(start.view());
@@ -209,7 +209,7 @@ keys::Ticks ChangeLog::trim_end_by_size() const {
 // The last change before `ticks`, or the first one at or behind it.
 Result<std::optional<ChangePosition>> ChangeLog::neighbour(keys::Ticks ticks, bool before) const {
   const std::unique_ptr<rocksdb::Iterator> iterator(database_.db()->NewIterator(
-      database_.newest(ReadTier::kAll), database_.family(Family::kChanges)));
+      database_.newest(), database_.family(Family::kChanges)));
   const keys::ChangeKey key(ticks, 0);
   if (before) {
     iterator->SeekForPrev(key.view());

@@ -202,7 +202,8 @@ Status write_format_file(const std::string& directory) {
   return sync_directory(directory);
 }
 
-Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, rocksdb::Env* env) {
+Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options,
+                                                  std::unique_ptr<rocksdb::Env> env) {
   std::error_code failure;
   fs::create_directories(options.directory, failure);
   if (failure) {
@@ -210,7 +211,7 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
                                      failure.message());
   }
   RESTITCH_CHECK(check_format(options.directory));
-  RESTITCH_CHECK(check_lock(options.directory, env));
+  RESTITCH_CHECK(check_lock(options.directory, env.get()));
 
   const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes, -1, false, 0.5);
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
@@ -224,16 +225,16 @@ Result<std::shared_ptr<Database>> Database::open(const EngineOptions& options, r
   transaction_options.transaction_lock_timeout = 0;
 
   std::shared_ptr<Database> result(new Database(options));
+  result->env_ = std::move(env);
   rocksdb::TransactionDB* opened = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   const rocksdb::Status status = rocksdb::TransactionDB::Open(
-      database_options(options, env, result->events_), transaction_options, options.directory,
+      database_options(options, result->env_.get(), result->events_), transaction_options, options.directory,
       descriptors, &handles, &opened);
   if (!status.ok()) return error_of(status).with_context("opening " + options.directory);
   result->transactions_.reset(opened);
   result->base_ = opened->GetBaseDB();
   std::copy(handles.begin(), handles.end(), result->handles_.begin());
-  result->newest_cached_.read_tier = rocksdb::kBlockCacheTier;
   return result;
 }
 
@@ -266,7 +267,7 @@ rocksdb::ColumnFamilyHandle* Database::family_of_number(std::uint32_t number) co
 
 Result<std::optional<std::string>> Database::meta_row(std::string_view key) const {
   std::string value;
-  const rocksdb::Status status = base_->Get(newest_all_, family(Family::kMeta), key, &value);
+  const rocksdb::Status status = base_->Get(newest_, family(Family::kMeta), key, &value);
   if (status.IsNotFound()) return std::optional<std::string>();
   RESTITCH_CHECK(checked(status));
   return std::optional(std::move(value));

@@ -43,7 +43,8 @@ class Database {
  public:
   // kUnsupported: a newer format. kIo: in use by another process, or the disk failed.
   // kInvalidArgument: the directory holds another program's database.
-  static Result<std::shared_ptr<Database>> open(const EngineOptions& options, rocksdb::Env* env);
+  static Result<std::shared_ptr<Database>> open(const EngineOptions& options,
+                                                std::unique_ptr<rocksdb::Env> env);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -60,9 +61,7 @@ class Database {
   }
 
   // Reads of the newest committed state.
-  const rocksdb::ReadOptions& newest(ReadTier tier) const {
-    return tier == ReadTier::kAll ? newest_all_ : newest_cached_;
-  }
+  const rocksdb::ReadOptions& newest() const { return newest_; }
 
   // Flushes every family and returns when all of it is in tables. For when nobody writes. After a
   // failed DB::Resume(), RocksDB's own Flush() only begins to flush. TimedOut after a minute.
@@ -85,12 +84,12 @@ class Database {
  private:
   explicit Database(const EngineOptions& options) : document_cache_(options.document_cache_bytes) {}
 
+  std::unique_ptr<rocksdb::Env> env_;  // outlives what is opened with it
   std::unique_ptr<rocksdb::TransactionDB> transactions_;
   rocksdb::DB* base_ = nullptr;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> handles_{};
   mutable DocumentCache document_cache_;
-  rocksdb::ReadOptions newest_all_;
-  rocksdb::ReadOptions newest_cached_;
+  rocksdb::ReadOptions newest_;
   std::shared_ptr<DatabaseEvents> events_ = std::make_shared<DatabaseEvents>();
 };
 

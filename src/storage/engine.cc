@@ -51,7 +51,9 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options) {
 
 Result<std::unique_ptr<EngineImpl>> EngineImpl::open(const EngineOptions& options,
                                                      EngineEnvironment environment) {
-  RESTITCH_TRY(std::shared_ptr<Database> database, Database::open(options, environment.env));
+  RESTITCH_TRY(
+      std::shared_ptr<Database> database,
+      Database::open(options, with_no_wait_reads(*environment.env, environment.uses_page_cache)));
   ClusterClock::Seconds wall =
       environment.wall_seconds ? std::move(environment.wall_seconds) : system_seconds;
   RESTITCH_TRY(const keys::Ticks last, last_cluster_time(*database, wall()));
@@ -105,7 +107,7 @@ void EngineImpl::commit(std::unique_ptr<Transaction> transaction, Durability dur
 Result<std::vector<std::pair<std::string, bson::Document>>> EngineImpl::catalog_rows() const {
   std::vector<std::pair<std::string, bson::Document>> rows;
   const std::unique_ptr<rocksdb::Iterator> iterator(database_->db()->NewIterator(
-      database_->newest(ReadTier::kAll), database_->family(Family::kCatalog)));
+      database_->newest(), database_->family(Family::kCatalog)));
   for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) {
     if (!is_document(iterator->value().ToStringView()))
       return Error(ErrorCode::kCorrupt, "the catalog is damaged");
@@ -130,7 +132,7 @@ Result<std::vector<IndexId>> EngineImpl::stored_indexes() const {
 
 // One seek an ident.
 Result<std::vector<std::uint32_t>> EngineImpl::idents_in(Family family) const {
-  rocksdb::ReadOptions options = database_->newest(ReadTier::kAll);
+  rocksdb::ReadOptions options = database_->newest();
   options.total_order_seek = true;
   const std::unique_ptr<rocksdb::Iterator> iterator(
       database_->db()->NewIterator(options, database_->family(family)));

@@ -18,7 +18,8 @@ using IndexId = std::uint32_t;       // never reused
 using RecordId = std::int64_t;       // per collection, growing: scans return insertion order
 
 // Whether a read may wait for the disk. With kCacheOnly a read that would have to answers
-// kWouldBlock.
+// kWouldBlock: what it needs is neither in the block cache nor, as far as the kernel can tell, in
+// the page cache.
 enum class ReadTier : std::uint8_t { kCacheOnly, kAll };
 
 // Bounds of an index scan over encoded keys (bson/key_encoding.h). `end` empty = to the end of the

@@ -11,6 +11,7 @@
 #include "storage/id_allocators.h"
 #include "storage/log_writer.h"
 #include "storage/maintenance.h"
+#include "storage/page_cache_reads.h"
 #include "storage/reclaim.h"
 #include "storage/snapshot.h"
 #include "storage/transaction.h"
@@ -19,7 +20,8 @@ namespace restitch::storage {
 
 // What tests replace.
 struct EngineEnvironment {
-  rocksdb::Env* env = rocksdb::Env::Default();
+  rocksdb::Env* env = rocksdb::Env::Default();  // of which the file system is used
+  bool uses_page_cache = true;                  // for reads that must not wait
   ClusterClock::Seconds wall_seconds = {};  // empty: the system's clock
   bool has_maintenance_thread = true;
 };

@@ -1,3 +1,8 @@
+#include <fcntl.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <filesystem>
 #include <fstream>
 
 #include "storage/test_support.h"
@@ -12,9 +17,34 @@ constexpr IndexRef kById{12, true};
 class EngineTest : public ::testing::Test {
  protected:
   void SetUp() override { engine_ = open_engine(options_for(directory_.path())); }
-  void reopen() {
+  void reopen(EngineEnvironment environment = {}) {
     ok(engine_->close());
-    engine_ = open_engine(options_for(directory_.path()));
+    engine_ = open_engine(options_for(directory_.path()), std::move(environment));
+  }
+
+  // Records 1 to `count`, with an entry of their four-digit number in two indexes.
+  void put_people(RecordId count) {
+    auto transaction = engine_->begin(Transaction::Mode::kLatest);
+    for (RecordId id = 1; id <= count; ++id) {
+      ok(transaction->put_record(kPeople, id, doc(static_cast<std::int32_t>(id))));
+      char key[8];
+      std::snprintf(key, sizeof(key), "%04d", static_cast<int>(id));
+      ok(transaction->put_entry(kByName, key, "", id));
+      ok(transaction->put_entry(kById, key, "", id));
+    }
+    committed(*engine_, std::move(transaction));
+  }
+
+  // Takes the tables out of the kernel's memory.
+  void forget_tables() const {
+    for (const auto& file : std::filesystem::directory_iterator(directory_.path())) {
+      if (file.path().extension() != ".sst") continue;
+      const int descriptor = ::open(file.path().c_str(), O_RDONLY | O_CLOEXEC);
+      ASSERT_GE(descriptor, 0);
+      EXPECT_EQ(::fdatasync(descriptor), 0);
+      EXPECT_EQ(::posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED), 0);
+      ::close(descriptor);
+    }
   }
 
   TempDirectory directory_;
@@ -298,16 +328,8 @@ TEST_F(EngineTest, statistics_count_commits_and_bytes) {
 
 // Data that is in no cache: written, flushed, and read by a fresh engine with an empty block cache.
 TEST_F(EngineTest, cache_only_reads_would_block_until_the_data_was_read_once) {
-  auto transaction = engine_->begin(Transaction::Mode::kLatest);
-  for (RecordId id = 1; id <= 2000; ++id) {
-    ok(transaction->put_record(kPeople, id, doc(static_cast<std::int32_t>(id))));
-    char key[8];
-    std::snprintf(key, sizeof(key), "%04d", static_cast<int>(id));
-    ok(transaction->put_entry(kByName, key, "", id));
-    ok(transaction->put_entry(kById, key, "", id));
-  }
-  committed(*engine_, std::move(transaction));
-  reopen();
+  put_people(2000);
+  reopen({.uses_page_cache = false});
   const SnapshotPtr snapshot = engine_->snapshot();
   std::string bytes;
   EXPECT_EQ(code_of(snapshot->record(kPeople, 1500, ReadTier::kCacheOnly, bytes)),
@@ -348,6 +370,41 @@ TEST_F(EngineTest, cache_only_reads_would_block_until_the_data_was_read_once) {
   cursor->set_tier(ReadTier::kAll);
   EXPECT_TRUE(*cursor->next());
   EXPECT_EQ(cursor->record(), 1000);
+}
+
+TEST_F(EngineTest, cache_only_reads_are_served_from_the_page_cache) {
+  put_people(2000);
+  reopen();
+  const SnapshotPtr snapshot = engine_->snapshot();
+  std::string bytes;
+  EXPECT_TRUE(*snapshot->record(kPeople, 1500, ReadTier::kCacheOnly, bytes));
+  EXPECT_EQ(*snapshot->unique_entry(kById.id, "1500", ReadTier::kCacheOnly), 1500);
+  auto cursor = snapshot->records(kPeople, true, ReadTier::kCacheOnly);
+  RecordId seen = 0;
+  for (Result<bool> found = cursor->next(); found && *found; found = cursor->next()) ++seen;
+  EXPECT_EQ(seen, 2000);
+}
+
+TEST_F(EngineTest, cache_only_reads_do_not_wait_for_the_disk) {
+  constexpr auto kInMemoryFileSystem = 0x01021994;
+  struct statfs file_system {};
+  ASSERT_EQ(::statfs(directory_.path().c_str(), &file_system), 0);
+  if (file_system.f_type == kInMemoryFileSystem) GTEST_SKIP() << "files are always in memory here";
+  put_people(2000);
+  reopen();
+  forget_tables();
+  const SnapshotPtr snapshot = engine_->snapshot();
+  std::string bytes;
+  EXPECT_EQ(code_of(snapshot->record(kPeople, 1500, ReadTier::kCacheOnly, bytes)),
+            ErrorCode::kWouldBlock);
+  auto cursor = snapshot->records(kPeople, true, ReadTier::kCacheOnly);
+  EXPECT_EQ(code_of(cursor->next()), ErrorCode::kWouldBlock);
+  cursor->set_tier(ReadTier::kAll);
+  EXPECT_TRUE(*cursor->next());
+  cursor->set_tier(ReadTier::kCacheOnly);
+  EXPECT_TRUE(*cursor->next());
+  EXPECT_EQ(cursor->id(), 2);
+  EXPECT_TRUE(*snapshot->record(kPeople, 1500, ReadTier::kAll, bytes));
 }
 
 }  // namespace

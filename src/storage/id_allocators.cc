@@ -55,7 +55,7 @@ Result<RecordId> RecordIds::last_stored(CollectionId collection) const {
   const std::string upper = keys::ident_end(collection);
   const rocksdb::Slice lower_slice(lower);
   const rocksdb::Slice upper_slice(upper);
-  rocksdb::ReadOptions options = database_.newest(ReadTier::kAll);
+  rocksdb::ReadOptions options = database_.newest();
   options.iterate_lower_bound = &lower_slice;
   options.iterate_upper_bound = &upper_slice;
   const std::unique_ptr<rocksdb::Iterator> iterator(

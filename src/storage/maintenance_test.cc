@@ -39,7 +39,7 @@ class MaintenanceTest : public ::testing::Test {
   std::uint64_t images() {
     std::uint64_t count = 0;
     const std::unique_ptr<rocksdb::Iterator> iterator(engine_->database().db()->NewIterator(
-        engine_->database().newest(ReadTier::kAll), engine_->database().family(Family::kImages)));
+        engine_->database().newest(), engine_->database().family(Family::kImages)));
     for (iterator->SeekToFirst(); iterator->Valid(); iterator->Next()) ++count;
     return count;
   }

@@ -1,5 +1,6 @@
 #include "storage/range_scan.h"
 
+#include "storage/page_cache_reads.h"
 #include "storage/rocks_status.h"
 
 namespace restitch::storage {
@@ -41,7 +42,7 @@ void RangeScan::advance(Iterator& iterator) const {
 
 void RangeScan::prepare_base() {
   if (base_ == nullptr) {
-    rocksdb::ReadOptions options = source_.read_options(tier_);
+    rocksdb::ReadOptions options = source_.read_options();
     options.iterate_lower_bound = &lower_slice_;
     options.iterate_upper_bound = &upper_slice_;
     const Database& database = source_.database();
@@ -94,6 +95,7 @@ void RangeScan::take(std::string_view key, std::string_view value, bool is_own) 
 
 Result<bool> RangeScan::next() {
   if (state_ == State::kEnd) return false;
+  const NoWaitScope scope(tier_ == ReadTier::kCacheOnly);
   prepare_base();
   prepare_own();
   for (;;) {
@@ -141,15 +143,9 @@ void RangeScan::seek(std::string_view key) {
   state_ = State::kBefore;
   own_.reset();
   base_is_used_ = false;
+  const NoWaitScope scope(tier_ == ReadTier::kCacheOnly);
   if (base_ != nullptr)
     place(*base_, [](const rocksdb::Iterator& iterator) { return iterator.key(); });
-}
-
-void RangeScan::set_tier(ReadTier tier) {
-  if (tier == tier_) return;
-  tier_ = tier;
-  base_.reset();
-  own_.reset();
 }
 
 }  // namespace restitch::storage

@@ -18,7 +18,7 @@ namespace restitch::storage {
 class ScanSource {
  public:
   virtual const Database& database() const = 0;
-  virtual const rocksdb::ReadOptions& read_options(ReadTier tier) const = 0;
+  virtual const rocksdb::ReadOptions& read_options() const = 0;
   // The own writes; null when nothing was written yet.
   virtual rocksdb::WriteBatchWithIndex* own_writes() const { return nullptr; }
   // Grows with every own write, so that a scan finds its place among them again.
@@ -44,7 +44,7 @@ class RangeScan {
   Result<bool> next();
   // The next call of next() gives the first key at or behind `key` in scan direction.
   void seek(std::string_view key);
-  void set_tier(ReadTier tier);
+  void set_tier(ReadTier tier) { tier_ = tier; }
 
   // Of the entry that next() gave. Valid until the next call.
   std::string_view key() const { return position_; }

@@ -19,7 +19,7 @@ std::string Reclaimer::row_of(const Job& job) {
 
 Status Reclaimer::load() {
   const std::unique_ptr<rocksdb::Iterator> rows(database_.db()->NewIterator(
-      database_.newest(ReadTier::kAll), database_.family(Family::kMeta)));
+      database_.newest(), database_.family(Family::kMeta)));
   const std::lock_guard lock(mutex_);
   for (rows->Seek(keys::kReclaimRows); rows->Valid() && rows->key().starts_with(keys::kReclaimRows);
        rows->Next()) {

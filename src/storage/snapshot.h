@@ -20,9 +20,7 @@ class Snapshot final : public ReaderOver<Reader>, public std::enable_shared_from
 
   bson::Timestamp cluster_time() const override { return time_; }
   const Database& database() const override { return *database_; }
-  const rocksdb::ReadOptions& read_options(ReadTier tier) const override {
-    return tier == ReadTier::kAll ? all_ : cached_;
-  }
+  const rocksdb::ReadOptions& read_options() const override { return read_options_; }
   Result<std::optional<RecordId>> keyed_record(IndexId index, std::string_view key,
                                                CollectionId collection, ReadTier tier,
                                                std::string& out) const override;
@@ -35,7 +33,7 @@ class Snapshot final : public ReaderOver<Reader>, public std::enable_shared_from
   std::shared_ptr<const Database> database_;
   bson::Timestamp time_;
   const rocksdb::Snapshot* handle_;
-  rocksdb::ReadOptions all_, cached_;
+  rocksdb::ReadOptions read_options_;
 };
 
 // Holds the snapshot that readers get. Thread-safe.

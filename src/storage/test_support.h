@@ -122,7 +122,7 @@ inline Rows scan(const Reader& reader, CollectionId collection, bool forward = t
 inline int reclaim_jobs(const EngineImpl& engine) {
   int count = 0;
   const std::unique_ptr<rocksdb::Iterator> rows(engine.database().db()->NewIterator(
-      engine.database().newest(ReadTier::kAll), engine.database().family(Family::kMeta)));
+      engine.database().newest(), engine.database().family(Family::kMeta)));
   for (rows->Seek(keys::kReclaimRows); rows->Valid(); rows->Next()) {
     count += rows->key().starts_with(keys::kReclaimRows) ? 1 : 0;
   }

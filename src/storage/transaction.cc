@@ -6,6 +6,7 @@
 
 #include "storage/cursors.h"
 #include "storage/key_layout.h"
+#include "storage/page_cache_reads.h"
 
 namespace restitch::storage {
 namespace {
@@ -59,10 +60,8 @@ TransactionImpl::TransactionImpl(std::shared_ptr<WorkspacePool> pool, Mode mode,
     : pool_(std::move(pool)), workspace_(pool_->take()), mode_(mode), visible_(visible) {
   if (mode_ != Mode::kSnapshot) return;
   workspace_->locks->SetSnapshot();
-  snapshot_all_ = database().newest(ReadTier::kAll);
-  snapshot_cached_ = database().newest(ReadTier::kCacheOnly);
-  snapshot_all_.snapshot = workspace_->locks->GetSnapshot();
-  snapshot_cached_.snapshot = workspace_->locks->GetSnapshot();
+  snapshot_options_ = database().newest();
+  snapshot_options_.snapshot = workspace_->locks->GetSnapshot();
 }
 
 TransactionImpl::~TransactionImpl() { finish(); }
@@ -71,17 +70,17 @@ void TransactionImpl::finish() {
   if (workspace_ != nullptr) pool_->give_back(std::move(workspace_));
 }
 
-const rocksdb::ReadOptions& TransactionImpl::read_options(ReadTier tier) const {
-  if (mode_ == Mode::kLatest) return database().newest(tier);
-  return tier == ReadTier::kAll ? snapshot_all_ : snapshot_cached_;
+const rocksdb::ReadOptions& TransactionImpl::read_options() const {
+  return mode_ == Mode::kLatest ? database().newest() : snapshot_options_;
 }
 
 Result<bool> TransactionImpl::get(Family family, std::string_view key, ReadTier tier,
                                   std::string& out) const {
   rocksdb::DB* db = database().db();
   rocksdb::ColumnFamilyHandle* handle = database().family(family);
-  if (writes_ == 0) return found_of(db->Get(read_options(tier), handle, key, &out));
-  return found_of(workspace_->batch.GetFromBatchAndDB(db, read_options(tier), handle, key, &out));
+  const NoWaitScope scope(tier == ReadTier::kCacheOnly);
+  if (writes_ == 0) return found_of(db->Get(read_options(), handle, key, &out));
+  return found_of(workspace_->batch.GetFromBatchAndDB(db, read_options(), handle, key, &out));
 }
 
 // Takes the key for this transaction. In snapshot mode it must not have changed since the snapshot.

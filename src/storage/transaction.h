@@ -62,7 +62,7 @@ class TransactionImpl final : public ReaderOver<Transaction> {
 
   bson::Timestamp cluster_time() const override { return visible_; }
   const Database& database() const override { return pool_->database(); }
-  const rocksdb::ReadOptions& read_options(ReadTier tier) const override;
+  const rocksdb::ReadOptions& read_options() const override;
   rocksdb::WriteBatchWithIndex* own_writes() const override {
     return writes_ == 0 ? nullptr : &workspace_->batch;
   }
@@ -92,7 +92,7 @@ class TransactionImpl final : public ReaderOver<Transaction> {
   std::unique_ptr<Workspace> workspace_;
   Mode mode_;
   bson::Timestamp visible_;
-  rocksdb::ReadOptions snapshot_all_, snapshot_cached_;
+  rocksdb::ReadOptions snapshot_options_;
   std::vector<Change> changes_;
   std::vector<std::uint64_t> written_hashes_;
   std::size_t change_bytes_ = 0;
