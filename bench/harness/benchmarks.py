@@ -6,9 +6,11 @@ from typing import Callable
 from harness.documents import DOCUMENT_BYTES
 from harness.engine import EmbeddedCluster, EngineCase, RocksDbAlone
 from harness.isolation import IsolationCase, RestitchUnderLoad
+from harness.listing import RestitchListing
 from harness.restitch import Restitch
 from harness.restitch_wire import RestitchWire
 from harness.results import Spread
+from harness.rule_cost import ROLES_OF, RestitchUnderRules
 from harness.trigger import RestitchTriggered
 from peers.ferretdb import FerretDbOnPostgres, FerretDbOnSqlite
 from peers.floor import Floor
@@ -114,6 +116,11 @@ def _write_targets():
         yield throughput_ratio(case_name, PocketBase.name, 3)
         yield throughput_ratio(case_name, RawRocksDb.name, 0.5)
     yield p50_over_fsync(Case("write", 1).name, 1.3)
+
+
+def _rule_cost_targets():
+    unruled = Case("no condition", 32).name
+    yield own_ratio(Case("5 roles", 32).name, unruled, "per_second", 0.85, is_minimum=True)
 
 
 WIRE_WORKLOADS = ("ping", "find", "insert", "insert many", "update", "scan", "group") + (
@@ -237,6 +244,27 @@ ALL = (
             throughput_ratio("read @32", Floor.name, 0.5),
             p50_milliseconds("read @1", 0.2),
         ),
+    ),
+    Benchmark(
+        name="ruled-query",
+        title="find of 20 documents by an index, under a filter and field rules, two fields wanted",
+        systems=(RestitchListing, ParseServer, PocketBase),
+        cases=(Case("list", 1), Case("list", 32)),
+        documents=100_000,
+        quick_documents=2_000,
+        targets=(
+            throughput_ratio("list @32", ParseServer.name, 8),
+            throughput_ratio("list @32", PocketBase.name, 4),
+        ),
+    ),
+    Benchmark(
+        name="rule-cost",
+        title="The ruled read under rules of growing weight",
+        systems=(RestitchUnderRules,),
+        cases=tuple(Case(workload, 32) for workload in ROLES_OF),
+        documents=20_000,
+        quick_documents=1_000,
+        targets=tuple(_rule_cost_targets()),
     ),
     Benchmark(
         name="durable-write",

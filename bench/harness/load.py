@@ -109,6 +109,10 @@ def fill_by_wire(context, port, documents, with_records=True):
     _run_wire(context, "load", "--port", port, "--documents", documents, *options)
 
 
+def index_by_wire(context, port, collection, field):
+    _run_wire(context, "index", "--port", port, "--collection", collection, "--field", field)
+
+
 def empty_writes_by_wire(context, port):
     _run_wire(context, "reset", "--port", port)
 

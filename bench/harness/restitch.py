@@ -50,7 +50,7 @@ class Restitch(HttpSystem):
         self._owner = session["user_id"]
         self._headers = {"Authorization": f"Bearer {session['access_token']}"}
 
-    def load_documents(self, count, first_number=0):
+    def load_documents(self, count, first_number=0, collection="items"):
         """Loads through the app's system function: no client role may write the hidden field."""
         end = first_number + count
         for first in range(first_number, end, LOAD_BATCH):
@@ -59,7 +59,7 @@ class Restitch(HttpSystem):
                 {"_id": _oid(number), **_extended_json(fields_of(number, self._owner))}
                 for number in numbers
             ]
-            self.client.send(self.call_request({"name": "load", "arguments": [documents]}))
+            self.client.send(self.call_request({"name": "load", "arguments": [collection, documents]}))
 
     def probe(self, request):
         answer = self.client.send(request)
@@ -67,13 +67,16 @@ class Restitch(HttpSystem):
             raise UnexpectedAnswer("the answer shows a field that the role hides")
 
     def read_request(self, number):
-        arguments = {"database": "bench", "collection": "items", "query": {"_id": _oid(number)}}
-        return {**self._action("findOne", arguments), "expect": _oid(number)["$oid"]}
+        return self.read_request_of("items", number)
+
+    def read_request_of(self, collection, number):
+        arguments = {"database": "bench", "collection": collection, "query": {"_id": _oid(number)}}
+        return {**self.action("findOne", arguments), "expect": _oid(number)["$oid"]}
 
     def write_request(self, number):
         document = _extended_json(fields_of(number, self._owner))
         arguments = {"database": "bench", "collection": "writes", "document": document}
-        return {**self._action("insertOne", arguments), "expect": "insertedId"}
+        return {**self.action("insertOne", arguments), "expect": "insertedId"}
 
     def sum_request(self, a, b):
         call = {"name": "sum", "arguments": [{"$numberInt": str(a)}, {"$numberInt": str(b)}]}
@@ -86,7 +89,7 @@ class Restitch(HttpSystem):
     def version(self):
         return program_version([self.context.programs.restitch, "--version"])
 
-    def _action(self, name, arguments):
+    def action(self, name, arguments):
         return self.call_request({"name": name, "service": "mongodb-atlas", "arguments": [arguments]})
 
     def call_request(self, call):

@@ -73,7 +73,7 @@ class RestitchTriggered(Triggered, Restitch):
     def trigger_write(self, title):
         document = {"owner": self._owner, "title": title, "body": "x" * 180}
         arguments = {"database": "bench", "collection": "writes", "document": document}
-        return self._action("insertOne", arguments)
+        return self.action("insertOne", arguments)
 
     def take_times(self):
         return self.client.post(

@@ -21,17 +21,22 @@ int main(int argc, char** argv) {
   std::string name;
   std::size_t items = 0;
   bool items_only = false;
+  std::string collection;
+  std::string field;
   double seconds = 1;
   CLI::App* load = cli.add_subcommand("load", "Create and fill the collections");
   CLI::App* reset = cli.add_subcommand("reset", "Empty the collection that inserts go to");
+  CLI::App* index = cli.add_subcommand("index", "Create an index on one field");
   CLI::App* run = cli.add_subcommand("run", "Drive the server with one case");
-  for (CLI::App* command : {load, reset, run}) {
+  for (CLI::App* command : {load, reset, index, run}) {
     command->add_option("--port", options.port, "Port of the server")->required();
   }
   for (CLI::App* command : {load, run}) {
     command->add_option("--documents", items, "Documents of the collection `items`")->required();
   }
   load->add_flag("--items-only", items_only, "Without the records of YCSB");
+  index->add_option("--collection", collection, "Collection in `bench`")->required();
+  index->add_option("--field", field, "Indexed field")->required();
   run->add_option("--case", name, "See wire_workload.h")->required();
   run->add_option("--connections", options.connections, "Connections")->check(CLI::Range(1, 4096));
   run->add_option("--seconds", seconds, "How long to send")->check(CLI::Range(0.01, 600.0));
@@ -47,7 +52,9 @@ int main(int argc, char** argv) {
       std::cout << boost::json::serialize(result.to_json()) << std::endl;
       return result.failures == 0 ? 0 : 1;
     }
-    auto requests = load->parsed() ? loading_requests(items, !items_only) : reset_requests();
+    auto requests = load->parsed()    ? loading_requests(items, !items_only)
+                    : index->parsed() ? index_requests(collection, field)
+                                      : reset_requests();
     run_once(options, requests);
     return 0;
   } catch (const std::exception& failure) {

@@ -248,6 +248,15 @@ std::vector<PreparedRequest> loading_requests(std::size_t items, bool with_recor
   return requests;
 }
 
+std::vector<PreparedRequest> index_requests(std::string_view collection, std::string_view field) {
+  Builder index;
+  index.open_object("key").append(field, std::int32_t{1}).close();
+  index.append("name", field);
+  Builder body;
+  body.append("createIndexes", collection).append("$db", "bench");
+  return {op_msg(std::move(body).finish(), {}, "indexes", {std::move(index).finish()})};
+}
+
 std::vector<PreparedRequest> reset_requests() {
   Builder drop;
   drop.append("drop", "writes").append("$db", "bench");

@@ -16,6 +16,9 @@ inline constexpr std::size_t kItemsPerRecord = 5;
 // Creates and fills the collections; `usertable` if wanted.
 std::vector<PreparedRequest> loading_requests(std::size_t items, bool with_records);
 
+// Creates an ascending index.
+std::vector<PreparedRequest> index_requests(std::string_view collection, std::string_view field);
+
 // Empties `writes`.
 std::vector<PreparedRequest> reset_requests();
 

@@ -2,12 +2,13 @@
 
 import csv
 import json
+from urllib.parse import urlencode
 
 from harness.documents import fields_of
 from harness.rest import json_post
 from peers.installer import npm_install, program_version, require_program
 from peers.postgres import PORT, SUPERUSER, Postgres
-from peers.system import HttpSystem
+from peers.system import LISTED, HttpSystem
 
 LOADED_AT = "2026-01-01T00:00:00Z"
 
@@ -18,7 +19,7 @@ def _object_id(number):
 
 class ParseServer(HttpSystem):
     name = "parse"
-    workloads = {"read", "write", "sum", "read in function"}
+    workloads = {"read", "list", "write", "sum", "read in function"}
     durability = "PostgreSQL, fsync=on, synchronous_commit=on"
     health_path = "/parse/health"
 
@@ -65,7 +66,9 @@ class ParseServer(HttpSystem):
                 rows.writerow(head + list(fields_of(number, self._owner).values()))
         columns = ['"objectId"', '"createdAt"', '"updatedAt"', "_rperm", "_wperm", *names]
         self._postgres.run_sql(
-            f'\\copy "Item" ({", ".join(columns)}) from \'{file}\' csv', 'VACUUM ANALYZE "Item"'
+            f'\\copy "Item" ({", ".join(columns)}) from \'{file}\' csv',
+            'CREATE INDEX ON "Item" (amount)',
+            'VACUUM ANALYZE "Item"',
         )
 
     def root_pids(self):
@@ -82,6 +85,20 @@ class ParseServer(HttpSystem):
             "path": f"/parse/classes/Item/{_object_id(number)}",
             "headers": self._headers,
             "expect": _object_id(number),
+        }
+
+    def list_request(self, amount):
+        query = {
+            "where": json.dumps({"amount": {"$gte": amount}}),
+            "order": "amount",
+            "limit": LISTED,
+            "keys": "title,amount",
+        }
+        return {
+            "method": "GET",
+            "path": f"/parse/classes/Item?{urlencode(query)}",
+            "headers": self._headers,
+            "expect": '"amount"',
         }
 
     def write_request(self, number):

@@ -2,12 +2,13 @@
 
 import json
 import subprocess
+from urllib.parse import urlencode
 
 from harness.documents import fields_of
 from harness.rest import json_post
 from harness.trigger import Triggered
 from peers.installer import install_once
-from peers.system import HttpSystem
+from peers.system import LISTED, HttpSystem
 
 # As in peers/pocketbase/main.go.
 OWNER_ID = "benchowner00000"
@@ -21,7 +22,7 @@ def _item_id(number):
 
 class PocketBase(HttpSystem):
     name = "pocketbase"
-    workloads = {"read", "write"}
+    workloads = {"read", "list", "write"}
     durability = "SQLite WAL, synchronous=NORMAL (default): acknowledged before it is durable"
     health_path = "/api/health"
     environment = {}
@@ -62,6 +63,21 @@ class PocketBase(HttpSystem):
             "path": f"/api/collections/items/records/{_item_id(number)}",
             "headers": self._headers,
             "expect": _item_id(number),
+        }
+
+    def list_request(self, amount):
+        query = {
+            "filter": f"amount>={amount}",
+            "sort": "amount",
+            "perPage": LISTED,
+            "skipTotal": 1,
+            "fields": "id,title,amount",
+        }
+        return {
+            "method": "GET",
+            "path": f"/api/collections/items/records?{urlencode(query)}",
+            "headers": self._headers,
+            "expect": '"amount"',
         }
 
     def write_request(self, number):

@@ -10,6 +10,8 @@ from harness.rest import RestClient, accepts, answers
 
 DISTINCT_WRITES = 1000
 DISTINCT_SUMS = 1000
+LISTED = 20  # documents in a page
+LISTED_FROM = range(9000)  # amounts with a page of documents behind each
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,7 @@ class HttpSystem(ServerSystem):
     def requests(self, workload):
         makers = {
             "read": self._read_requests,
+            "list": self._list_requests,
             "write": self._write_requests,
             "sum": self._sum_requests,
             "read in function": self._function_read_requests,
@@ -168,6 +171,10 @@ class HttpSystem(ServerSystem):
         return makers[workload]()
 
     def read_request(self, number):
+        raise NotImplementedError
+
+    def list_request(self, amount):
+        """The first LISTED documents by amount, from this amount on, with two of their fields."""
         raise NotImplementedError
 
     def write_request(self, number):
@@ -181,6 +188,9 @@ class HttpSystem(ServerSystem):
 
     def _read_requests(self):
         return [self.read_request(number) for number in shuffled_numbers(self.documents)]
+
+    def _list_requests(self):
+        return [self.list_request(amount) for amount in LISTED_FROM]
 
     def _write_requests(self):
         return [self.write_request(number) for number in range(DISTINCT_WRITES)]

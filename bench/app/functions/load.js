@@ -1,6 +1,6 @@
-// Fills bench.items with documents that no client role may write as a whole.
-exports = async function (documents) {
-  const items = context.services.get("mongodb-atlas").db("bench").collection("items");
+// Fills a collection with documents that no client role may write as a whole.
+exports = async function (name, documents) {
+  const items = context.services.get("mongodb-atlas").db("bench").collection(name);
   const { insertedIds } = await items.insertMany(documents);
   return insertedIds.length;
 };

@@ -93,6 +93,10 @@ func seed(app core.App, file string) error {
 	if err != nil {
 		return err
 	}
+	items.AddIndex("items_by_amount", false, "amount", "")
+	if err := app.Save(items); err != nil {
+		return err
+	}
 	for _, name := range []string{"writes", "triggered"} {
 		if _, err := createCollection(app, name, users, false); err != nil {
 			return err
@@ -122,6 +126,7 @@ func createOwner(app core.App) (*core.Collection, error) {
 
 func createCollection(app core.App, name string, users *core.Collection, hideInternal bool) (*core.Collection, error) {
 	collection := core.NewBaseCollection(name)
+	collection.ListRule = types.Pointer(ownerRule)
 	collection.ViewRule = types.Pointer(ownerRule)
 	collection.CreateRule = types.Pointer(ownerRule)
 	collection.Fields.Add(

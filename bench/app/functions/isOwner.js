@@ -1,0 +1,3 @@
+exports = function (owner, user) {
+  return owner === user;
+};
