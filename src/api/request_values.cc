@@ -1,41 +1,37 @@
 #include "api/request_values.h"
 
 #include <utility>
-#include <vector>
 
 namespace restitch::api {
 namespace {
 
 // "content-type" as "Content-Type".
-std::string canonical_header_name(std::string_view name) {
-  std::string out(name);
-  bool start = true;
-  for (char& c : out) {
-    if (start && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-    if (!start && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    start = c == '-';
+void canonicalize(std::string& name) {
+  bool starts_word = true;
+  for (char& c : name) {
+    if (starts_word && c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    if (!starts_word && c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    starts_word = c == '-';
   }
-  return out;
 }
 
 }  // namespace
 
 bson::Document header_document(const net::HttpRequest& request, Authorization authorization) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> grouped;
-  request.for_each_header([&grouped](std::string_view name, std::string_view value) {
-    const std::string canonical = canonical_header_name(name);
-    for (auto& [known, values] : grouped) {
-      if (known == canonical) return values.emplace_back(value), void();
-    }
-    grouped.emplace_back(canonical, std::vector<std::string>{std::string(value)});
-  });
   bson::Builder out;
-  for (const auto& [name, values] : grouped) {
-    if (name == "Authorization" && authorization == Authorization::kHidden) continue;
-    out.open_array(name);
-    for (const std::string& value : values) out.push(value);
-    out.close();
-  }
+  std::string open, name;  // open: the header whose values are being listed
+  request.for_each_header([&](std::string_view sent_name, std::string_view value) {
+    name.assign(sent_name);
+    canonicalize(name);
+    if (name == "Authorization" && authorization == Authorization::kHidden) return;
+    if (name != open) {
+      if (!open.empty()) out.close();
+      out.open_array(name);
+      open.swap(name);
+    }
+    out.push(value);
+  });
+  if (!open.empty()) out.close();
   return std::move(out).finish();
 }
 

@@ -21,6 +21,7 @@ class HttpRequest {
   virtual std::string_view target() const = 0;  // as sent, path and query
   virtual std::string_view header(
       std::string_view name) const = 0;  // case-insensitive, first value, "" if absent
+  // In the order sent, but for the values of one header: they follow each other.
   virtual void for_each_header(
       const std::function<void(std::string_view name, std::string_view value)>& visit) const = 0;
   virtual std::string_view body() const = 0;

@@ -76,7 +76,15 @@ class HttpServerTest : public ::testing::Test {
     if (request.path() == "/shared") response.shared_body = std::make_shared<const std::string>("shared");
     response.body = std::string(request.method()) + " " + std::string(request.path()) + " " +
                     std::string(request.header("x-name")) + " " + std::string(request.body());
+    if (request.path() == "/headers") response.body = listed_headers(request);
     co_return response;
+  }
+  static std::string listed_headers(const HttpRequest& request) {
+    std::string list;
+    request.for_each_header([&list](std::string_view name, std::string_view value) {
+      list.append(name).append("=").append(value).append(";");
+    });
+    return list;
   }
   static asio::awaitable<HttpResponse> oversized(const HttpRequest&) {
     HttpResponse response;
@@ -104,6 +112,13 @@ TEST_F(HttpServerTest, answers_pipelined_requests_in_order) {
   ASSERT_NE(first, std::string::npos) << answer;
   ASSERT_NE(second, std::string::npos) << answer;
   EXPECT_LT(first, second);
+}
+
+TEST_F(HttpServerTest, values_of_one_header_follow_each_other) {
+  const std::string answer = exchange(
+      "GET /headers HTTP/1.1\r\nX-A: 1\r\nHost: h\r\nx-a: 2\r\nX-B: 3\r\nX-A: 4\r\n"
+      "Connection: close\r\n\r\n");
+  EXPECT_NE(answer.find("X-A=1;x-a=2;X-A=4;Host=h;X-B=3;"), std::string::npos) << answer;
 }
 
 TEST_F(HttpServerTest, header_values_cannot_inject_headers) {
