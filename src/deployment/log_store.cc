@@ -31,15 +31,19 @@ LogStore::LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThr
                    LogSettings settings)
     : state_(std::move(state)),
       settings_(std::move(settings)),
+      rate_(settings_.rate),
       logs_(*state_, std::string(auth::kStateDatabase), "logs"),
       queue_(std::make_shared<LogQueue>(state_, threads, logs_)),
       forwarding_(threads, [this](const DeployedApp& app, const Document& fields) {
         add_entry(app.id, app.group_id, "LOG_FORWARDER", fields);
       }) {}
 
-void LogStore::add(const bson::ObjectId& app_id, Document entry) {
-  forwarding_.offer(app_id, entry);
-  queue_->add(std::move(entry));
+void LogStore::add(const bson::ObjectId& app_id, Builder entry) {
+  if (const std::int64_t left_out = rate_.take_left_out(app_id); left_out > 0)
+    entry.append("entries_left_out", left_out);
+  Document finished = std::move(entry).finish();
+  forwarding_.offer(app_id, finished);
+  queue_->add(std::move(finished));
 }
 
 // The index that a server with another setting has made is changed in place.
@@ -69,6 +73,9 @@ Task<void> LogStore::prepare() {
 
 void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string& group_id,
                                  const functions::CallLog& call) {
+  const bool tells_more =
+      call.error != nullptr || !call.outcome.logs.empty() || !call.outcome.error_logs.empty();
+  if (!tells_more && !rate_.admits(app_id, LogRate::Clock::now())) return;
   const bson::Date completed = now();
   const auto run_millis =
       std::chrono::duration_cast<std::chrono::milliseconds>(call.outcome.run_time).count();
@@ -85,7 +92,7 @@ void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string
     entry.append("error", call.error->message()).append("error_code", code_of(call.error->code()));
     if (!call.error->detail().empty()) entry.append("error_details", call.error->detail());
   }
-  add(app_id, std::move(entry).finish());
+  add(app_id, std::move(entry));
 }
 
 void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_id,
@@ -99,12 +106,14 @@ void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_
   entry.append("app_id", app_id).append("group_id", group_id);
   entry.append("started", bson::Date{completed.millis - run_time.count()});
   entry.append("completed", completed).append_all(fields);
-  add(app_id, std::move(entry).finish());
+  add(app_id, std::move(entry));
 }
 
-bool LogStore::wants_request(bool is_write, bool has_failed) const {
-  if (has_failed || settings_.requests == RequestLogs::kAll) return true;
-  return is_write && settings_.requests == RequestLogs::kWrites;
+bool LogStore::wants_request(const bson::ObjectId& app_id, bool is_write, bool has_failed) {
+  if (has_failed) return true;
+  const bool is_wanted = settings_.requests == RequestLogs::kAll ||
+                         (is_write && settings_.requests == RequestLogs::kWrites);
+  return is_wanted && rate_.admits(app_id, LogRate::Clock::now());
 }
 
 std::string LogStore::code_of(ErrorCode code) const {
@@ -151,7 +160,9 @@ Task<LogTotals> LogStore::totals(LogQuery query) const {
   Builder pipeline;
   pipeline.open_object("0").append("$match", filter).close();
   pipeline.open_object("1").open_object("$group").append("_id", bson::Null{});
-  pipeline.open_object("entries").append("$sum", std::int32_t{1}).close();
+  pipeline.open_object("entries").open_object("$sum").open_array("$add").push(std::int32_t{1});
+  pipeline.push_object().open_array("$ifNull").push("$entries_left_out").push(std::int32_t{0});
+  pipeline.close().close().close().close().close();
   pipeline.open_object("millis").open_object("$sum").open_array("$subtract");
   pipeline.push("$completed").push("$started").close().close().close();
   pipeline.close().close();

@@ -11,6 +11,7 @@
 #include "datasource/client.h"
 #include "deployment/log_forwarding.h"
 #include "deployment/log_queue.h"
+#include "deployment/log_rate.h"
 #include "functions/function_service.h"
 #include "runtime/io_threads.h"
 
@@ -27,7 +28,7 @@ struct LogQuery {
 };
 
 struct LogTotals {
-  std::int64_t entries = 0;
+  std::int64_t entries = 0;  // those left out included
   double run_seconds = 0;
 };
 
@@ -39,13 +40,16 @@ struct LogSettings {
 
   std::int64_t days = 10;  // how long entries are kept
   RequestLogs requests = RequestLogs::kWrites;
+  // Entries a second for each app that only tell of a success; 0: all.
+  std::int64_t rate = 200;
   // A failure's name as clients know it; empty: the server's own name.
   std::function<std::string(ErrorCode)> code_of;
 };
 
 // Keeps log entries of apps in the state store (collection `logs`; spec: functions §14.1). Writing
 // never holds a request up: entries are stored behind it, and when too many wait the newest are
-// dropped and counted.
+// dropped and counted. Where an app has more successes than the settings allow entries for, its next
+// entry says how many were left out (`entries_left_out`).
 class LogStore {
  public:
   LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads,
@@ -58,8 +62,8 @@ class LogStore {
   void add_entry(const bson::ObjectId& app_id, const std::string& group_id, std::string_view type,
                  const bson::Document& fields,
                  std::chrono::milliseconds run_time = std::chrono::milliseconds(0));
-  // Whether a call of a service action by a client is to have an entry.
-  bool wants_request(bool is_write, bool has_failed) const;
+  // Whether a call of a service action by a client is to have an entry. To be asked once for each.
+  bool wants_request(const bson::ObjectId& app_id, bool is_write, bool has_failed);
   Task<std::vector<bson::Document>> find(LogQuery query) const;
   Task<LogTotals> totals(LogQuery query) const;
 
@@ -71,11 +75,12 @@ class LogStore {
 
  private:
   Task<void> ensure_expiry();
-  void add(const bson::ObjectId& app_id, bson::Document entry);
+  void add(const bson::ObjectId& app_id, bson::Builder entry);
   std::string code_of(ErrorCode code) const;
 
   std::shared_ptr<datasource::DataSource> state_;
   const LogSettings settings_;
+  LogRate rate_;
   datasource::Collection logs_;
   std::shared_ptr<LogQueue> queue_;
   LogForwarding forwarding_;

@@ -230,6 +230,12 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->check(CLI::Range(1, 3650))
       ->capture_default_str();
   serve
+      .add_option("--log-rate", options.log_rate,
+                  "Log entries a second for each app that only tell of a success; 0: all of them")
+      ->envname("RESTITCH_LOG_RATE")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  serve
       .add_option("--log-requests", options.log_requests,
                   "Which data requests of clients have a log entry: all, writes (and what fails) or errors")
       ->envname("RESTITCH_LOG_REQUESTS")

@@ -231,6 +231,7 @@ class RunningServer final : public Server {
     using deployment::RequestLogs;
     deployment::LogSettings settings;
     settings.days = serve.log_days;
+    settings.rate = serve.log_rate;
     if (serve.log_requests == "all") settings.requests = RequestLogs::kAll;
     if (serve.log_requests == "errors") settings.requests = RequestLogs::kErrors;
     settings.code_of = [](ErrorCode code) { return std::string(api::http_error_of(code).error_code); };

@@ -1093,6 +1093,30 @@ def test_the_operator_decides_which_requests_are_logged(server):
         server.restart()
 
 
+def test_a_busy_app_has_no_more_entries_of_successes_than_the_operator_allows(server):
+    try:
+        server.restart((), ["--log-rate", "5"])
+        admin = server.admin()
+        open_to_its_users(admin, "busy")
+        user = AppUser(admin)
+        user.login()
+        where = {"database": "busy", "collection": "things"}
+        begin = time.monotonic()
+        for _ in range(60):
+            user.call("insertOne", {**where, "document": {}}, service="mongodb-atlas")
+        at_most = 10 + 5 * (time.monotonic() - begin)
+        user.call("leap", where, service="mongodb-atlas", status=404)
+        logs = settled_logs(admin)
+        inserts = [one for one in logs if one.get("function_name") == "insertOne"]
+        assert 10 <= len(inserts) <= at_most, len(inserts)
+        assert sum(one.get("entries_left_out", 0) for one in logs) == 60 - len(inserts), logs
+        failed, = [one for one in logs if one.get("function_name") == "leap"]
+        assert failed["error_code"] == "ServiceCommandNotFound"
+        admin.delete_app()
+    finally:
+        server.restart()
+
+
 FORWARDED = {"log_types": ["service", "auth"], "log_statuses": ["success", "error"]}
 
 

@@ -74,7 +74,7 @@ Task<bson::Value> call_service(ClientApi& api, RequestContext& context, Function
                                rules::User user) {
   const auto begin = std::chrono::steady_clock::now();
   auto result = co_await run_action(context, call, user);
-  if (wants_entry(api, call, result.has_value())) {
+  if (wants_entry(api, context, call, result.has_value())) {
     note_action(api, context, call, user.id, std::chrono::steady_clock::now() - begin,
                 result ? nullptr : &result.error());
   }

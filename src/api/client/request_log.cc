@@ -106,11 +106,12 @@ bson::Document function_log_fields(const RequestContext& context, const Function
   return std::move(fields).finish();
 }
 
-bool wants_entry(ClientApi& api, const FunctionCall& call, bool has_succeeded) {
+bool wants_entry(ClientApi& api, const RequestContext& context, const FunctionCall& call,
+                 bool has_succeeded) {
   if (api.logs() == nullptr) return false;
-  if (!has_succeeded) return true;
   const auto action = rules::action_from_name(call.name);
-  return api.logs()->wants_request(action && rules::is_write(*action), false);
+  return api.logs()->wants_request(context.app->id, action && rules::is_write(*action),
+                                   !has_succeeded);
 }
 
 void note_action(ClientApi& api, const RequestContext& context, const FunctionCall& call,

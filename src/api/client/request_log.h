@@ -24,7 +24,8 @@ void append_device(bson::Builder& fields, bson::View device);
 bson::Document function_log_fields(const RequestContext& context, const FunctionCall& call);
 
 // Whether a call of a service action is to have an entry (LogSettings::requests). Cheap.
-bool wants_entry(ClientApi& api, const FunctionCall& call, bool has_succeeded);
+bool wants_entry(ClientApi& api, const RequestContext& context, const FunctionCall& call,
+                 bool has_succeeded);
 // Adds the entry; `error` is null after a success.
 void note_action(ClientApi& api, const RequestContext& context, const FunctionCall& call,
                  const std::string& user, std::chrono::steady_clock::duration run_time,
