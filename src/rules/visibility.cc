@@ -119,6 +119,17 @@ Visibility visibility_of(BoundRules& rules, bool for_search) {
   return result;
 }
 
+Visibility rough_visibility_of(BoundRules& rules) {
+  const std::vector<RoleProgram>& roles = rules.rules().roles();
+  if (roles.empty()) return {Pushed::none(), true};
+  const RoleProgram& first = roles.front();
+  const bool shows_all = rules.holds_always(first.apply_when) &&
+                         is_open(rules, first.document_read) &&
+                         is_open(rules, first.document_write) &&
+                         (rules.holds_always(first.read) || rules.holds_always(first.write));
+  return {Pushed::all(shows_all), shows_all};
+}
+
 WriteReach write_reach_of(BoundRules& rules) {
   WriteReach reach;
   std::vector<Pushed> applying;
