@@ -49,7 +49,7 @@ class DataAccess {
                                           TransactionHandle transaction = nullptr) = 0;
 
   // What the rules make of an operation of an end user, and why, without carrying it out: nothing
-  // is written. kInvalidArgument for kBulkWrite and kDistinct.
+  // is written.
   virtual Task<Explanation> explain_as_user(Operation operation, const EvaluationContext& context,
                                             ExplainOptions options,
                                             datasource::Deadline deadline) = 0;

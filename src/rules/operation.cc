@@ -199,6 +199,7 @@ void read_members(ArgumentReader& reader, Operation& operation) {
     case Action::kInsertMany:
       return read_insert(reader, operation);
     case Action::kBulkWrite:
+      reader.require("operations");
       operation.bulk = reader.array("operations");
       operation.ordered = reader.boolean("ordered", true);
       return;

@@ -46,6 +46,11 @@ bool leaves_find_to_source(const UserRequest& request, const Visibility& visibil
   return is_everything(visibility) && visibility.is_whole && request.filter_projection.empty();
 }
 
+bool leaves_distinct_to_source(const UserRequest& request, const Visibility& visibility) {
+  return visibility.readable.exact && visibility.is_whole && request.filter_projection.empty() &&
+         !is_reserved_field(request.operation.distinct_key);
+}
+
 bson::Document readable_query(const UserRequest& request, const Visibility& visibility) {
   if (is_id_equality(request.query)) return request.query;
   return conjunction(request.query, visibility.readable.to_query());
@@ -220,10 +225,7 @@ Task<bson::Value> distinct_as_user(UserRequest& request) {
   RESTITCH_CO_TRY(const Visibility visibility, co_await find_visibility(request));
   if (visibility.readable.kind == Pushed::Kind::kNone) co_return bson::Value::array(bson::View());
   const bson::Document query = conjunction(request.query, visibility.readable.to_query());
-  const bool is_direct = visibility.readable.exact && visibility.is_whole &&
-                         request.filter_projection.empty() &&
-                         !is_reserved_field(operation.distinct_key);
-  if (is_direct) {
+  if (leaves_distinct_to_source(request, visibility)) {
     bson::Builder command = distinct_command(operation.collection, operation.distinct_key, query,
                                              deciding_options(visibility));
     RESTITCH_CO_TRY(const bson::Document reply,

@@ -14,6 +14,8 @@ Task<bson::Value> aggregate_as_user(UserRequest& request);
 
 // Whether a find needs no decision for any document, so that the source carries it out as it is.
 bool leaves_find_to_source(const UserRequest& request, const Visibility& visibility);
+// The same of a distinct.
+bool leaves_distinct_to_source(const UserRequest& request, const Visibility& visibility);
 // Else the query for the documents of which something may be readable.
 bson::Document readable_query(const UserRequest& request, const Visibility& visibility);
 

@@ -973,6 +973,20 @@ def test_the_rules_explain_every_operation(server):
     upserted = explain("updateOne", query={"_id": 9}, update={"$set": {"n": 1}}, upsert=True)
     assert upserted["documents"][0]["new"] is True and upserted["error"] == "insert not permitted", upserted
     assert explain("delete", query={"_id": 1})["documents"][0]["verdict"] == "allowed"
+    values = explain("distinct", key="n")
+    assert [one["verdict"] for one in values["documents"]] == ["readable", "hidden"], values
+    bulk = explain("bulkWrite", operations=[
+        {"updateOne": {"filter": {"_id": 1}, "update": {"$set": {"n": 5}}}},
+        {"updateOne": {"filter": {"_id": 1}, "update": {"$set": {"note": "x"}}}}, {"deleteMany": {"filter": {}}}])
+    assert [(one["operation"], one["verdict"]) for one in bulk["operations"]] == [
+        ("updateOne", "allowed"), ("updateOne", "refused")], bulk
+    assert bulk["operations"][1]["documents"][0]["fields"][0]["path"] == "note", bulk
+    assert (bulk["error"], bulk["error_code"]) == ("update not permitted", "NoMatchingRuleFound"), bulk
+    assert (bulk["not_reached"], bulk["more_operations"], "documents" in bulk) == (1, False, False), bulk
+    unordered = explain("bulkWrite", ordered=False, operations=[
+        {"insertOne": {"document": {"_id": 3}}}, {"deleteMany": {"filter": {}}}])
+    assert [one["verdict"] for one in unordered["operations"]] == ["refused", "allowed"], unordered
+    assert (unordered["error"], unordered["not_reached"]) == ("insert not permitted", 0), unordered
     # Nothing of it was done.
     stored = user.call("find", {"database": "seen", "collection": "items"}, service="mongodb-atlas")
     assert [(one["_id"], one["n"]) for one in stored] == [({"$numberInt": "1"}, {"$numberInt": "1"})], stored
@@ -998,7 +1012,10 @@ def test_what_cannot_be_explained_says_what_is_wrong(server):
 
     assert refused({"operation": None}) == ("missing parameter 'operation'", "MissingParameter")
     assert refused({"operation": "fly"}) == ("unknown operation 'fly'", "InvalidParameter")
-    assert refused({"operation": "bulkWrite"}) == ("unknown operation 'bulkWrite'", "InvalidParameter")
+    assert refused({"operation": "bulkWrite"}) == ("missing parameter 'operations'", "MissingParameter")
+    assert refused({"operation": "bulkWrite", "operations": {}}) == (
+        "expected 'operations' to be an array", "InvalidParameter")
+    assert refused({"operation": "distinct"}) == ("missing parameter 'key'", "MissingParameter")
     assert refused({"database": None}) == ("missing parameter 'database'", "MissingParameter")
     assert refused({"query": []}) == ("expected 'query' to be an object", "InvalidParameter")
     assert refused({"limit": -1}) == ("expected 'limit' to be a non-negative integer", "InvalidParameter")

@@ -232,6 +232,13 @@ def test_rules_are_explained(make, server):
     assert "new document: refused as \"reader\", write: it is false" in said.out, said
     assert 'owner: "somebody else" is not "%%user.id" ("65a000000000000000000001")' in said.out, said
     assert said.out.endswith("refused: insert not permitted\n"), said
+    said = explain("distinct", f"{database}.{collection.name}", "--user", user, "--key", "owner")
+    assert said.code == 0 and said.out.endswith("allowed, but no document is met\n"), said
+    writes = '[{"insertOne": {"document": {"owner": "x"}}}, {"deleteMany": {"filter": {}}}]'
+    said = explain("bulkWrite", f"{database}.{collection.name}", "--user", user, "--operations", writes)
+    assert said.code == 0 and "operations that are not reached, as they are ordered: 1" in said.out, said
+    said = explain("bulkWrite", f"{database}.{collection.name}", "--user", user, "--operations", writes, "--unordered")
+    assert "operation 2, deleteMany:" in said.out and said.out.endswith("refused: insert not permitted\n"), said
     said = explain("find", f"{database}.{collection.name}", "--user", user, "--json")
     assert said.json_lines()[0]["doc"]["rule"]["from"] == "collection", said
     said = explain("find", f"{database}.{collection.name}", "--user", "system")

@@ -5,10 +5,10 @@ namespace {
 
 struct ExplainOptions {
   std::string app, operation, collection, source = "mongodb-atlas", user;
-  std::string query, projection, sort, update, pipeline;
+  std::string query, projection, sort, update, pipeline, key, operations;
   std::vector<std::string> documents;
   int limit = 0, first = 20;
-  bool upsert = false;
+  bool upsert = false, unordered = false;
 };
 
 // A member of the request that was given as JSON.
@@ -58,6 +58,9 @@ Result<Members> request_of(const ExplainOptions& options) {
   RESTITCH_CHECK(set_json(body, "sort", "--sort", options.sort));
   RESTITCH_CHECK(set_json(body, "update", "--update", options.update));
   RESTITCH_CHECK(set_json(body, "pipeline", "--pipeline", options.pipeline));
+  if (!options.key.empty()) body.set("key", bson::Value::of(options.key));
+  RESTITCH_CHECK(set_json(body, "operations", "--operations", options.operations));
+  if (options.unordered) body.set("ordered", bson::Value::of(false));
   RESTITCH_CHECK(set_documents(body, options.documents));
   if (options.limit > 0) body.set("limit", bson::Value::of(std::int32_t{options.limit}));
   if (options.upsert) body.set("upsert", bson::Value::of(true));
@@ -93,8 +96,8 @@ void add_rule_commands(Registry& registry) {
       "rules explain", [options](Session& session) { return explain(session, *options); });
   command
       ->add_option("OPERATION", options->operation,
-                   "find, findOne, count, aggregate, insert, update, delete, or another action of "
-                   "clients, e.g. updateOne")
+                   "find, findOne, count, distinct, aggregate, insert, update, delete, bulkWrite, or "
+                   "another action, e.g. updateOne")
       ->required();
   command->add_option("NAMESPACE", options->collection, "DATABASE.COLLECTION")->required();
   command
@@ -114,6 +117,11 @@ void add_rule_commands(Registry& registry) {
   command->add_option("--update", options->update, "Update: operators, replacement or pipeline");
   command->add_flag("--upsert", options->upsert, "Of an update");
   command->add_option("--pipeline", options->pipeline, "Stages of an aggregate");
+  command->add_option("--key", options->key, "Field of a distinct");
+  command->add_option("--operations", options->operations,
+                      "Operations of a bulkWrite: [{\"updateOne\": {\"filter\": …, \"update\": "
+                      "…}}, …]");
+  command->add_flag("--unordered", options->unordered, "Of a bulkWrite: goes on after a refusal");
   command
       ->add_option("--first", options->first,
                    "How many of the documents are explained, at most 100")

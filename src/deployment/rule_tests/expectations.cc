@@ -52,13 +52,38 @@ std::int64_t count_of(bson::ValueView result) {
   return 1;  // one document, or an insertedId
 }
 
-Outcome outcome_of(const Result<bson::Value>& result) {
-  if (!result) return Outcome::kRefused;
-  return count_of(*result) == 0 ? Outcome::kNothing : Outcome::kAllowed;
+// The documents of the operation, or of all operations of a bulk write.
+std::vector<const rules::DocumentReason*> documents_of(const rules::Explanation& explanation) {
+  std::vector<const rules::DocumentReason*> documents;
+  for (const rules::DocumentReason& document : explanation.documents) {
+    documents.push_back(&document);
+  }
+  for (const rules::Explanation& operation : explanation.operations) {
+    for (const rules::DocumentReason& document : operation.documents) {
+      documents.push_back(&document);
+    }
+  }
+  return documents;
 }
 
-std::string outcome_text(const Result<bson::Value>& result) {
-  const std::string text = text_of(outcome_of(result));
+// A bulk write has no result that tells; of the system's, none is explained either.
+bool has_met_nothing(bson::ValueView result, const rules::Explanation& explanation) {
+  if (explanation.action != name_of(rules::Action::kBulkWrite)) return count_of(result) == 0;
+  if (explanation.origin == rules::Explanation::Origin::kSystem) return false;
+  const auto documents = documents_of(explanation);
+  return std::all_of(documents.begin(), documents.end(), [](const rules::DocumentReason* one) {
+    return one->verdict == Verdict::kHidden;
+  });
+}
+
+Outcome outcome_of(const Result<bson::Value>& result, const rules::Explanation& explanation) {
+  if (!result) return Outcome::kRefused;
+  return has_met_nothing(*result, explanation) ? Outcome::kNothing : Outcome::kAllowed;
+}
+
+std::string outcome_text(const Result<bson::Value>& result,
+                         const rules::Explanation& explanation) {
+  const std::string text = text_of(outcome_of(result, explanation));
   return result ? text : text + " \"" + result.error().message() + "\"";
 }
 
@@ -71,8 +96,8 @@ using Roles = std::vector<std::optional<std::string>>;
 
 Roles roles_of(const rules::Explanation& explanation) {
   Roles roles;
-  for (const rules::DocumentReason& document : explanation.documents) {
-    if (has_met_roles(document)) roles.push_back(document.role);
+  for (const rules::DocumentReason* document : documents_of(explanation)) {
+    if (has_met_roles(*document)) roles.push_back(document->role);
   }
   return roles;
 }
@@ -90,8 +115,8 @@ class Comparison {
       : expected_(test.expected), outcome_(outcome), explanation_(explanation), result_(result) {}
 
   void run() {
-    if (expected_.outcome && *expected_.outcome != outcome_of(outcome_)) {
-      fail("outcome", text_of(*expected_.outcome), outcome_text(outcome_));
+    if (expected_.outcome && *expected_.outcome != outcome_of(outcome_, explanation_)) {
+      fail("outcome", text_of(*expected_.outcome), outcome_text());
     }
     if (expected_.error) compare_error();
     if (expected_.roles) compare_roles();
@@ -103,6 +128,10 @@ class Comparison {
   }
 
  private:
+  std::string outcome_text() const {
+    return deployment::outcome_text(outcome_, explanation_);
+  }
+
   void fail(const char* what, std::string expected, std::string actual) {
     result_.problems.push_back({what, std::move(expected), std::move(actual)});
   }
@@ -127,7 +156,7 @@ class Comparison {
 
   void compare_visible() {
     const bson::ValueView expected = expected_.visible->view();
-    if (!outcome_) return fail("visible", json(expected), outcome_text(outcome_));
+    if (!outcome_) return fail("visible", json(expected), outcome_text());
     bson::ValueView actual = outcome_->view();
     // A single document stands for a list of one.
     const auto list = actual.as_array();
@@ -138,7 +167,7 @@ class Comparison {
 
   void compare_count() {
     if (!outcome_) {
-      return fail("count", std::to_string(*expected_.count), outcome_text(outcome_));
+      return fail("count", std::to_string(*expected_.count), outcome_text());
     }
     const std::int64_t actual = count_of(*outcome_);
     if (actual != *expected_.count) {
@@ -155,28 +184,29 @@ class Comparison {
 
   std::set<std::string> withheld() const {
     std::set<std::string> paths;
-    for (const rules::DocumentReason& document : explanation_.documents) {
-      for (const rules::FieldReason& field : document.fields) paths.insert(field.path);
+    for (const rules::DocumentReason* document : documents_of(explanation_)) {
+      for (const rules::FieldReason& field : document->fields) paths.insert(field.path);
     }
     return paths;
   }
 
   std::set<std::string> schema_paths() const {
     std::set<std::string> paths;
-    for (const rules::DocumentReason& document : explanation_.documents) {
-      for (const schema::Violation& violation : document.violations) paths.insert(violation.path);
+    for (const rules::DocumentReason* document : documents_of(explanation_)) {
+      for (const schema::Violation& violation : document->violations) paths.insert(violation.path);
     }
     return paths;
   }
 
   // The explanation is made by the code that decides; if it said something else, nothing of it
-  // could be trusted. Errors of the data source are not foreseen.
+  // could be trusted. Errors of the data source are not foreseen, nor what an operation of a bulk
+  // write makes of those before it.
   void check_agreement() {
     const bool was_refused = !outcome_ && outcome_.error().code() != ErrorCode::kMongo;
     const bool is_foreseen = explanation_.refusal.has_value();
     const bool disagrees = was_refused ? !is_foreseen : is_foreseen && outcome_;
-    if (!disagrees || explanation_.has_more) return;
-    fail("explanation", outcome_text(outcome_),
+    if (!disagrees || explanation_.has_more || explanation_.operations.size() > 1) return;
+    fail("explanation", outcome_text(),
          is_foreseen ? "refused \"" + explanation_.refusal->message() + "\"" : "allowed");
   }
 
@@ -188,12 +218,13 @@ class Comparison {
 
 // The most telling document: one that was refused, else one that is hidden, else the first.
 const rules::DocumentReason* telling_document(const rules::Explanation& explanation) {
+  const auto documents = documents_of(explanation);
   for (const Verdict verdict : {Verdict::kRefused, Verdict::kHidden, Verdict::kPartlyReadable}) {
-    for (const rules::DocumentReason& document : explanation.documents) {
-      if (document.verdict == verdict) return &document;
+    for (const rules::DocumentReason* document : documents) {
+      if (document->verdict == verdict) return document;
     }
   }
-  return explanation.documents.empty() ? nullptr : &explanation.documents.front();
+  return documents.empty() ? nullptr : documents.front();
 }
 
 std::string why_of(const rules::Explanation& explanation) {

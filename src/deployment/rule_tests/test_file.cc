@@ -139,6 +139,11 @@ Result<RuleTestCase> read_case(bson::View stated, bson::View file_members,
     return Error(ErrorCode::kMissingParameter, "missing parameter 'expect'");
   }
   RESTITCH_TRY(test.expected, read_expectation(stated["expect"]));
+  const bool has_result = test.operation.action != rules::Action::kBulkWrite;
+  if (!has_result && (test.expected.count || test.expected.visible)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "a bulkWrite gives no result: 'count' and 'visible' cannot be expected");
+  }
   return test;
 }
 

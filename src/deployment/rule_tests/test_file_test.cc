@@ -66,6 +66,10 @@ TEST(RuleTestFile, tells_where_it_is_wrong) {
   EXPECT_EQ(error_of(R"({"cases": [{"name": "n", "as": "system", "operation": "find",
                                     "expect": "allowed"}]})"),
             "t.json: \"n\": missing parameter 'database'");
+  EXPECT_EQ(error_of(R"({"database": "a", "collection": "b", "cases": [
+                {"name": "n", "as": "system", "operation": "bulkWrite", "operations": [],
+                 "expect": {"count": 0}}]})"),
+            "t.json: \"n\": a bulkWrite gives no result: 'count' and 'visible' cannot be expected");
 }
 
 }  // namespace

@@ -48,6 +48,20 @@ bson::Document leading_match(bson::View pipeline) {
   return bson::Document(stage->find("$match").as_object().value_or(bson::View()));
 }
 
+Explanation heading_of(const UserRequest& request) {
+  Explanation heading = explanation_of(request.operation, request.context.user);
+  heading.origin = request.applying_rules.is_default ? Explanation::Origin::kDefault
+                                                     : Explanation::Origin::kCollection;
+  heading.file = request.applying_rules.file;
+  return heading;
+}
+
+// What nobody may ask for, whatever the rules say.
+Status check_stated(const UserRequest& request) {
+  RESTITCH_CHECK(check_operation(request.operation));
+  return check_user_operation(request.operation, request.settings.allow_regex);
+}
+
 class Explainer {
  public:
   Explainer(UserRequest& request, const ExplainOptions& options)
@@ -66,6 +80,7 @@ class Explainer {
   Task<bool> explain_write(const UpdateProgram* program, bson::View document);
   Task<void> explain_insert(bson::Document document, bool has_id);
 
+  bool is_left_to_source(const Visibility& visibility) const;
   bson::Document query_of_read(const Visibility& visibility) const;
   // The first documents that the user's own query matches. An error that the query brings about is
   // the refusal.
@@ -91,12 +106,8 @@ class Explainer {
 
 Task<Explanation> Explainer::run() {
   const Operation& operation = request_.operation;
-  out_ = explanation_of(operation, request_.context.user);
-  out_.origin = request_.applying_rules.is_default ? Explanation::Origin::kDefault
-                                                   : Explanation::Origin::kCollection;
-  out_.file = request_.applying_rules.file;
-  Status good = check_operation(operation);
-  if (good) good = check_user_operation(operation, request_.settings.allow_regex);
+  out_ = heading_of(request_);
+  const Status good = check_stated(request_);
   if (!good) {
     refuse(good.error());
     co_return std::move(out_);
@@ -144,6 +155,13 @@ Task<void> Explainer::explain_filters() {
   co_return Status();
 }
 
+bool Explainer::is_left_to_source(const Visibility& visibility) const {
+  const Action action = request_.operation.action;
+  if (action == Action::kCount) return visibility.readable.exact;
+  if (action == Action::kDistinct) return leaves_distinct_to_source(request_, visibility);
+  return leaves_find_to_source(request_, visibility);
+}
+
 bson::Document Explainer::query_of_read(const Visibility& visibility) const {
   const Action action = request_.operation.action;
   if (action != Action::kFind && action != Action::kFindOne) {
@@ -174,9 +192,7 @@ Task<void> Explainer::explain_reads() {
     own = leading_match(operation.pipeline);
   } else {
     RESTITCH_CO_TRY(visibility, co_await find_visibility(request_));
-    out_.is_at_source = operation.action == Action::kCount
-                            ? visibility.readable.exact
-                            : leaves_find_to_source(request_, visibility);
+    out_.is_at_source = is_left_to_source(visibility);
   }
   const bool asks = visibility.readable.kind != Pushed::Kind::kNone;
   if (asks && !out_.pipeline) {
@@ -418,17 +434,48 @@ DocumentReason Explainer::filtered(bson::View document) const {
   return reason;
 }
 
-}  // namespace
-
-Task<Explanation> explain(UserRequest& request, const ExplainOptions& options) {
-  const Action action = request.operation.action;
-  if (action == Action::kBulkWrite || action == Action::kDistinct) {
-    co_return Error(ErrorCode::kInvalidArgument,
-                    "'" + std::string(name_of(action)) + "' cannot be explained");
-  }
+Task<Explanation> explain_one(UserRequest& request, const ExplainOptions& options) {
   Explainer explainer(request, options);
   auto explanation = co_await explainer.run();
   co_return explanation;
+}
+
+Task<Explanation> explain_bulk(UserRequest& request, const ExplainOptions& options) {
+  Explanation out = heading_of(request);
+  const Status good = check_stated(request);
+  if (!good) {
+    out.refusal = good.error();
+    co_return out;
+  }
+  const Operation bulk = request.operation;
+  for (const bson::Element& element : bulk.bulk.view()) {
+    if (bulk.ordered && out.refusal) {
+      ++out.not_reached;
+      continue;
+    }
+    if (static_cast<std::int64_t>(out.operations.size()) == options.first) {
+      out.has_more = true;
+      co_return out;
+    }
+    Result<Operation> model =
+        operation_of_model(bulk, element.value.as_object().value_or(bson::View()));
+    if (!model) {
+      out.refusal = model.error();  // ends an unordered one too
+      co_return out;
+    }
+    request.operation = std::move(*model);
+    RESTITCH_CO_TRY(Explanation one, co_await explain_one(request, options));
+    if (!out.refusal) out.refusal = one.refusal;
+    out.operations.push_back(std::move(one));
+  }
+  co_return out;
+}
+
+}  // namespace
+
+Task<Explanation> explain(UserRequest& request, const ExplainOptions& options) {
+  if (request.operation.action == Action::kBulkWrite) return explain_bulk(request, options);
+  return explain_one(request, options);
 }
 
 }  // namespace restitch::rules

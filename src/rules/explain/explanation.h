@@ -79,7 +79,11 @@ struct Explanation {
   std::optional<bson::Document> pipeline;  // of an aggregation that the data source carries out
   bool is_at_source = false;  // the data source decides alone, no document is looked at
   std::vector<DocumentReason> documents;
-  bool has_more = false;         // documents that are not explained
+  bool has_more = false;         // documents, or operations of a bulk write, that are not explained
+  // Of a bulk write: its operations one by one, each on what is stored now. They have no rules of
+  // their own.
+  std::vector<Explanation> operations;
+  std::int64_t not_reached = 0;  // ordered ones behind the first that is refused
   std::optional<Error> refusal;  // what the client gets instead of a result
 };
 

@@ -76,6 +76,40 @@ void append_document(bson::Builder& out, const DocumentReason& document) {
   out.close();
 }
 
+void append_single(bson::Builder& out, const Explanation& explanation) {
+  append_filters(out, explanation.filters);
+  if (explanation.query) out.append("query", *explanation.query);
+  if (explanation.pipeline) out.append_array("pipeline", *explanation.pipeline);
+  out.append("decided_by_data_source", explanation.is_at_source);
+  out.open_array("documents");
+  for (const DocumentReason& document : explanation.documents) append_document(out, document);
+  out.close();
+  out.append("more_documents", explanation.has_more);
+}
+
+void append_body(bson::Builder& out, const Explanation& explanation);
+
+void append_bulk(bson::Builder& out, const Explanation& bulk) {
+  out.open_array("operations");
+  for (const Explanation& operation : bulk.operations) {
+    out.push_object().append("operation", operation.action);
+    append_body(out, operation);
+    out.close();
+  }
+  out.close();
+  out.append("more_operations", bulk.has_more).append("not_reached", bulk.not_reached);
+}
+
+void append_body(bson::Builder& out, const Explanation& explanation) {
+  if (explanation.action == name_of(Action::kBulkWrite)) {
+    append_bulk(out, explanation);
+  } else {
+    append_single(out, explanation);
+  }
+  out.append("verdict", explanation.refusal ? "refused" : "allowed");
+  if (explanation.refusal) out.append("error", explanation.refusal->message());
+}
+
 }  // namespace
 
 Explanation explanation_of(const Operation& operation, const User& user) {
@@ -117,16 +151,7 @@ bson::Document to_document(const Explanation& explanation) {
   append_text(out, "file", explanation.file);
   append_text(out, "because", explanation.origin_note);
   out.close();
-  append_filters(out, explanation.filters);
-  if (explanation.query) out.append("query", *explanation.query);
-  if (explanation.pipeline) out.append_array("pipeline", *explanation.pipeline);
-  out.append("decided_by_data_source", explanation.is_at_source);
-  out.open_array("documents");
-  for (const DocumentReason& document : explanation.documents) append_document(out, document);
-  out.close();
-  out.append("more_documents", explanation.has_more);
-  out.append("verdict", explanation.refusal ? "refused" : "allowed");
-  if (explanation.refusal) out.append("error", explanation.refusal->message());
+  append_body(out, explanation);
   return std::move(out).finish();
 }
 

@@ -55,9 +55,11 @@ std::string field_line(const FieldReason& field) {
 // Whether the operation is carried out on no document at all.
 bool meets_nothing(const Explanation& explanation) {
   if (explanation.has_more || explanation.origin == Explanation::Origin::kSystem) return false;
-  return std::all_of(
-      explanation.documents.begin(), explanation.documents.end(),
-      [](const DocumentReason& document) { return document.verdict == Verdict::kHidden; });
+  const bool has_met =
+      std::any_of(explanation.documents.begin(), explanation.documents.end(),
+                  [](const DocumentReason& one) { return one.verdict != Verdict::kHidden; });
+  return !has_met && std::all_of(explanation.operations.begin(), explanation.operations.end(),
+                                 [](const Explanation& one) { return meets_nothing(one); });
 }
 
 void append_query(std::vector<std::string>& lines, const Explanation& explanation) {
@@ -70,6 +72,45 @@ void append_query(std::vector<std::string>& lines, const Explanation& explanatio
                              "document that this matches"
                            : "decided document by document");
   }
+}
+
+// Filters, queries and documents of one operation, or the operations of a bulk write.
+void append_body(std::vector<std::string>& lines, const Explanation& explanation);
+
+void append_verdict(std::vector<std::string>& lines, const Explanation& explanation) {
+  if (explanation.refusal) {
+    lines.push_back("refused: " + explanation.refusal->message());
+  } else {
+    lines.emplace_back(meets_nothing(explanation) ? "allowed, but no document is met" : "allowed");
+  }
+}
+
+void append_operations(std::vector<std::string>& lines, const Explanation& bulk) {
+  std::size_t number = 0;
+  for (const Explanation& operation : bulk.operations) {
+    lines.push_back("operation " + std::to_string(++number) + ", " + operation.action + ":");
+    std::vector<std::string> own;
+    append_body(own, operation);
+    append_verdict(own, operation);
+    for (const std::string& line : own) lines.push_back("  " + line);
+  }
+  if (bulk.not_reached > 0) {
+    lines.push_back("operations that are not reached, as they are ordered: " +
+                    std::to_string(bulk.not_reached));
+  }
+}
+
+void append_body(std::vector<std::string>& lines, const Explanation& explanation) {
+  for (const FilterReason& filter : explanation.filters) lines.push_back(filter_line(filter));
+  append_query(lines, explanation);
+  for (const DocumentReason& document : explanation.documents) {
+    for (std::string& line : to_lines(document)) lines.push_back(std::move(line));
+  }
+  append_operations(lines, explanation);
+  if (!explanation.has_more) return;
+  lines.emplace_back(explanation.operations.empty()
+                         ? "more documents match, which are not explained"
+                         : "more operations follow, which are not explained");
 }
 
 }  // namespace
@@ -100,17 +141,8 @@ std::vector<std::string> to_lines(const Explanation& explanation) {
   lines.push_back(explanation.action + " on " + explanation.database + "." +
                   explanation.collection + " of " + explanation.source + " as " + who);
   lines.push_back(rule_line(explanation));
-  for (const FilterReason& filter : explanation.filters) lines.push_back(filter_line(filter));
-  append_query(lines, explanation);
-  for (const DocumentReason& document : explanation.documents) {
-    for (std::string& line : to_lines(document)) lines.push_back(std::move(line));
-  }
-  if (explanation.has_more) lines.emplace_back("more documents match, which are not explained");
-  if (explanation.refusal) {
-    lines.push_back("refused: " + explanation.refusal->message());
-  } else {
-    lines.emplace_back(meets_nothing(explanation) ? "allowed, but no document is met" : "allowed");
-  }
+  append_body(lines, explanation);
+  append_verdict(lines, explanation);
   return lines;
 }
 

@@ -23,7 +23,8 @@ constexpr std::array kMembers = {
     Member{"limit", Form::kCount},     Member{"document", Form::kObject},
     Member{"documents", Form::kArray}, Member{"update", Form::kUpdate},
     Member{"upsert", Form::kBool},     Member{"array_filters", Form::kArray},
-    Member{"pipeline", Form::kArray},
+    Member{"pipeline", Form::kArray},  Member{"key", Form::kText},
+    Member{"ordered", Form::kBool},    Member{"operations", Form::kArray},
 };
 
 constexpr std::string_view kDefaultSource = "mongodb-atlas";
@@ -75,8 +76,7 @@ Result<Action> read_action(bson::View stated) {
   }
   if (name == "update") return Action::kUpdateMany;
   if (name == "delete") return Action::kDeleteMany;
-  const auto action = action_from_name(name);
-  if (action && *action != Action::kBulkWrite && *action != Action::kDistinct) return *action;
+  if (const auto action = action_from_name(name)) return *action;
   return Error(ErrorCode::kInvalidArgument, "unknown operation '" + std::string(name) + "'");
 }
 

@@ -15,8 +15,9 @@ namespace restitch::rules {
 
 // {"operation", "data_source", "database", "collection", and as the operation needs them "query",
 // "projection", "sort", "skip", "limit", "document", "documents", "update", "upsert",
-// "array_filters", "pipeline"}. Operations are called as clients call them; "insert", "update" and
-// "delete" are the forms for many. Members besides these must be among `others`.
+// "array_filters", "pipeline", "key", "operations", "ordered"}. Operations are called as clients and
+// functions call them; "insert", "update" and "delete" are the forms for many. Members besides these
+// must be among `others`.
 Result<Operation> parse_stated_operation(bson::View stated,
                                          std::span<const std::string_view> others);
 
