@@ -69,7 +69,8 @@ Result<const Provider*> enabled_provider(const AppAuth& app, std::string_view ty
 AuthService::AuthService(std::shared_ptr<datasource::DataSource> state,
                          runtime::BlockingPool& hash_pool, net::Outbound& outbound,
                          AuthSettings settings)
-    : store_(std::move(state)),
+    : push_registrations_(*state),
+      store_(std::move(state)),
       hash_pool_(hash_pool),
       settings_(std::move(settings)),
       external_(outbound, settings_.identity_endpoints),
@@ -80,7 +81,10 @@ AuthService::AuthService(std::shared_ptr<datasource::DataSource> state,
   decoy_hash_ = hash_password(random_bytes(16), settings_.password_cost);
 }
 
-Task<void> AuthService::prepare() { return store_.prepare(); }
+Task<void> AuthService::prepare() {
+  RESTITCH_CO_CHECK(co_await store_.prepare());
+  co_return co_await push_registrations_.prepare();
+}
 
 Task<LoginResult> AuthService::login(AppPtr app, std::string provider_type,
                                      bson::Document credential, std::string address) {
@@ -368,7 +372,8 @@ Task<AuthenticatedUser> AuthService::authenticate(AppPtr app, std::string_view a
   if (!user || user->record.disabled || claims.issued_at * 1000 < user->record.not_before.millis) {
     co_return invalid_session();
   }
-  co_return AuthenticatedUser{std::move(user), std::move(claims.user_data), claims.session_id};
+  co_return AuthenticatedUser{std::move(user), std::move(claims.user_data), claims.session_id,
+                              std::move(claims.device_id)};
 }
 
 Task<AuthService::LiveSession> AuthService::live_session(AppPtr app, std::string refresh_token) {

@@ -13,6 +13,7 @@
 #include "auth/external_login.h"
 #include "auth/mailer.h"
 #include "auth/password.h"
+#include "auth/push_registrations.h"
 #include "auth/store.h"
 #include "auth/tokens.h"
 #include "auth/user_cache.h"
@@ -60,6 +61,7 @@ struct AuthenticatedUser {
   CachedUserPtr user;
   bson::Document custom_data;  // as of the token
   bson::ObjectId session_id;
+  std::string device_id;
 };
 
 struct CreatedApiKey {
@@ -164,6 +166,8 @@ class AuthService {
   // Any user of the app, for run_as_user_id.
   Task<CachedUserPtr> find_user(bson::ObjectId app_id, bson::ObjectId user_id);
 
+  const PushRegistrations& push_registrations() const { return push_registrations_; }
+
   // API keys of the bearer of a refresh token.
   Task<CreatedApiKey> create_api_key(std::shared_ptr<const AppAuth> app, std::string refresh_token,
                                      std::string name);
@@ -244,6 +248,7 @@ class AuthService {
   Task<LiveSession> live_session(AppPtr app, std::string refresh_token);
   Task<CachedUserPtr> load_user(bson::ObjectId app_id, bson::ObjectId user_id);
 
+  PushRegistrations push_registrations_;
   AuthStore store_;
   runtime::BlockingPool& hash_pool_;
   AuthSettings settings_;

@@ -101,7 +101,8 @@ AuthStore::AuthStore(std::shared_ptr<datasource::DataSource> state)
       tokens_(collection(*state_, "userpass_tokens")),
       sessions_(collection(*state_, "sessions")),
       api_keys_(collection(*state_, "api_keys")),
-      devices_(collection(*state_, "devices")) {}
+      devices_(collection(*state_, "devices")),
+      push_registrations_(collection(*state_, "push_registrations")) {}
 
 Task<void> AuthStore::prepare() {
   datasource::IndexOptions unique;
@@ -231,6 +232,7 @@ Task<void> AuthStore::delete_user(ObjectId app_id, ObjectId user_id,
         RESTITCH_CO_CHECK(co_await api_keys_.delete_many(by_user, options));
         RESTITCH_CO_CHECK(co_await sessions_.delete_many(by_user, options));
         RESTITCH_CO_CHECK(co_await devices_.delete_many(by_user, options));
+        RESTITCH_CO_CHECK(co_await push_registrations_.delete_many(by_user, options));
         if (events.empty()) co_return Status();
         RESTITCH_CO_CHECK(co_await trigger_events_.insert_many(events, options));
         co_return Status();

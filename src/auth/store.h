@@ -79,7 +79,7 @@ class AuthStore {
   // Replaces the metadata of an identity that the user has.
   Task<void> set_identity_data(bson::ObjectId user_id, Identity identity) const;
   Task<void> touch_user(bson::ObjectId user_id, bson::Date now) const;
-  // Removes the user with logins, keys and sessions, all or nothing.
+  // Removes the user with logins, keys, sessions and push registrations, all or nothing.
   Task<void> delete_user(bson::ObjectId app_id, bson::ObjectId user_id,
                          std::vector<bson::Document> events = {}) const;
 
@@ -138,7 +138,8 @@ class AuthStore {
 
   std::shared_ptr<datasource::DataSource> state_;
   datasource::Collection trigger_events_;
-  datasource::Collection users_, logins_, tokens_, sessions_, api_keys_, devices_;
+  datasource::Collection users_, logins_, tokens_, sessions_, api_keys_, devices_,
+      push_registrations_;
 };
 
 }  // namespace restitch::auth

@@ -20,8 +20,9 @@ constexpr std::size_t kMaxFormerKeys = 16;
 constexpr std::string_view kSecretPurpose = "app secret";
 
 // Collections of the state store whose documents belong to an app (member `app`).
-constexpr std::array kOfApps = {"app_configs", "app_drafts", "deployments",     "secrets", "users",
-                                "logins",      "sessions",   "userpass_tokens", "devices", "api_keys"};
+constexpr std::array kOfApps = {"app_configs", "app_drafts",      "deployments", "secrets",
+                                "users",       "logins",          "sessions",    "userpass_tokens",
+                                "devices",     "push_registrations", "api_keys"};
 
 Document one_key(std::string_view name) { return bson::make_document(name, std::int32_t{1}); }
 

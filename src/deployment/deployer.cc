@@ -432,6 +432,10 @@ Task<std::shared_ptr<functions::FunctionService>> Deployer::start_functions(
   };
   functions::FunctionService::Options options = options_.functions;
   options.list_names = std::move(list_names);
+  options.push_registrations = [&auth = auth_, id = app.id](std::string push_service,
+                                                            std::vector<std::string> user_ids) {
+    return look_up_devices(auth, id, std::move(push_service), std::move(user_ids));
+  };
   RESTITCH_CO_TRY(auto service, functions::FunctionService::create(std::move(info), app.data, users,
                                                                    log, options));
   if (request.checks_sources) {

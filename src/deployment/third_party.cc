@@ -51,4 +51,12 @@ std::vector<functions::ThirdPartyService> third_party_services(const app::Config
   return services;
 }
 
+bool has_push_service(const app::Config& config, std::string_view name) {
+  const auto services = third_party_services(config);
+  return std::any_of(services.begin(), services.end(),
+                     [name](const functions::ThirdPartyService& service) {
+                       return service.type == functions::kPushServiceType && service.name == name;
+                     });
+}
+
 }  // namespace restitch::deployment

@@ -20,4 +20,21 @@ Task<rules::User> look_up_user(auth::AuthService& auth, std::shared_ptr<const au
   co_return to_rules_user(*user, std::move(custom_data));
 }
 
+Task<bson::Value> look_up_devices(auth::AuthService& auth, bson::ObjectId app_id,
+                                  std::string service, std::vector<std::string> user_ids) {
+  std::vector<bson::ObjectId> ids;
+  for (const std::string& user_id : user_ids) {
+    if (const auto id = bson::ObjectId::from_hex(user_id)) ids.push_back(*id);
+  }
+  RESTITCH_CO_TRY(const auto registrations,
+                  co_await auth.push_registrations().of_users(app_id, std::move(service),
+                                                              std::move(ids)));
+  bson::Builder devices;
+  for (const auth::PushRegistration& one : registrations) {
+    devices.push_object().append("userId", one.user_id.to_hex());
+    devices.append("deviceId", one.device_id).append("registrationToken", one.token).close();
+  }
+  co_return bson::Value::array(std::move(devices).finish());
+}
+
 }  // namespace restitch::deployment

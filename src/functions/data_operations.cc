@@ -10,6 +10,8 @@ namespace restitch::functions {
 
 namespace {
 
+constexpr std::size_t kMostPushedUsers = 1000;
+
 std::string text(bson::ValueView value) { return std::string(value.as_string().value_or("")); }
 
 Error wrong_argument(std::string_view name, std::string_view expected) {
@@ -107,11 +109,13 @@ Result<rules::Operation> parse_operation(bson::View frame) {
 }
 
 DataOperations::DataOperations(const FunctionAppInfo& app, std::shared_ptr<rules::DataAccess> data,
-                               UserLookup users, NameLister names, rules::FunctionCaller* caller)
+                               UserLookup users, NameLister names,
+                               PushLookup push_registrations, rules::FunctionCaller* caller)
     : app_(app),
       data_(std::move(data)),
       users_(std::move(users)),
       names_(std::move(names)),
+      push_registrations_(std::move(push_registrations)),
       caller_(caller),
       service_rules_(app.third_party) {}
 
@@ -202,16 +206,40 @@ rules::EvaluationContext DataOperations::evaluation_context(const CallPointer& c
 // Whether the running function may do an action of a third-party service; the system may.
 Task<bson::Value> DataOperations::authorize_service(const CallPointer& call,
                                                     bson::View frame) const {
-  if (frame["asSystem"].truthy()) co_return bson::Value::null();
-  RESTITCH_CO_TRY(const std::shared_ptr<const rules::User> other, co_await other_user(call, frame));
-  const rules::EvaluationContext context =
-      evaluation_context(call, other == nullptr ? call->user : *other);
+  const std::string service = text(frame["service"]);
   const bson::View arguments = frame["args"].as_object().value_or(bson::View());
   const bson::View wanted = arguments["options"].as_object().value_or(bson::View());
-  bson::Document args(wanted["args"].as_object().value_or(bson::View()));
-  RESTITCH_CO_CHECK(co_await service_rules_.authorize(
-      text(frame["service"]), text(wanted["action"]), std::move(args), context));
-  co_return bson::Value::null();
+  const bson::Document args(wanted["args"].as_object().value_or(bson::View()));
+  if (!frame["asSystem"].truthy()) {
+    RESTITCH_CO_TRY(const std::shared_ptr<const rules::User> other,
+                    co_await other_user(call, frame));
+    const rules::EvaluationContext context =
+        evaluation_context(call, other == nullptr ? call->user : *other);
+    RESTITCH_CO_CHECK(
+        co_await service_rules_.authorize(service, text(wanted["action"]), args, context));
+  }
+  co_return co_await find_devices(service, args);
+}
+
+Task<bson::Value> DataOperations::find_devices(std::string service, bson::View args) const {
+  const bool pushes = std::any_of(
+      app_.third_party.begin(), app_.third_party.end(), [&service](const ThirdPartyService& one) {
+        return one.name == service && one.type == kPushServiceType;
+      });
+  const bson::ValueView stated = args["userIds"];
+  if (!pushes || stated.is_nullish()) co_return bson::Value::null();
+  const Error wrong(ErrorCode::kInvalidArgument, "expected 'userIds' to be an array of at most " +
+                                                     std::to_string(kMostPushedUsers) + " texts");
+  const auto list = stated.as_array();
+  if (!list || list->count() > kMostPushedUsers) co_return wrong;
+  std::vector<std::string> user_ids;
+  for (const bson::Element& element : *list) {
+    const auto id = element.value.as_string();
+    if (!id) co_return wrong;
+    user_ids.emplace_back(*id);
+  }
+  if (!push_registrations_) co_return bson::Value::array(bson::View());
+  co_return co_await push_registrations_(service, std::move(user_ids));
 }
 
 Task<bson::Value> DataOperations::list_names(bson::View frame) const {

@@ -17,7 +17,8 @@ class DataOperations {
  public:
   // `app` outlives the object; `caller` resolves %function in rules.
   DataOperations(const FunctionAppInfo& app, std::shared_ptr<rules::DataAccess> data,
-                 UserLookup users, NameLister names, rules::FunctionCaller* caller);
+                 UserLookup users, NameLister names, PushLookup push_registrations,
+                 rules::FunctionCaller* caller);
 
   // One `op`, `session` or `getUser` frame; gives the `opResult` frames.
   asio::awaitable<std::vector<std::string>> serve(CallPointer call, bson::Document frame) const;
@@ -32,6 +33,8 @@ class DataOperations {
                         rules::TransactionHandle transaction) const;
   Task<bson::Value> list_names(bson::View frame) const;
   Task<bson::Value> authorize_service(const CallPointer& call, bson::View frame) const;
+  // The devices that a call of a push service is for, an array; null for other calls.
+  Task<bson::Value> find_devices(std::string service, bson::View args) const;
   // The user that the frame acts as; null for the caller's own.
   Task<std::shared_ptr<const rules::User>> other_user(const CallPointer& call,
                                                       bson::View frame) const;
@@ -49,6 +52,7 @@ class DataOperations {
   std::shared_ptr<rules::DataAccess> data_;
   UserLookup users_;
   NameLister names_;
+  PushLookup push_registrations_;
   rules::FunctionCaller* caller_;
   ServiceRules service_rules_;
 };

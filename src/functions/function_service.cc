@@ -45,7 +45,8 @@ class NodeFunctionService : public FunctionService,
       : app_(std::move(app)),
         options_(std::move(options)),
         log_(std::move(log)),
-        operations_(app_, std::move(data), std::move(users), options_.list_names, this) {}
+        operations_(app_, std::move(data), std::move(users), options_.list_names,
+                    options_.push_registrations, this) {}
 
   Status compile();
 

@@ -36,6 +36,9 @@ struct ServiceRule {
   std::string file;                 // for findings
 };
 
+// The type of the services that push messages to devices.
+inline constexpr std::string_view kPushServiceType = "gcm";
+
 // A third-party service of the app, e.g. an HTTP service.
 struct ThirdPartyService {
   std::string name, type;  // "http", "aws", "twilio", "gcm", …
@@ -84,6 +87,11 @@ struct CallOutcome {
 // Looks a user up for run_as_user_id.
 using UserLookup = std::function<Task<rules::User>(std::string user_id)>;
 
+// The devices of users that are registered with a push service: an array of {userId, deviceId,
+// registrationToken}. Ids that are none have no devices.
+using PushLookup =
+    std::function<Task<bson::Value>(std::string service, std::vector<std::string> user_ids)>;
+
 // Names for getDBNames (database "") and getCollectionNames of system functions: an array of
 // strings.
 using NameLister = std::function<Task<bson::Value>(std::string source, std::string database)>;
@@ -108,6 +116,7 @@ class FunctionService : public rules::FunctionCaller {
     std::string node_binary = "node";
     FunctionLimits limits;
     NameLister list_names;  // empty: the two methods are refused
+    PushLookup push_registrations;  // empty: no device is registered
     ConsoleSink console;    // empty: lines go to the log entry of their call only
     // HTTP gateways of third-party services, by the service's name or type.
     std::map<std::string, std::string> gateways;

@@ -43,13 +43,14 @@ exports = async function (collection, filter) {
 
 
 def write(root, name, providers, secrets=None):
-    """A directory with the four functions above and the given providers; its path."""
+    """A directory with the four functions above, a push service and the given providers; its path."""
     folder = root / name
     files = {
         "realm_config.json": {"config_version": 20210101, "app_id": f"{name}-aaaaa", "name": name},
         "auth/providers.json": {kind: {"name": kind, "type": kind, "disabled": False, **settings}
                                 for kind, settings in providers.items()},
         "data_sources/main/config.json": {"name": "main", "type": "mongodb-atlas", "config": {"clusterName": "C"}},
+        "services/push/config.json": {"name": "push", "type": "gcm", "config": {"senderId": "1"}},
         "functions/config.json": [{"name": function, "private": function != "kept", "run_as_system": True}
                                   for function in ("confirm", "reset", "signIn", "kept")],
         "functions/confirm.js": CONFIRM,

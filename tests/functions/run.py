@@ -48,9 +48,30 @@ def plain(value):
 
 class App:
     def __init__(self, url, app_id="runtime-aaaaa"):
-        self._base = f"{url}/api/client/v2.0/app/{app_id}"
-        login = request_json("POST", f"{self._base}/auth/providers/anon-user/login", {})
-        self._token = login["access_token"]
+        self._root = f"{url}/api/client/v2.0"
+        self._base = f"{self._root}/app/{app_id}"
+        self.sign_in()
+
+    def sign_in(self, device=None, account=None):
+        """From a device of that id; as a new user, or with an e-mail account."""
+        body = {**(account or {}), "options": {"device": {"deviceId": device}} if device else {}}
+        provider = "local-userpass" if account else "anon-user"
+        login = request_json("POST", f"{self._base}/auth/providers/{provider}/login", body)
+        self._token, self.user_id = login["access_token"], login["user_id"]
+
+    def register(self, email, password):
+        """A new account, as sign_in() takes it."""
+        request_json("POST", f"{self._base}/auth/providers/local-userpass/register", {"email": email, "password": password})
+        return {"username": email, "password": password}
+
+    def register_device(self, token, service="push"):
+        request_json("PUT", f"{self._base}/push/providers/{service}/registration", {"registrationToken": token}, self._token)
+
+    def deregister_device(self, service="push"):
+        request_json("DELETE", f"{self._base}/push/providers/{service}/registration", None, self._token)
+
+    def delete_account(self):
+        request_json("DELETE", f"{self._root}/auth/delete", None, self._token)
 
     def call(self, name, *arguments):
         return request_json("POST", f"{self._base}/functions/call", {"name": name, "arguments": list(arguments)},
@@ -65,7 +86,8 @@ class Bench:
         self.root = pathlib.Path(root)
         self.http = HttpSink()
         self.smtp = SmtpSink()
-        self.options = ["--service-gateway", f"aws={self.http.url}/gateway"]
+        self.options = ["--service-gateway", f"aws={self.http.url}/gateway",
+                        "--service-gateway", f"gcm={self.http.url}/gateway"]
         self.server = self.start(HERE / "app", "main", *self.options)
         self.app = App(self.server.url)
 
@@ -135,6 +157,62 @@ def test_real_packages(bench):
     check_functions(bench, "packages")
     message = bench.smtp.messages[-1].decode()
     assert "Subject: =?UTF-8?Q?Gr" in message and "attached" not in message, message
+
+
+def pushed(bench, *user_ids):
+    """The devices, as (user, device, token), that a message to the users has reached."""
+    message = {"userIds": list(user_ids), "notification": {"title": "Hello"}}
+    assert bench.app.call("composed/push_message", message)["did"] == "send"
+    call = json.loads(bench.http.seen[-1][3])
+    assert (call["service"], call["type"], call["arguments"]) == ("push", "gcm", [message]), call
+    return [(one["userId"], one["deviceId"], one["registrationToken"]) for one in call["devices"]]
+
+
+def test_push_messages_reach_the_devices_of_users(bench):
+    ann, bob = App(bench.server.url), App(bench.server.url)
+    phone, tablet = "5f4863e4d49bd2191ff1e623", "5f4863e4d49bd2191ff1e624"
+    assert pushed(bench, ann.user_id) == []
+    ann.sign_in(phone)
+    ann.register_device("first")
+    ann.register_device("renewed")
+    bob.register_device("bobs")
+    assert pushed(bench, ann.user_id) == [(ann.user_id, phone, "renewed")]
+    assert sorted(pushed(bench, ann.user_id, bob.user_id, "nobody")) == sorted(
+        [(ann.user_id, phone, "renewed"), (bob.user_id, "0" * 24, "bobs")])
+    bob.sign_in(tablet)
+    bob.register_device("tablet")
+    bob.deregister_device()
+    bob.deregister_device()
+    assert pushed(bench, bob.user_id) == []
+    ann.delete_account()
+    assert pushed(bench, ann.user_id) == []
+
+
+def test_of_a_user_the_newest_50_devices_get_messages(bench):
+    user = App(bench.server.url)
+    account = user.register("many@example.org", "corr3ct-horse")
+    for number in range(51):
+        user.sign_in(f"{number:024x}", account)
+        user.register_device(f"token{number}")
+    assert {token for _, _, token in pushed(bench, user.user_id)} == {f"token{number}" for number in range(1, 51)}
+
+
+def test_a_push_message_without_users_names_no_devices(bench):
+    bench.app.call("composed/push_message", {"to": "/topics/news", "notification": {"title": "Hello"}})
+    assert "devices" not in json.loads(bench.http.seen[-1][3])
+
+
+def test_a_push_message_that_may_not_be_sent(bench):
+    for message, text in (({"userIds": ["x"]}, "no matching rule found for action 'send' of service 'push'"),
+                          ({"userIds": "x", "notification": {"title": "Hello"}},
+                           "expected 'userIds' to be an array of at most 1000 texts")):
+        sent = len(bench.http.seen)
+        try:
+            bench.app.call("composed/push_message", message)
+            raise AssertionError("was sent")
+        except Refused as refused:
+            assert text in refused.body["error"], refused.body
+        assert len(bench.http.seen) == sent
 
 
 def test_second_start_installs_nothing(bench):

@@ -23,7 +23,7 @@ class ThirdPartyService {
     this.#description = description;
   }
 
-  // Resolves when the rules of the service let the identity do this.
+  // Resolves when the rules of the service let the identity do this; to the devices of the users that a push is for.
   #authorize(action, args) {
     const { name } = this.#description;
     return this.#request.operate(this.#identity, name, 'authorizeService', undefined, undefined,
@@ -36,10 +36,11 @@ class ThirdPartyService {
       throw new FunctionError(`the action '${action}' of service '${name}' is not available: the server has no gateway for it`,
         { code: 'ServiceCommandNotFound' });
     }
-    await this.#authorize(api === undefined ? action : `${api}:${action}`, args[0]);
+    const devices = await this.#authorize(api === undefined ? action : `${api}:${action}`, args[0]);
     const { ejson } = this.#realm;
     const call = { service: name, type, action, arguments: args, config };
     if (api !== undefined) Object.assign(call, { api, region });
+    if (devices) call.devices = devices;
     const answer = await this.#realm.postToGateway({ url: gateway, headers: { 'Content-Type': ['application/json'] },
       body: ejson.stringify(call) });
     const text = answer.body.text();

@@ -1,0 +1,1 @@
+exports = (message) => context.services.get("push").send(message);
