@@ -253,13 +253,16 @@ Deployer::Deployer(
       logs_(logs),
       auth_(auth),
       clusters_(clusters),
-      options_(std::move(options)) {}
+      options_(std::move(options)),
+      cluster_users_(options_.embedded) {}
 
 asio::awaitable<void> Deployer::run(DeployedAppPtr app) {
   DeployedAppPtr former = registry_.replace(app);
   logs_.forwarding().deploy(app);
   Status followed;
   if (on_deployed_) followed = co_await on_deployed_(app);
+  Status has_user = co_await cluster_users_.follow(app);
+  if (followed) followed = std::move(has_user);
   if (!followed) {
     RESTITCH_LOG(kError, kApp, 2008, "What runs beside an app did not follow its deployment",
                  {"app", app->client_app_id}, {"error", followed.error().message()});
@@ -303,6 +306,11 @@ Task<void> Deployer::rotate_signing_key(std::string client_app_id, bool keep_for
 asio::awaitable<void> Deployer::end(DeployedAppPtr app) {
   registry_.remove(app->client_app_id);
   logs_.forwarding().remove(app->id);
+  const Status removed = co_await cluster_users_.remove(app->client_app_id);
+  if (!removed) {
+    RESTITCH_LOG(kError, kApp, 2012, "The app's user of the cluster cannot be removed",
+                 {"app", app->client_app_id}, {"error", removed.error().message()});
+  }
   RESTITCH_LOG(kInfo, kApp, 2005, "App ended", {"app", app->client_app_id});
   boost::asio::co_spawn(co_await asio::this_coro::executor, retire(std::move(app)),
                         [](std::exception_ptr) {});

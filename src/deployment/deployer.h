@@ -13,6 +13,7 @@
 #include "datasource/clusters.h"
 #include "deployment/app_registry.h"
 #include "deployment/app_store.h"
+#include "deployment/cluster_users.h"
 #include "deployment/log_store.h"
 #include "functions/dependencies/store.h"
 #include "functions/function_service.h"
@@ -28,6 +29,7 @@ struct DeployerOptions {
   functions::FunctionService::Options functions;
   functions::DependencySettings dependencies;  // packages of functions
   datasource::ChangeHubs* hubs = nullptr;      // for streams of changes
+  std::shared_ptr<datasource::DataSource> embedded;  // the embedded cluster; null = there is none
 };
 
 // What a running app is made of.
@@ -99,6 +101,7 @@ class Deployer {
   auth::AuthService& auth_;
   datasource::Clusters& clusters_;
   DeployerOptions options_;
+  ClusterUsers cluster_users_;
   std::function<Task<void>(DeployedAppPtr)> on_deployed_;
   mutable runtime::BlockingPool packages_pool_{1, 64};  // npm and archives
 };

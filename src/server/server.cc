@@ -127,7 +127,7 @@ class RunningServer final : public Server {
         hosted_files_(files_),
         logs_(state_.source, threads_, log_settings(options_)),
         auth_(state_.source, *hash_pool_, outbound_, auth_settings(options_)),
-        deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_)),
+        deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_, state_)),
         triggers_(triggers::TriggerService::create(state_.source, hubs_, logs_, threads_, trigger_options(options_))),
         manager_(registry_, apps_store_, configs_, files_, deployer_, options_.data_directory + "/uploads", is_one_of_many()),
         accounts_(state_.source, std::move(box), admin_credentials(options_, admin_)),
@@ -276,9 +276,10 @@ class RunningServer final : public Server {
 
   static deployment::DeployerOptions deployer_options(const ServeOptions& serve, const AdminCredentials& admin,
                                                       const std::string& worker_script,
-                                                      datasource::ChangeHubs& hubs) {
+                                                      datasource::ChangeHubs& hubs, const StateStore& state) {
     deployment::DeployerOptions options;
     options.hubs = &hubs;
+    if (state.cluster) options.embedded = state.data;
     options.group_id = admin.group_id;
     options.hosting_domain = serve.hosting_domain;
     options.strict_clusters = serve.strict_clusters;

@@ -10,6 +10,7 @@ using bson::Document;
 Task<void> ensure_wire_user(datasource::DataSource& cluster, AdminCredentials admin) {
   Builder find;
   find.append("find", "system.users").append("limit", std::int32_t{1});
+  find.open_object("filter").open_object("credentials").append("$ne", Document()).close().close();
   find.append("singleBatch", true);
   Document look = std::move(find).finish();
   RESTITCH_CO_TRY(const Document found, co_await cluster.run("admin", std::move(look)));

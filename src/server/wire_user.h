@@ -6,8 +6,8 @@
 
 namespace restitch::server {
 
-// The first user of the embedded cluster: when it has none, the administrator's key pair becomes
-// the name and password of a user with the role root.
+// The first user of the embedded cluster: when it has none who can sign in, the administrator's key
+// pair becomes the name and password of a user with the role root.
 Task<void> ensure_wire_user(datasource::DataSource& cluster, AdminCredentials admin);
 
 }  // namespace restitch::server

@@ -1,5 +1,6 @@
 """The Admin API for one app, as the server's first administrator."""
 
+import copy
 import json
 import pathlib
 import urllib.request
@@ -15,9 +16,17 @@ class Administrator:
         keys = json.loads((pathlib.Path(data) / "admin.json").read_text())
         self._token = self._ask("POST", "/auth/providers/mongodb-cloud/login", {
             "username": keys["publicApiKey"], "apiKey": keys["privateApiKey"]})["access_token"]
-        group = self._ask("GET", "/auth/profile")["roles"][0]["group_id"]
-        app = next(one for one in self._ask("GET", f"/groups/{group}/apps") if one["client_app_id"] == client_app_id)
-        self._app = f"/groups/{group}/apps/{app['_id']}"
+        self._group = f"/groups/{self._ask('GET', '/auth/profile')['roles'][0]['group_id']}"
+        self._look_at(next(one for one in self._ask("GET", f"{self._group}/apps") if one["client_app_id"] == client_app_id))
+
+    def _look_at(self, app):
+        self.client_app_id, self._app = app["client_app_id"], f"{self._group}/apps/{app['_id']}"
+
+    def create_app(self, name):
+        """The same administrator, of a new app."""
+        other = copy.copy(self)
+        other._look_at(self._ask("POST", f"{self._group}/apps", {"name": name}))
+        return other
 
     def _ask(self, method, path, body=None):
         return request_json(method, self._root + path, body, self._token)

@@ -288,6 +288,50 @@ def test_a_custom_token_signs_in(bench):
     refused(18, connect(custom_token() + "x").shop.notes.find_one)
 
 
+def users_of_apps(client):
+    """Those of the cluster that stand for apps, by name."""
+    return {user["user"]: user for user in client.admin.command("usersInfo", 1)["users"]
+            if user["user"].startswith("mongodb-stitch-")}
+
+
+def test_an_app_has_a_user_of_the_cluster_that_nobody_changes(bench):
+    name, admin = f"mongodb-stitch-{APP}", bench.admin.admin
+    user = users_of_apps(bench.admin)[name]
+    assert (user["roles"], user["mechanisms"]) == ([], []), user
+    for command in ({"dropUser": name}, {"updateUser": name, "pwd": "new"}, {"createUser": name, "pwd": "new", "roles": []},
+                    {"createUser": "mongodb-stitch-other", "pwd": "new", "roles": ["root"]},
+                    {"grantRolesToUser": name, "roles": ["root"]}, {"revokeRolesFromUser": name, "roles": ["root"]}):
+        assert "stands for an app" in refused(2, lambda: admin.command(command))
+    client = pymongo.MongoClient("127.0.0.1", bench.server.wire_port, username=name, password="new")
+    refused(334, lambda: client.admin.command("ping"))
+    client.close()
+    assert users_of_apps(bench.admin)[name] == user
+
+
+def test_the_cluster_user_of_an_app_comes_and_goes_with_its_data_source_and_the_app(bench):
+    folder = f"{bench.folder}/open"
+    server = RestitchProcess(bench.server_binary, folder, [str(HERE / "app")], ["--wire", "127.0.0.1:0"]).wait_until_ready()
+    try:
+        client = pymongo.MongoClient("127.0.0.1", server.wire_port)
+        app = Administrator(server.url, folder, APP).create_app("other")
+        name = f"mongodb-stitch-{app.client_app_id}"
+        assert set(users_of_apps(client)) == {f"mongodb-stitch-{APP}"}
+        source = {"name": "main", "type": "mongodb-atlas", "config": {"clusterName": "Cluster0"}}
+        service = app.ask("POST", "/services", source)["_id"]
+        assert set(users_of_apps(client)) == {f"mongodb-stitch-{APP}", name}
+        client.admin.command("createUser", "person", pwd="x", roles=[])
+        assert client.admin.command("dropAllUsersFromDatabase")["n"] == 1
+        assert set(users_of_apps(client)) == {f"mongodb-stitch-{APP}", name}
+        app.ask("DELETE", f"/services/{service}")
+        assert name not in users_of_apps(client)
+        app.ask("POST", "/services", source)
+        assert name in users_of_apps(client)
+        app.ask("DELETE", "")
+        assert set(users_of_apps(client)) == {f"mongodb-stitch-{APP}"}
+    finally:
+        assert server.stop() == 0, server.log_tail()
+
+
 def test_tls_carries_the_sign_in(bench):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

@@ -26,10 +26,15 @@ Error bad_value(std::string text) { return mongo_error(code::kBadValue, std::mov
 
 // ---- fields
 
+// Of a user that the command makes, changes or removes.
 Result<std::string> user_name(const Operation& operation) {
   const std::string_view field = operation.command.view().begin()->name;
   RESTITCH_TRY(const std::string_view name, operation.fields().required_string(field));
   if (name.empty()) return bad_value("User document needs 'user' field to be non-empty");
+  if (operation.caller && is_app_user(operation.database, name)) {
+    return bad_value("User \"" + std::string(name) + "@" + operation.database +
+                     "\" stands for an app: it is made and removed with the app");
+  }
   return std::string(name);
 }
 
@@ -107,8 +112,10 @@ Task<Document> hashed_credentials(Services& services, std::string name, std::str
   co_return made;
 }
 
-// The document `credentials` of a user: from `pwd`, or that of an external user.
+// The document `credentials` of a user: from `pwd`, or that of an external user. Users of apps have
+// none.
 Task<Document> new_credentials(Operation& operation, std::string name) {
+  if (is_app_user(operation.database, name)) co_return Document();
   const bool is_external = operation.database == kExternal;
   RESTITCH_CO_TRY(auto mechanisms, mechanisms_from(operation));
   const bool has_password = operation.fields().has("pwd");
@@ -277,8 +284,15 @@ Reply drop_user(Operation& operation) {
   co_return Document();
 }
 
+// Those of apps stay.
 Reply drop_all_users(Operation& operation) {
-  Document filter = bson::make_document("db", operation.database);
+  const std::string of_app = "^" + std::string(kAppUserPrefix);
+  Builder builder;
+  builder.append("db", operation.database);
+  if (operation.database == kUsersDatabase) {
+    builder.open_object("user").append_regex("$not", of_app, "").close();
+  }
+  Document filter = std::move(builder).finish();
   RESTITCH_CO_TRY(const std::int64_t count, co_await delete_users(operation, std::move(filter)));
   co_return bson::make_document("n", static_cast<std::int32_t>(count));
 }

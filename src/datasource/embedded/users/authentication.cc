@@ -48,6 +48,10 @@ std::string user_id(std::string_view database, std::string_view name) {
   return std::string(database) + "." + std::string(name);
 }
 
+bool is_app_user(std::string_view database, std::string_view name) {
+  return database == kUsersDatabase && name.starts_with(kAppUserPrefix);
+}
+
 Task<Document> run_on_users(Services& services, Document command) {
   CommandRequest request;
   request.database = kUsersDatabase;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -66,6 +67,11 @@ struct UserState {
 inline constexpr const char* kUsersDatabase = "admin";
 inline constexpr const char* kUsersCollection = "system.users";
 std::string user_id(std::string_view database, std::string_view name);
+
+// Whether the user stands for an app: only the server itself makes and removes it, and it has no
+// credentials.
+bool is_app_user(std::string_view database, std::string_view name);
+inline constexpr std::string_view kAppUserPrefix = "mongodb-stitch-";
 
 // The stored document; nothing when there is no such user.
 Task<std::optional<bson::Document>> read_user_document(Services& services, std::string database,
