@@ -57,18 +57,6 @@ void append_service(bson::Builder& builder, const ThirdPartyService& service,
   builder.close();
 }
 
-// context.request: members that the request does not have are left out.
-void append_request(bson::Builder& builder, bson::View request) {
-  builder.open_object("request");
-  for (const bson::Element& element : request) {
-    const auto text = element.value.as_string();
-    const bool always = element.name == "remoteIPAddress" || element.name == "rawQueryString";
-    if (text && text->empty() && !always) continue;
-    builder.append(element.name, element.value);
-  }
-  builder.close();
-}
-
 void append_user(bson::Builder& builder, const rules::User& user) {
   builder.open_object("user");
   builder.append_all(user_document(user));
@@ -204,7 +192,7 @@ std::string call_frame(const CallRequest& request, bool as_system, bson::View re
   builder.append_array("args", request.arguments);
   append_user(builder, request.user);
   builder.append("asSystem", as_system);
-  append_request(builder, request_document);
+  builder.append("request", request_document);
   builder.append("timeMs", static_cast<std::int32_t>(run_time.count()));
   if (request.system_caller) builder.append("keepFirstLogs", true);
   if (request.with_response) builder.append("response", true);

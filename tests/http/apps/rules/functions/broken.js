@@ -1,0 +1,3 @@
+exports = () => {
+  throw new Error("the filter is broken");
+};
