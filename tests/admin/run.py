@@ -480,6 +480,8 @@ def test_a_change_that_does_not_validate_leaves_everything_as_it_was(server):
                  {"database": "a", "collection": "b", "roles": [{"apply_when": {}}]}):
         refused = admin.post(rules, body, 400)
         assert refused["error_code"] and refused["findings"][0]["pointer"], refused
+    unknown = {"database": "a", "collection": "b", "roles": [{"name": "x", "apply_when": {"owner": "%%usr.id"}}]}
+    assert "error validating rule: do not know how to expand '%%usr.id'" in admin.post(rules, unknown, 400)["error"]
     assert admin.post("/values", {"name": "no spaces", "value": 1}, 400)["error_code"] == "InvalidParameter"
     assert admin.post("/values", {"name": "from", "value": "nothing", "from_secret": True}, 400)["error"].endswith(
         'secret not found: "nothing"')
@@ -567,6 +569,30 @@ def test_server_keys_and_users_are_administered(server):
     admin.delete(f"/api_keys/{key['_id']}")
     admin.delete(f"/users/{created['_id']}")
     assert admin.get(f"/users/{created['_id']}", 404)["error_code"] == "UserNotFound"
+    admin.delete_app()
+
+
+def test_rules_tell_the_users_of_server_keys_of_which_there_are_at_most_100(server):
+    admin = server.admin()
+    admin.create_app("server-keys")
+    api_key = next(one for one in admin.get("/auth_providers") if one["type"] == "api-key")
+    admin.put(f"/auth_providers/{api_key['_id']}/enable", None)
+    admin.post("/auth_providers", {"type": "anon-user"})
+    admin.post(f"{link_cluster(admin)}/rules", {
+        "database": "keys", "collection": "items",
+        "roles": [{"name": "servers", "apply_when": {"%%user.type": "server"}, "read": True, "write": True}]})
+    machine, person = AppUser(admin), AppUser(admin)
+    machine.login("api-key", {"key": admin.post("/api_keys", {"name": "key"})["key"]})
+    person.login()
+    document = {"database": "keys", "collection": "items", "document": {"_id": "made by a server"}}
+    machine.call("insertOne", document, service="mongodb-atlas")
+    person.call("insertOne", document, service="mongodb-atlas", status=400)
+    assert len(machine.call("find", {"database": "keys", "collection": "items"}, service="mongodb-atlas")) == 1
+    assert person.call("find", {"database": "keys", "collection": "items"}, service="mongodb-atlas") == []
+    for number in range(99):
+        admin.post("/api_keys", {"name": f"key{number}"})
+    refused = admin.post("/api_keys", {"name": "one-more"}, 400)
+    assert refused["error"] == "an app can have at most 100 server API keys", refused
     admin.delete_app()
 
 

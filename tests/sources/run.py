@@ -14,6 +14,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
+from event_stream import watch_path  # noqa: E402
 from restitch_process import RestitchProcess, free_port  # noqa: E402
 
 APP = "sources-aaaaa"
@@ -24,6 +25,7 @@ class Client:
     """An app user, signed in anonymously."""
 
     def __init__(self, url):
+        self._server = url
         self._url = f"{url}/api/client/v2.0/app/{APP}"
         self._token = None
         self._token = self._post("/auth/providers/anon-user/login", {})["access_token"]
@@ -36,6 +38,10 @@ class Client:
         if service:
             body["service"] = service
         return self._post("/functions/call", body)
+
+    def watch(self, service):
+        body = {"name": "watch", "service": service, "arguments": [{"database": "shop", "collection": "items"}]}
+        return request_json("GET", self._server + watch_path(APP, body, token=self._token))
 
     def data(self, action, **argument):
         return self.call(action, {"database": "shop", "collection": "items", **argument}, service="main")
@@ -148,6 +154,46 @@ def test_a_directory_whose_source_is_another_kind_of_instance_is_refused(bench):
     output = bench.run_until_exit(["--cluster", f"Cluster0={bench.uri}", "--cluster-kind", "Cluster0=federated"])
     assert "'Cluster0' is a federated instance" in output, output
     assert "data_sources/main/config.json" in output, output
+
+
+def test_a_read_preference_is_for_reads_alone(bench):
+    """The replica set has a primary only: what must read from a secondary finds none."""
+    app = bench.folder / "with-preferences"
+    shutil.copytree(HERE / "app", app)
+    modes = ("primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest")
+    for mode in modes:
+        source = app / "data_sources" / mode
+        source.mkdir()
+        (source / "config.json").write_text(json.dumps({
+            "name": mode, "type": "mongodb-atlas", "config": {"clusterName": "Cluster0", "readPreference": mode}}))
+        (source / "default_rule.json").write_text(json.dumps({
+            "roles": [{"name": "all", "apply_when": {}, "read": True, "write": True}], "filters": []}))
+    server = bench.start_server("preferences", ["--cluster", f"Cluster0={bench.uri}&serverSelectionTimeoutMS=500"], app)
+    try:
+        client = Client(server.url)
+        where = {"database": "shop", "collection": "read"}
+        for mode in modes:
+            inserted = client.call("insertOne", {**where, "document": {"_id": mode}}, service=mode)
+            assert inserted == {"insertedId": mode}, inserted
+        for mode in modes:
+            if mode != "secondary":
+                assert client.call("findOne", {**where, "query": {"_id": mode}}, service=mode) == {"_id": mode}
+        fails_with((503, "MongoDBError", "data source 'secondary' is not available"),
+                   lambda: client.call("findOne", where, service="secondary"))
+    finally:
+        server.stop()
+
+
+def test_a_serverless_instance_is_read_and_written_but_not_watched(bench):
+    server = bench.start_server("serverless", ["--cluster", f"Cluster0={bench.uri}", "--cluster-kind", "Cluster0=serverless"])
+    try:
+        client = Client(server.url)
+        client.data("insertOne", document={"_id": "serverless"})
+        assert client.data("findOne", query={"_id": "serverless"}) == {"_id": "serverless"}
+        fails_with((400, "InvalidParameter", "watch is not possible on the data source 'main'"), lambda: client.watch("main"))
+        fails_with((403, "NoMatchingRuleFound", "no rule exists for namespace 'shop.items'"), lambda: client.watch("lake"))
+    finally:
+        server.stop()
 
 
 def test_a_trigger_of_a_serverless_instance_is_refused_unless_it_runs_already(bench):
