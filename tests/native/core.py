@@ -83,10 +83,12 @@ class CoreError(Exception):
 
 
 class Transport:
-    """Carries requests with http.client and remembers them as (method, path, headers)."""
+    """Carries requests with http.client and remembers them as (method, path, headers), and the hosts they were for. Only
+    this machine is reached."""
 
     def __init__(self, library):
         self.requests = []
+        self.hosts = []
         self._library = library
         self._callback = HTTP_CALLBACK(self._send)
         library.realm_http_transport_new.restype = c_void_p
@@ -98,6 +100,7 @@ class Transport:
                    for i in range(request.num_headers)}
         method = METHODS[request.method]
         self.requests.append((method, url.path, headers))
+        self.hosts.append(url.netloc)
         try:
             status, fields, body = self._exchange(method, url, headers, ctypes.string_at(request.body, request.body_size))
             custom = 0
@@ -109,6 +112,8 @@ class Transport:
 
     @staticmethod
     def _exchange(method, url, headers, body):
+        if url.hostname != "127.0.0.1":
+            raise OSError(f"{url.hostname} is not this machine")
         connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
         try:
             connection.request(method, url.path + ("?" + url.query if url.query else ""), body, headers)
@@ -262,8 +267,13 @@ class App:
         self._run("realm_app_push_notification_client_register_device", Outcome(VOID_CALLBACK), user.handle,
                   service.encode(), token.encode())
 
+    def deregister_device(self, user, service):
+        self._run("realm_app_push_notification_client_deregister_device", Outcome(VOID_CALLBACK), user.handle,
+                  service.encode())
+
     def update_base_url(self, url):
-        self._run("realm_app_update_base_url", Outcome(VOID_CALLBACK), url.encode())
+        """None: back to the default of the SDKs."""
+        self._run("realm_app_update_base_url", Outcome(VOID_CALLBACK), url.encode() if url else None)
 
     @property
     def base_url(self):

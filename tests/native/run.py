@@ -4,7 +4,9 @@
 The core runs in this process and calls a callback for each HTTP request; nothing of it is changed. Its error numbers are
 those of the SDKs: 4301 InvalidSession, 4346 AuthError, 4349 InvalidPassword, …"""
 
+import functools
 import itertools
+import os
 import pathlib
 import shutil
 import sys
@@ -20,7 +22,7 @@ import library  # noqa: E402
 from black_box import Tally, suite_options  # noqa: E402
 from core import Core, CoreError  # noqa: E402
 from python_packages import provide_packages  # noqa: E402
-from restitch_process import RestitchProcess  # noqa: E402
+from restitch_process import RestitchProcess, free_port  # noqa: E402
 from tokens import hs256  # noqa: E402
 
 PASSWORD = "corr3ct-horse"
@@ -40,12 +42,24 @@ class Bench:
         self.server = self.start()
         self._numbers = itertools.count()
 
-    def start(self):
+    def start(self, *options, apps=None):
         fakes = [f"--identity-provider={name}={self.provider.url}" for name in ("google", "facebook", "apple")]
         server = RestitchProcess(self.binary, str(self.folder / f"data{len(self.servers)}"),
-                                 self.directories, fakes).wait_until_ready()
+                                 self.directories if apps is None else apps, [*fakes, *options]).wait_until_ready()
         self.servers.append(server)
         return server
+
+    @functools.cached_property
+    def nodes(self):
+        """Two servers that share one state, which a third one keeps."""
+        wire, key = free_port(), self.folder / "secret.key"
+        key.write_bytes(os.urandom(32))
+        keeper = self.start("--wire", f"127.0.0.1:{wire}", apps=[])
+        shared = ("--state", f"mongodb://127.0.0.1:{wire}/__restitch_nodes?directConnection=true", "--secret-key", str(key))
+        nodes = [self.start(*shared), self.start(*shared)]
+        self.servers.remove(keeper)
+        self.servers.append(keeper)  # to be stopped last
+        return nodes
 
     def app(self, name, url=None):
         number = next(self._numbers)
@@ -270,6 +284,16 @@ def test_functions_take_and_give_extended_json(bench):
     refused(lambda: app.register_device(user, "gcm_blah", "token"), 4318, 404, "service not found: 'gcm_blah'")
 
 
+def test_devices_register_for_push_and_deregister(bench):
+    app = bench.app("functions")
+    user = app.log_in("anonymous", False)
+    app.register_device(user, "push", "token")
+    app.register_device(user, "push", "token")
+    app.deregister_device(user, "push")
+    app.deregister_device(user, "push")
+    refused(lambda: app.register_device(user, "push", ""), 4305, 400, "expected 'registrationToken' to have")
+
+
 def test_the_cores_mongodb_calls_accept_the_answers(bench):
     app = bench.app("tasks")
     user, _ = bench.member(app)
@@ -310,6 +334,56 @@ def test_another_base_url_without_shared_state_asks_for_a_new_sign_in(bench):
     assert again.id != user.id and app.call(again, "kept", "nothing", {}) is None
     app.update_base_url(bench.server.url)
     assert app.log_in("email_password", email, PASSWORD).id == user.id
+
+
+def test_a_user_goes_from_one_node_to_another_of_the_same_state(bench):
+    first, second = bench.nodes
+    app = bench.app("tasks", first.url)
+    user, email = bench.member(app)
+    tasks = app.collection(user, "mongodb-atlas", "todo", "tasks")
+    tasks.insert_one({"title": "begun", "owner": user.id, "done": False})
+    user_id, refresh = user.id, user.refresh_token
+    moved_at = len(app.transport.requests)
+    app.update_base_url(second.url)
+    assert app.base_url == second.url
+    # The user stays signed in: same tokens, same data.
+    changed = tasks.update_one({"title": "begun"}, {"$set": {"done": True}})
+    assert int_of(changed["modifiedCount"]) == 1, changed
+    app.refresh_custom_data(user)
+    assert app.create_key(user, "laptop")["name"] == "laptop"
+    assert user.is_logged_in and (user.id, user.refresh_token) == (user_id, refresh)
+    paths = [path.split("/v2.0")[1] for _, path, _ in app.transport.requests[moved_at:]]
+    assert paths[0].endswith("/location") and not any("/login" in path for path in paths), paths
+    assert {f"http://{host}" for host in app.transport.hosts[moved_at:]} == {second.url}, app.transport.hosts
+    # And back: what was done on the other node is there.
+    app.update_base_url(first.url)
+    assert int_of(tasks.count({"done": True})) == 1 and [key["name"] for key in app.fetch_keys(user)] == ["laptop"]
+    app.log_out(user)
+    app.update_base_url(second.url)
+    assert app.log_in("email_password", email, PASSWORD).id == user_id
+
+
+def test_a_session_that_ended_on_one_node_has_ended_on_the_other(bench):
+    first, second = bench.nodes
+    here, there = bench.app("tasks", first.url), bench.app("tasks", first.url)
+    user, email = bench.member(here)
+    same_user = there.log_in("email_password", email, PASSWORD)
+    there.update_base_url(second.url)
+    here.delete(user)
+    refused(lambda: there.call(same_user, "addTask", "late"), 4301, 401, "invalid session")
+    refused(lambda: there.log_in("email_password", email, PASSWORD), 4349, 401, "unauthorized")
+
+
+def test_the_default_base_url_is_the_hosted_services(bench):
+    app = bench.app("functions")
+    user, _ = bench.member(app)
+    try:
+        app.update_base_url(None)
+        raise AssertionError("taken")
+    except CoreError:
+        assert app.transport.hosts[-1] == "services.cloud.mongodb.com", app.transport.hosts
+        assert app.base_url == bench.server.url
+    assert app.call(user, "kept", "nothing", {}) is None
 
 
 def test_a_base_url_that_does_not_answer_is_not_taken(bench):

@@ -2,7 +2,7 @@
 //
 //   node run.mjs --binary PATH          starts the server with the example app and a fresh data directory
 //   node run.mjs --server URL           uses one that runs already
-//   --in node,chromium,redirects,hello  which of them (default: all)
+//   --in node,chromium,redirects,roaming,hello  which of them (default: all)
 //   --only TEXT                         only scenarios whose name holds TEXT
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { runInChromium } from "./browser.mjs";
 import { runRedirects } from "./redirects.mjs";
+import { runRoaming } from "./roaming.mjs";
 import { runAll } from "./scenarios.mjs";
 import { startServer } from "./server.mjs";
 
@@ -22,7 +23,7 @@ const { values: options } = parseArgs({
   options: {
     binary: { type: "string", default: resolve(here, "../../build/release/restitch") },
     server: { type: "string" },
-    in: { type: "string", default: "node,chromium,redirects,hello" },
+    in: { type: "string", default: "node,chromium,redirects,roaming,hello" },
     only: { type: "string", default: "" },
     chromium: { type: "string", default: process.env.CHROMIUM ?? "/usr/bin/chromium" },
   },
@@ -66,8 +67,9 @@ async function runPart(part, url) {
   console.log(`▶ ${part}`);
   if (part === "node") return add(await runAll(url, report, options.only));
   if (part === "hello") return runHello(url);
+  if (part === "roaming") return add(await runRoaming({ binary: options.binary, example, report }));
   if (part !== "chromium" && part !== "redirects")
-    return fail(part, "unknown part; choose among node, chromium, redirects and hello");
+    return fail(part, "unknown part; choose among node, chromium, redirects, roaming and hello");
   if (!existsSync(options.chromium)) return fail("Chromium starts", `no browser at ${options.chromium}`);
   if (part === "redirects") {
     return add(await runRedirects({ binary: options.binary, here, scratch, executablePath: options.chromium, report }));

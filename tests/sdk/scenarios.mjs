@@ -2,6 +2,7 @@
 import * as Realm from "realm-web";
 import { Double, Long, ObjectId } from "bson";
 import { ok, refused, same } from "./check.mjs";
+import { Memory } from "./storage.mjs";
 
 const APP_ID = "tasks-abcde";
 const PASSWORD = "corr3ct-horse";
@@ -12,31 +13,6 @@ let counter = 0;
 const run = `${Date.now().toString(36)}${Math.floor(Math.random() * 1e6).toString(36)}`;
 const unique = (prefix) => `${prefix}-${run}-${++counter}`;
 const newEmail = () => `${unique("user")}@example.org`;
-
-// Keeps users apart: realm-web remembers users of one app id in one storage.
-class Memory {
-  entries = new Map();
-  get(key) { return this.entries.get(key) ?? null; }
-  set(key, value) { this.entries.set(key, value); }
-  remove(key) { this.entries.delete(key); }
-  prefix(part) { return new Prefixed(this, part); }
-  clear(prefix = "") {
-    for (const key of [...this.entries.keys()]) if (key.startsWith(prefix)) this.entries.delete(key);
-  }
-  addListener() {}
-  removeListener() {}
-}
-
-class Prefixed {
-  constructor(storage, part) { Object.assign(this, { storage, part: `${part}:` }); }
-  get(key) { return this.storage.get(this.part + key); }
-  set(key, value) { return this.storage.set(this.part + key, value); }
-  remove(key) { return this.storage.remove(this.part + key); }
-  prefix(part) { return new Prefixed(this, part); }
-  clear(prefix = "") { return this.storage.clear(this.part + prefix); }
-  addListener() {}
-  removeListener() {}
-}
 
 const tasksOf = (user) => user.mongoClient("mongodb-atlas").db("todo").collection("tasks");
 const itemsOf = (user) => user.mongoClient("mongodb-atlas").db("store").collection("items");
