@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <string>
+#include <string_view>
 
 #include "bson/document.h"
 
@@ -19,16 +21,16 @@ class LogRate {
   // 0: no limit.
   explicit LogRate(std::int64_t per_second) : per_second_(static_cast<double>(per_second)) {}
 
-  // Whether the app may have one more. If not, it counts as left out.
-  bool admits(const bson::ObjectId& app, Clock::time_point now);
-  // How many were left out since the last call of this.
-  std::int64_t take_left_out(const bson::ObjectId& app);
+  // Whether the app may have one more entry. If not, it counts as left out of its type.
+  bool admits(const bson::ObjectId& app, std::string_view type, Clock::time_point now);
+  // How many of the type were left out since the last call of this.
+  std::int64_t take_left_out(const bson::ObjectId& app, std::string_view type);
 
  private:
   struct Budget {
     double entries = 0;
     Clock::time_point filled_at;
-    std::int64_t left_out = 0;
+    std::map<std::string, std::int64_t, std::less<>> left_out;  // by type
   };
 
   const double per_second_;

@@ -11,7 +11,7 @@ class LogRateTest : public ::testing::Test {
  protected:
   int admitted(LogRate& rate, const bson::ObjectId& app, int tries) const {
     int count = 0;
-    for (int i = 0; i < tries; ++i) count += rate.admits(app, now_) ? 1 : 0;
+    for (int i = 0; i < tries; ++i) count += rate.admits(app, "FUNCTION", now_) ? 1 : 0;
     return count;
   }
 
@@ -31,8 +31,9 @@ TEST_F(LogRateTest, admits_a_burst_and_then_the_rate) {
 TEST_F(LogRateTest, counts_what_is_left_out_once) {
   LogRate rate(10);
   admitted(rate, app_, 25);
-  EXPECT_EQ(rate.take_left_out(app_), 5);
-  EXPECT_EQ(rate.take_left_out(app_), 0);
+  EXPECT_EQ(rate.take_left_out(app_, "AUTH"), 0);
+  EXPECT_EQ(rate.take_left_out(app_, "FUNCTION"), 5);
+  EXPECT_EQ(rate.take_left_out(app_, "FUNCTION"), 0);
 }
 
 TEST_F(LogRateTest, an_app_does_not_use_up_what_another_may_have) {
@@ -44,7 +45,7 @@ TEST_F(LogRateTest, an_app_does_not_use_up_what_another_may_have) {
 TEST_F(LogRateTest, zero_is_no_limit) {
   LogRate rate(0);
   EXPECT_EQ(admitted(rate, app_, 1000), 1000);
-  EXPECT_EQ(rate.take_left_out(app_), 0);
+  EXPECT_EQ(rate.take_left_out(app_, "FUNCTION"), 0);
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
 #include "deployment/log_store.h"
 
-#include <algorithm>
-
 #include "auth/store.h"
+#include "deployment/expiry.h"
 
 namespace restitch::deployment {
 namespace {
@@ -10,8 +9,7 @@ namespace {
 using bson::Builder;
 using bson::Document;
 
-constexpr std::int64_t kSecondsOfDay = 24LL * 3600;
-constexpr std::int64_t kMostDays = 20'000;  // what fits the seconds of an index
+constexpr double kSlowShare = 0.95;
 
 bson::Date now() {
   return bson::Date{std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -38,32 +36,16 @@ LogStore::LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThr
         add_entry(app.id, app.group_id, "LOG_FORWARDER", fields);
       }) {}
 
-void LogStore::add(const bson::ObjectId& app_id, Builder entry) {
-  if (const std::int64_t left_out = rate_.take_left_out(app_id); left_out > 0)
+void LogStore::add(const bson::ObjectId& app_id, std::string_view type, Builder entry) {
+  if (const std::int64_t left_out = rate_.take_left_out(app_id, type); left_out > 0)
     entry.append("entries_left_out", left_out);
   Document finished = std::move(entry).finish();
   forwarding_.offer(app_id, finished);
   queue_->add(std::move(finished));
 }
 
-// The index that a server with another setting has made is changed in place.
-Task<void> LogStore::ensure_expiry() {
-  constexpr int kIndexOptionsConflict = 85;
-  datasource::IndexOptions expiring;
-  expiring.expire_after_seconds = std::min(settings_.days, kMostDays) * kSecondsOfDay;
-  const Document started = bson::make_document("started", std::int32_t{1});
-  const auto made = co_await logs_.ensure_index(started, expiring);
-  if (made) co_return Status();
-  if (made.error().mongo_code() != kIndexOptionsConflict) co_return made.error();
-  Builder command;
-  command.append("collMod", logs_.name()).open_object("index").append("keyPattern", started);
-  command.append("expireAfterSeconds", *expiring.expire_after_seconds).close();
-  RESTITCH_CO_CHECK(co_await datasource::run_command(*state_, logs_.database(), std::move(command)));
-  co_return Status();
-}
-
 Task<void> LogStore::prepare() {
-  RESTITCH_CO_CHECK(co_await ensure_expiry());
+  RESTITCH_CO_CHECK(co_await ensure_expiry(logs_, "started", settings_.days));
   Builder by_app;
   by_app.append("app_id", std::int32_t{1}).append("started", std::int32_t{-1});
   const Document app_and_time = std::move(by_app).finish();
@@ -75,7 +57,7 @@ void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string
                                  const functions::CallLog& call) {
   const bool tells_more =
       call.error != nullptr || !call.outcome.logs.empty() || !call.outcome.error_logs.empty();
-  if (!tells_more && !rate_.admits(app_id, LogRate::Clock::now())) return;
+  if (!tells_more && !rate_.admits(app_id, call.request.log_type, LogRate::Clock::now())) return;
   const bson::Date completed = now();
   const auto run_millis =
       std::chrono::duration_cast<std::chrono::milliseconds>(call.outcome.run_time).count();
@@ -92,7 +74,7 @@ void LogStore::add_function_call(const bson::ObjectId& app_id, const std::string
     entry.append("error", call.error->message()).append("error_code", code_of(call.error->code()));
     if (!call.error->detail().empty()) entry.append("error_details", call.error->detail());
   }
-  add(app_id, std::move(entry));
+  add(app_id, call.request.log_type, std::move(entry));
 }
 
 void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_id,
@@ -106,14 +88,15 @@ void LogStore::add_entry(const bson::ObjectId& app_id, const std::string& group_
   entry.append("app_id", app_id).append("group_id", group_id);
   entry.append("started", bson::Date{completed.millis - run_time.count()});
   entry.append("completed", completed).append_all(fields);
-  add(app_id, std::move(entry));
+  add(app_id, type, std::move(entry));
 }
 
-bool LogStore::wants_request(const bson::ObjectId& app_id, bool is_write, bool has_failed) {
+bool LogStore::wants_request(const bson::ObjectId& app_id, std::string_view type, bool is_write,
+                             bool has_failed) {
   if (has_failed) return true;
   const bool is_wanted = settings_.requests == RequestLogs::kAll ||
                          (is_write && settings_.requests == RequestLogs::kWrites);
-  return is_wanted && rate_.admits(app_id, LogRate::Clock::now());
+  return is_wanted && rate_.admits(app_id, type, LogRate::Clock::now());
 }
 
 std::string LogStore::code_of(ErrorCode code) const {
@@ -155,24 +138,70 @@ Task<std::vector<Document>> LogStore::find(LogQuery query) const {
   co_return co_await logs_.find(filter, options);
 }
 
-Task<LogTotals> LogStore::totals(LogQuery query) const {
-  const Document filter = filter_of(query);
-  Builder pipeline;
-  pipeline.open_object("0").append("$match", filter).close();
-  pipeline.open_object("1").open_object("$group").append("_id", bson::Null{});
-  pipeline.open_object("entries").open_object("$sum").open_array("$add").push(std::int32_t{1});
-  pipeline.push_object().open_array("$ifNull").push("$entries_left_out").push(std::int32_t{0});
-  pipeline.close().close().close().close().close();
-  pipeline.open_object("millis").open_object("$sum").open_array("$subtract");
-  pipeline.push("$completed").push("$started").close().close().close();
-  pipeline.close().close();
-  const Document stages = std::move(pipeline).finish();
-  RESTITCH_CO_TRY(const auto found, co_await logs_.aggregate(stages));
-  LogTotals totals;
-  if (found.empty()) co_return totals;
-  totals.entries = found.front()["entries"].as_integer().value_or(0);
-  totals.run_seconds = found.front()["millis"].as_double().value_or(0) / 1000;
-  co_return totals;
+namespace {
+
+// {$switch: …}: the name of the group of an entry's type.
+void append_group_name(Builder& out, const std::vector<LogGroup>& groups) {
+  out.open_object("group").open_object("$switch").open_array("branches");
+  for (const LogGroup& group : groups) {
+    out.push_object().open_object("case").open_array("$in").push("$type").push_open_array();
+    for (const std::string& type : group.types) out.push(type);
+    out.close().close().close().append("then", group.name).close();
+  }
+  out.close().close().close();
+}
+
+Document usage_stages(const LogQuery& query, const std::vector<LogGroup>& groups, bson::Date start,
+                      std::chrono::milliseconds length) {
+  Builder out;
+  out.open_object("0").append("$match", filter_of(query)).close();
+  out.open_object("1").open_object("$set");
+  out.open_object("millis").open_array("$subtract").push("$completed").push("$started");
+  out.close().close().close().close();
+  out.open_object("2").open_object("$group").open_object("_id");
+  append_group_name(out, groups);
+  out.open_object("period").open_array("$floor").push_object().open_array("$divide").push_object();
+  out.open_array("$subtract").push("$started").push(start).close().close();
+  out.push(static_cast<std::int64_t>(length.count())).close().close().close().close().close();
+  out.open_object("entries").open_object("$sum").open_array("$add").push(std::int32_t{1});
+  out.push_object().open_array("$ifNull").push("$entries_left_out").push(std::int32_t{0});
+  out.close().close().close().close().close();
+  out.open_object("failed").open_object("$sum").open_array("$cond").push_object();
+  out.open_array("$gt").push("$error").push(bson::Null{}).close().close();
+  out.push(std::int32_t{1}).push(std::int32_t{0}).close().close().close();
+  out.open_object("millis").append("$sum", "$millis").close();
+  out.open_object("slow").open_object("$percentile").append("input", "$millis");
+  out.open_array("p").push(kSlowShare).close().append("method", "approximate").close().close();
+  out.close().close();
+  return std::move(out).finish();
+}
+
+LogUsage usage_from(bson::View cell) {
+  LogUsage usage;
+  usage.group = std::string(cell.find_path("_id.group").as_string().value_or(""));
+  usage.period = static_cast<std::int64_t>(cell.find_path("_id.period").as_double().value_or(0));
+  usage.failed = cell["failed"].as_integer().value_or(0);
+  usage.succeeded = cell["entries"].as_integer().value_or(0) - usage.failed;
+  usage.run_millis = cell["millis"].as_double().value_or(0);
+  const bson::View slow = cell["slow"].as_array().value_or(bson::View());
+  usage.slow_run_millis = slow["0"].as_double().value_or(0);
+  return usage;
+}
+
+}  // namespace
+
+Task<std::vector<LogUsage>> LogStore::usage(LogQuery query, std::vector<LogGroup> groups,
+                                            bson::Date start,
+                                            std::chrono::milliseconds length) const {
+  query.types.clear();
+  for (const LogGroup& group : groups) {
+    query.types.insert(query.types.end(), group.types.begin(), group.types.end());
+  }
+  const Document stages = usage_stages(query, groups, start, length);
+  RESTITCH_CO_TRY(const auto cells, co_await logs_.aggregate(stages));
+  std::vector<LogUsage> list;
+  for (const Document& cell : cells) list.push_back(usage_from(cell));
+  co_return list;
 }
 
 void LogStore::drain() { queue_->drain(); }

@@ -27,9 +27,19 @@ struct LogQuery {
   std::int64_t skip = 0, limit = 100;
 };
 
-struct LogTotals {
-  std::int64_t entries = 0;  // those left out included
-  double run_seconds = 0;
+// Types of entries that are counted together.
+struct LogGroup {
+  std::string name;
+  std::vector<std::string> types;
+};
+
+// What the entries of a group that started in one period add up to.
+struct LogUsage {
+  std::string group;
+  std::int64_t period = 0;  // its number: 0 begins with the time that was asked for
+  std::int64_t succeeded = 0, failed = 0;  // those without an entry included
+  double run_millis = 0;          // of all together
+  double slow_run_millis = 0;     // 95 of 100 took no longer (approximately)
 };
 
 // Which calls of service actions by clients have an entry. Those that fail always have one.
@@ -49,7 +59,7 @@ struct LogSettings {
 // Keeps log entries of apps in the state store (collection `logs`; spec: functions §14.1). Writing
 // never holds a request up: entries are stored behind it, and when too many wait the newest are
 // dropped and counted. Where an app has more successes than the settings allow entries for, its next
-// entry says how many were left out (`entries_left_out`).
+// entry of the same type says how many were left out (`entries_left_out`).
 class LogStore {
  public:
   LogStore(std::shared_ptr<datasource::DataSource> state, runtime::IoThreads& threads,
@@ -62,10 +72,14 @@ class LogStore {
   void add_entry(const bson::ObjectId& app_id, const std::string& group_id, std::string_view type,
                  const bson::Document& fields,
                  std::chrono::milliseconds run_time = std::chrono::milliseconds(0));
-  // Whether a call of a service action by a client is to have an entry. To be asked once for each.
-  bool wants_request(const bson::ObjectId& app_id, bool is_write, bool has_failed);
+  // Whether a call by a client is to have an entry of this type. To be asked once for each.
+  bool wants_request(const bson::ObjectId& app_id, std::string_view type, bool is_write,
+                     bool has_failed);
   Task<std::vector<bson::Document>> find(LogQuery query) const;
-  Task<LogTotals> totals(LogQuery query) const;
+  // The entries by group and period of `length` from `start` on; those of no group are left out, and
+  // so is a period without entries.
+  Task<std::vector<LogUsage>> usage(LogQuery query, std::vector<LogGroup> groups, bson::Date start,
+                                    std::chrono::milliseconds length) const;
 
   // What the apps' log forwarders do with the entries.
   LogForwarding& forwarding() { return forwarding_; }
@@ -74,8 +88,7 @@ class LogStore {
   void drain();
 
  private:
-  Task<void> ensure_expiry();
-  void add(const bson::ObjectId& app_id, bson::Builder entry);
+  void add(const bson::ObjectId& app_id, std::string_view type, bson::Builder entry);
   std::string code_of(ErrorCode code) const;
 
   std::shared_ptr<datasource::DataSource> state_;

@@ -15,6 +15,7 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "support"))
 sys.path.insert(0, str(TESTS / "admin"))
 
+import operations_tests  # noqa: E402
 from admin_client import ADMIN, AdminClient, AppUser  # noqa: E402
 from black_box import Tally, suite_options  # noqa: E402
 from restitch_process import RestitchProcess  # noqa: E402
@@ -1276,6 +1277,7 @@ def main():
     tally = Tally()
     try:
         tally.run(globals(), options.only, server)
+        tally.run(vars(operations_tests), options.only, server)
     finally:
         server.close()
     return tally.close()

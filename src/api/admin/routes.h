@@ -34,6 +34,7 @@ std::vector<Route> transfer_routes();
 std::vector<Route> dependency_routes();
 std::vector<Route> hosting_routes();
 std::vector<Route> log_routes();
+std::vector<Route> metric_routes();
 std::vector<Route> private_routes();
 
 inline constexpr std::array kRouteFamilies = {
@@ -41,7 +42,8 @@ inline constexpr std::array kRouteFamilies = {
     &rule_routes, &explain_routes, &schema_routes, &function_routes, &auth_provider_routes,
     &user_routes, &secret_routes, &value_routes, &trigger_routes, &trigger_run_routes,
     &endpoint_routes, &settings_routes, &sync_routes, &security_routes, &draft_routes,
-    &transfer_routes, &dependency_routes, &hosting_routes, &log_routes, &private_routes};
+    &transfer_routes, &dependency_routes, &hosting_routes, &log_routes, &metric_routes,
+    &private_routes};
 
 // Where the app's hosted files are served, and what the configuration of hosting says of it: "",
 // setup_ok or change_in_progress.

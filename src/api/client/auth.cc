@@ -1,3 +1,5 @@
+#include <chrono>
+
 #include "api/client/handlers.h"
 #include "api/client/request_log.h"
 #include "net/http.h"
@@ -21,7 +23,8 @@ Reply login_reply(const auth::LoginResult& result) {
 
 // Every sign-in is in the app's logs, a refused one too; but not what is over a limit, or an attack would fill the disk.
 void note_login(ClientApi& api, const RequestContext& context, const std::string& provider,
-                const bson::Document& device, const Result<auth::LoginResult>& result) {
+                const bson::Document& device, std::chrono::steady_clock::time_point begun,
+                const Result<auth::LoginResult>& result) {
   if (api.logs() == nullptr) return;
   if (!result && result.error().code() == ErrorCode::kTooManyRequests) return;
   bson::Builder fields;
@@ -32,7 +35,9 @@ void note_login(ClientApi& api, const RequestContext& context, const std::string
   append_outcome(fields, result ? nullptr : &result.error());
   if (result) fields.append("user_id", result->user_id);
   const std::string_view type = provider == "api-key" ? "API_KEY" : "AUTH";
-  api.logs()->add_entry(context.app->id, context.app->group_id, type, std::move(fields).finish());
+  api.logs()->add_entry(context.app->id, context.app->group_id, type, std::move(fields).finish(),
+                        std::chrono::duration_cast<std::chrono::milliseconds>(
+                            std::chrono::steady_clock::now() - begun));
 }
 
 Task<Reply> login(ClientApi& api, RequestContext& context) {
@@ -40,9 +45,10 @@ Task<Reply> login(ClientApi& api, RequestContext& context) {
   const std::string provider = context.parameters.at(0);
   if (!wants_link(context.http)) {
     const bson::Document device = device_of(credential);
+    const auto begun = std::chrono::steady_clock::now();
     const auto result = co_await api.auth().login(context.app->auth, provider,
                                                   std::move(credential), context.client_address);
-    note_login(api, context, provider, device, result);
+    note_login(api, context, provider, device, begun, result);
     RESTITCH_CO_CHECK(result);
     co_return login_reply(*result);
   }

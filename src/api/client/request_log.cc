@@ -10,6 +10,7 @@
 namespace restitch::api::client {
 namespace {
 
+constexpr std::string_view kActionType = "SERVICE_FUNCTION";
 constexpr std::size_t kMaxArgumentBytes = 4096;  // larger ones are left out of the entry
 constexpr std::size_t kMaxNameBytes = 256;
 constexpr std::size_t kMaxUrlBytes = 1024;
@@ -110,8 +111,8 @@ bool wants_entry(ClientApi& api, const RequestContext& context, const FunctionCa
                  bool has_succeeded) {
   if (api.logs() == nullptr) return false;
   const auto action = rules::action_from_name(call.name);
-  return api.logs()->wants_request(context.app->id, action && rules::is_write(*action),
-                                   !has_succeeded);
+  return api.logs()->wants_request(context.app->id, kActionType,
+                                   action && rules::is_write(*action), !has_succeeded);
 }
 
 void note_action(ClientApi& api, const RequestContext& context, const FunctionCall& call,
@@ -122,7 +123,7 @@ void note_action(ClientApi& api, const RequestContext& context, const FunctionCa
   fields.append("user_id", user).append("function_name", shortened(call.name, kMaxNameBytes));
   append_call(fields, call, true);
   append_outcome(fields, error);
-  api.logs()->add_entry(context.app->id, context.app->group_id, "SERVICE_FUNCTION",
+  api.logs()->add_entry(context.app->id, context.app->group_id, kActionType,
                         std::move(fields).finish(),
                         std::chrono::duration_cast<std::chrono::milliseconds>(run_time));
 }
