@@ -106,6 +106,7 @@ void add_commands(CLI::App& root, std::function<int()>& chosen) {
   add_access_list_commands(registry);
   add_deployment_commands(registry);
   add_trigger_commands(registry);
+  add_audit_commands(registry);
   add_completion_commands(registry);
   registry.take_single_values();
 }

@@ -54,6 +54,7 @@ void add_rule_commands(Registry& registry);
 void add_access_list_commands(Registry& registry);
 void add_deployment_commands(Registry& registry);
 void add_trigger_commands(Registry& registry);
+void add_audit_commands(Registry& registry);
 void add_completion_commands(Registry& registry);
 
 }  // namespace restitch::cli

@@ -229,6 +229,10 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
       ->envname("RESTITCH_LOG_DAYS")
       ->check(CLI::Range(1, 3650))
       ->capture_default_str();
+  serve.add_option("--audit-days", options.audit_days, "How long the changes that administrators made are kept")
+      ->envname("RESTITCH_AUDIT_DAYS")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
   serve
       .add_option("--log-rate", options.log_rate,
                   "Log entries a second for each app that only tell of a success; 0: all of them")

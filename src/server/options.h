@@ -65,6 +65,7 @@ struct ServeOptions {
   std::int64_t change_log_megabytes = 1024;
   std::int64_t log_rate = 200;        // entries a second for each app that only tell of a success
   std::int64_t log_days = 10;         // how long log entries of apps are kept
+  std::int64_t audit_days = 365;      // how long changes by administrators are kept
   std::string log_requests = "writes";  // of clients, to services: all, writes or errors
   std::string log_level = "info";     // debug, info, warning, error
 };

@@ -24,6 +24,7 @@
 #include "deployment/app_manager.h"
 #include "deployment/app_registry.h"
 #include "deployment/app_store.h"
+#include "deployment/audit_log.h"
 #include "deployment/deployer.h"
 #include "deployment/file_store.h"
 #include "deployment/hosting.h"
@@ -126,6 +127,7 @@ class RunningServer final : public Server {
         files_(state_.source),
         hosted_files_(files_),
         logs_(state_.source, threads_, log_settings(options_)),
+        audit_(state_.source, options_.audit_days),
         auth_(state_.source, *hash_pool_, outbound_, auth_settings(options_)),
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_, state_)),
         triggers_(triggers::TriggerService::create(state_.source, hubs_, logs_, threads_, trigger_options(options_))),
@@ -133,7 +135,7 @@ class RunningServer final : public Server {
         accounts_(state_.source, std::move(box), admin_credentials(options_, admin_)),
         user_admin_(state_.source, auth_),
         client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies, &logs_}),
-        admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, hosted_files_, admin_options(options_)),
+        admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, hosted_files_, audit_, admin_options(options_)),
         endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies),
         hosting_api_(registry_, hosted_files_, {options_.hosting_domain, options_.trusted_proxies}),
         commands_(threads_, registry_, deployer_, auth_),
@@ -302,6 +304,7 @@ class RunningServer final : public Server {
     RESTITCH_CO_CHECK(co_await files_.prepare());
     RESTITCH_CO_CHECK(co_await accounts_.prepare());
     RESTITCH_CO_CHECK(co_await logs_.prepare());
+    RESTITCH_CO_CHECK(co_await audit_.prepare());
     RESTITCH_CO_CHECK(co_await triggers_->prepare());
     deployer_.set_on_deployed(
         [this](deployment::DeployedAppPtr app) { return triggers_->deploy(std::move(app)); });
@@ -412,6 +415,7 @@ class RunningServer final : public Server {
   deployment::FileStore files_;
   deployment::HostedFiles hosted_files_;
   deployment::LogStore logs_;
+  deployment::AuditLog audit_;
   auth::AuthService auth_;
   deployment::Deployer deployer_;
   std::unique_ptr<triggers::TriggerService> triggers_;

@@ -1,9 +1,95 @@
-"""What operators read of the server: how much was done."""
+"""What operators read of the server: the changes that administrators made, and how much was done."""
 
+import json
 import time
 import urllib.parse
 
-from admin_client import ADMIN, AppUser
+from admin_client import ADMIN, AdminClient, AppUser
+
+SECRET = "hunter2-and-more"
+
+
+def audit(admin, **filters):
+    return admin.expect(200, "GET", f"{ADMIN}/groups/{admin.group}/audit_log?{urllib.parse.urlencode(filters)}")
+
+
+def entries(admin, **filters):
+    return audit(admin, **filters)["entries"]
+
+
+def test_every_change_of_an_administrator_is_in_the_audit_log(server):
+    admin = server.admin()
+    admin.create_app("audited")
+    app, client_app_id = admin.app, admin.client_app_id
+    made = admin.call("POST", admin.path("/secrets"), {"name": "key", "value": SECRET})
+    admin.get("/secrets")
+    refused = admin.call("POST", admin.path("/values"), {"name": "bad name", "value": SECRET})
+    assert (made.status, refused.status) == (201, 400)
+    found = entries(admin, app=app)
+    assert [(one["request_method"], one["request_url"].rpartition("/")[2], one["status"]) for one in found] == [
+        ("POST", "values", 400), ("POST", "secrets", 201), ("POST", "apps", 201)], found
+    of_secret = found[1]
+    assert of_secret["co_id"] == made.headers["x-appservices-request-id"], of_secret
+    assert of_secret["username"] == "unique_user@domain.com" and len(of_secret["user_id"]) == 24
+    assert of_secret["remote_ip_address"] == "127.0.0.1" and of_secret["origin"] == "API"
+    assert of_secret["app_id"] == app and of_secret["client_app_id"] == client_app_id
+    assert of_secret["time"].endswith("Z") and of_secret["request_url"] == admin.path("/secrets")
+    assert SECRET not in json.dumps(found)
+    assert admin.get("/audit_log")["entries"] == found
+    # Deleting the app deletes nothing of this.
+    admin.delete_app()
+    gone = entries(admin, app=client_app_id)
+    assert [one["request_method"] for one in gone] == ["DELETE", "POST", "POST", "POST"], gone
+
+
+def test_sign_ins_of_administrators_are_in_the_audit_log(server):
+    before = len(entries(server.admin(), path="/login"))
+    stranger = AdminClient(server.process.url)
+    wrong = {"username": "somebody@domain.com", "password": SECRET}
+    stranger.expect(401, "POST", f"{ADMIN}/auth/providers/local-userpass/login", wrong)
+    stranger.expect(401, "GET", f"{ADMIN}/auth/profile", token="nonsense")
+    stranger.expect(401, "POST", f"{ADMIN}/groups/x/apps", {"name": "x"}, token="nonsense")
+    admin = server.admin()
+    admin.expect(201, "POST", f"{ADMIN}/auth/session", token=admin.refresh_token)
+    found = entries(admin, path="/login")
+    assert len(found) == before + 2, found
+    assert [(one["status"], one.get("username")) for one in found[:2]] == [
+        (200, "unique_user@domain.com"), (401, None)], found
+    assert SECRET not in json.dumps(found) and "somebody" not in json.dumps(found)
+
+
+def test_the_audit_log_is_filtered_and_read_in_pages(server):
+    admin = server.admin()
+    admin.create_app("paged")
+    ids = [admin.post("/values", {"name": f"v{number}", "value": number})["_id"] for number in range(7)]
+    admin.delete(f"/values/{ids[0]}")
+    of_app = {"app": admin.app}
+    assert len(entries(admin, **of_app, method="DELETE")) == 1
+    assert len(entries(admin, **of_app, path=f"/values/{ids[0]}")) == 1
+    assert entries(admin, **of_app, path="$where") == []
+    assert entries(admin, **of_app, user="nobody") == []
+    assert len(entries(admin, **of_app, user="unique_user@domain.com", limit=3)) == 3
+    everything = entries(admin, **of_app)
+    user = everything[0]["user_id"]
+    assert entries(admin, **of_app, user=user) == everything and len(everything) == 9
+    assert entries(admin, co_id=everything[2]["co_id"]) == [everything[2]]
+    assert entries(admin, **of_app, errors_only="") == []
+    assert entries(admin, **of_app, start_date=everything[0]["time"]) == []
+    pages, query = [], {"limit": 4}
+    while True:
+        page = audit(admin, **of_app, **query)
+        pages.append(page["entries"])
+        if "nextEndDate" not in page:
+            break
+        query = {"limit": 4, "end_date": page["nextEndDate"], "skip": page["nextSkip"]}
+    assert [len(page) for page in pages] == [4, 4, 1], pages
+    assert sum(pages, []) == everything
+    refused = admin.expect(400, "GET", f"{ADMIN}/groups/{admin.group}/audit_log?start_date=yesterday")
+    assert refused["error"] == "'start_date' must be an RFC 3339 time", refused
+    refused = admin.expect(400, "GET", f"{ADMIN}/groups/{admin.group}/audit_log?user=%ff")
+    assert "UTF-8" in refused["error"], refused
+    admin.expect(404, "GET", f"{ADMIN}/groups/{'0' * 24}/audit_log")
+    admin.delete_app()
 
 
 def iso(seconds):

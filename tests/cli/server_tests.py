@@ -187,6 +187,26 @@ def test_logs_tell_of_function_calls(make, server):
     assert 'Function fails: FunctionExecutionErrorError - {"message":"on purpose"' in listed, listed
 
 
+def test_changes_are_listed_with_who_made_them(make, server):
+    cli = make()
+    folder = pushed(cli, server, "watched")
+    assert cli.run("secrets", "create", "-n", "token", "-v", "hunter2", folder=folder, environment=server).code == 0
+    said = cli.run("audit", "list", "--app", "watched", "--path", "/secrets", "--json", environment=server)
+    assert said.code == 0, said
+    row = said.json_lines()[0]["data"][0]
+    assert (row["Method"], row["Status"], row["Origin"], row["Address"]) == ("POST", "201", "CLI", "127.0.0.1"), row
+    assert row["App"].startswith("watched-") and row["Path"].endswith("/secrets") and "hunter2" not in said.out
+    assert cli.run("apps", "delete", "--app", "watched", "--yes", environment=server).code == 0
+    said = cli.run("audit", "list", "--app", row["App"], "--method", "DELETE", environment=server)
+    assert said.code == 0 and "Found 1 changes" in said.out, said
+    said = cli.run("audit", "list", "--limit", "2", environment=server)
+    assert said.code == 0 and "Found 2 changes" in said.out, said
+    said = cli.run("audit", "list", "--user", "nobody", environment=server)
+    assert said.out == "No changes to show\n", said
+    said = cli.run("audit", "list", "--start", "soon", environment=server)
+    assert said.code == 1 and "audit list setup failed: --start: 'soon' is no date" in said.err, said
+
+
 def test_an_app_can_be_copied_described_and_deleted(make, server):
     cli = make()
     pushed(cli, server, "original")

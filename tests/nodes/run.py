@@ -216,6 +216,13 @@ def test_changes_through_both_nodes_at_once_are_all_kept(group):
         assert expected <= names, expected - names
 
 
+def test_the_audit_log_of_one_node_has_what_was_done_through_the_other(group):
+    made = group.a.administrator().ask("POST", "/values", {"name": "audited", "value": 1})
+    group.a.administrator().ask("DELETE", f"/values/{made['_id']}")
+    found = group.b.administrator().ask("GET", f"/audit_log?path=/values/{made['_id']}")["entries"]
+    assert [one["request_method"] for one in found] == ["DELETE"], found
+
+
 def test_a_draft_of_one_node_is_deployed_by_the_other(group):
     a, b = group.a.administrator(), group.b.administrator()
     draft = a.ask("POST", "/drafts")["_id"]

@@ -8,6 +8,7 @@
 #include "api/client_view.h"
 #include "api/cors.h"
 #include "api/http_error.h"
+#include "base/encoding.h"
 #include "base/log.h"
 #include "bson/extended_json.h"
 
@@ -47,6 +48,15 @@ void append_findings(bson::Builder& out, const app::Findings& findings) {
   out.close();
 }
 
+// What a route takes out of the address goes into answers and into the store.
+Status check_texts(const AdminRequest& request) {
+  const auto is_text = [](const auto& text) { return is_valid_utf8(text); };
+  bool is_valid = std::all_of(request.parameters.begin(), request.parameters.end(), is_text);
+  for (const auto& [name, value] : request.query) is_valid = is_valid && is_text(value);
+  if (is_valid) return {};
+  return Error(ErrorCode::kBadRequest, "the address holds a text that is not UTF-8");
+}
+
 struct Refusal {
   int status;
   std::string code, text;
@@ -78,7 +88,7 @@ Refusal refusal_of(const Error& error, const Family& family, const app::Findings
 AdminApi::AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts,
                    auth::AuthService& auth, auth::UserAdmin& users, deployment::LogStore& logs,
                    triggers::TriggerService& triggers, deployment::HostedFiles& hosted_files,
-                   AdminApiOptions options)
+                   const deployment::AuditLog& audit, AdminApiOptions options)
     : apps_(apps),
       accounts_(accounts),
       auth_(auth),
@@ -86,6 +96,7 @@ AdminApi::AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts,
       logs_(logs),
       triggers_(triggers),
       hosted_files_(hosted_files),
+      audit_(audit),
       options_(std::move(options)) {
   while (options_.public_url.ends_with('/')) options_.public_url.pop_back();
   for (auto* family : kRouteFamilies) {
@@ -145,7 +156,9 @@ asio::awaitable<net::HttpResponse> AdminApi::handle(const net::HttpRequest& http
     co_return finish(request, nullptr, outcome);
   }
   const Result<AdminReply> outcome = co_await dispatch(request, *route);
-  co_return finish(request, route, outcome);
+  net::HttpResponse response = finish(request, route, outcome);
+  co_await note_change(request, *route, response.status);
+  co_return response;
 }
 
 const Route* AdminApi::find_route(const net::HttpRequest& request,
@@ -181,18 +194,44 @@ Task<void> AdminApi::authorise(AdminRequest& request, const Route& route) {
 }
 
 Task<AdminReply> AdminApi::dispatch(AdminRequest& request, const Route& route) {
+  RESTITCH_CO_CHECK(check_texts(request));
   RESTITCH_CO_CHECK(co_await authorise(request, route));
-  Result<AdminReply> outcome = co_await route.handler(*this, request);
-  const bool is_change =
-      request.http.method() != "GET" && route.scope != Scope::kPublic && route.changes;
-  if (is_change && outcome) {
-    RESTITCH_LOG(kInfo, kApi, 4102, "Administrator changed the server",
-                 {"request", request.request_id}, {"administrator", request.admin.username},
-                 {"method", request.http.method()}, {"path", request.http.path()},
-                 {"address", request.client_address},
-                 {"app", request.app ? request.app->identity().client_app_id : std::string()});
+  co_return co_await route.handler(*this, request);
+}
+
+// Of a sign-in it is noted too that it was refused, but not what is over the limit of attempts, or an
+// attack would fill the disk.
+asio::awaitable<void> AdminApi::note_change(const AdminRequest& request, const Route& route,
+                                            int status) const {
+  if (request.http.method() == "GET" || !route.changes) co_return;
+  const bool is_known = request.admin.id != bson::ObjectId{};
+  const bool is_sign_in = route.scope == Scope::kPublic;
+  if (!is_known && (!is_sign_in || status == 429)) co_return;
+  deployment::AuditEntry entry;
+  entry.request_id = request.request_id;
+  if (is_known) {
+    entry.administrator = request.admin.id.to_hex();
+    entry.username = request.admin.username;
   }
-  co_return outcome;
+  entry.origin = origin_of(request.http);
+  entry.address = request.client_address;
+  entry.method = std::string(request.http.method());
+  entry.path = std::string(request.http.path());
+  if (request.app) {
+    entry.app = request.app->identity().id;
+    entry.client_app_id = request.app->identity().client_app_id;
+  }
+  entry.status = status;
+  if (status < 400 && !is_sign_in) {
+    RESTITCH_LOG(kInfo, kApi, 4102, "Administrator changed the server",
+                 {"request", entry.request_id}, {"administrator", entry.username},
+                 {"method", entry.method}, {"path", entry.path}, {"address", entry.address},
+                 {"app", entry.client_app_id});
+  }
+  const auto noted = co_await audit_.add(std::move(entry));
+  if (noted) co_return;
+  RESTITCH_LOG(kError, kApi, 4103, "An administrator's change is not in the audit log",
+               {"request", request.request_id}, {"error", noted.error().message()});
 }
 
 net::HttpResponse AdminApi::finish(const AdminRequest& request, const Route* route,

@@ -10,6 +10,7 @@
 #include "auth/auth_service.h"
 #include "auth/user_admin.h"
 #include "deployment/app_manager.h"
+#include "deployment/audit_log.h"
 #include "deployment/hosting.h"
 #include "deployment/log_store.h"
 #include "net/address_set.h"
@@ -35,7 +36,7 @@ struct Route {
   Scope scope;
   const Family* family;
   AdminHandler handler;
-  bool changes = true;  // unless it is a GET: what it does is noted in the log
+  bool changes = true;  // unless it is a GET: it is noted in the audit log
   std::size_t max_body_bytes = 0;  // beyond the limit of requests, for administrators; 0 = that
 };
 
@@ -52,7 +53,8 @@ class AdminApi {
  public:
   AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts, auth::AuthService& auth,
            auth::UserAdmin& users, deployment::LogStore& logs, triggers::TriggerService& triggers,
-           deployment::HostedFiles& hosted_files, AdminApiOptions options);
+           deployment::HostedFiles& hosted_files, const deployment::AuditLog& audit,
+           AdminApiOptions options);
 
   static constexpr std::string_view kPrefix = "/api";
   static bool serves(std::string_view path);
@@ -69,6 +71,7 @@ class AdminApi {
   deployment::LogStore& logs() { return logs_; }
   triggers::TriggerService& triggers() { return triggers_; }
   deployment::HostedFiles& hosted_files() { return hosted_files_; }
+  const deployment::AuditLog& audit() const { return audit_; }
   const AdminApiOptions& options() const { return options_; }
 
   // The running app; kNotFound while it does not run.
@@ -82,6 +85,8 @@ class AdminApi {
   AdminRequest begin(const net::HttpRequest& request) const;
   Task<AdminReply> dispatch(AdminRequest& request, const Route& route);
   Task<void> authorise(AdminRequest& request, const Route& route);
+  asio::awaitable<void> note_change(const AdminRequest& request, const Route& route,
+                                    int status) const;
   net::HttpResponse finish(const AdminRequest& request, const Route* route,
                            const Result<AdminReply>& outcome) const;
 
@@ -92,6 +97,7 @@ class AdminApi {
   deployment::LogStore& logs_;
   triggers::TriggerService& triggers_;
   deployment::HostedFiles& hosted_files_;
+  const deployment::AuditLog& audit_;
   AdminApiOptions options_;
   std::vector<Route> routes_;
 };

@@ -35,6 +35,7 @@ std::vector<Route> dependency_routes();
 std::vector<Route> hosting_routes();
 std::vector<Route> log_routes();
 std::vector<Route> metric_routes();
+std::vector<Route> audit_routes();
 std::vector<Route> private_routes();
 
 inline constexpr std::array kRouteFamilies = {
@@ -43,7 +44,7 @@ inline constexpr std::array kRouteFamilies = {
     &user_routes, &secret_routes, &value_routes, &trigger_routes, &trigger_run_routes,
     &endpoint_routes, &settings_routes, &sync_routes, &security_routes, &draft_routes,
     &transfer_routes, &dependency_routes, &hosting_routes, &log_routes, &metric_routes,
-    &private_routes};
+    &audit_routes, &private_routes};
 
 // Where the app's hosted files are served, and what the configuration of hosting says of it: "",
 // setup_ok or change_in_progress.

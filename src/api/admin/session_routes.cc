@@ -32,6 +32,7 @@ Task<AdminReply> login(AdminApi& api, AdminRequest& request) {
                   co_await api.accounts().login(provider, text_or_empty(body, "username"),
                                                 text_or_empty(body, secret),
                                                 request.client_address));
+  RESTITCH_CO_TRY(request.admin, api.accounts().authenticate(session.access_token));
   bson::Builder out;
   out.append("access_token", session.access_token).append("refresh_token", session.refresh_token);
   out.append("user_id", session.user_id).append("device_id", session.device_id);
@@ -68,6 +69,13 @@ Route route(std::string_view method, std::string_view path, Scope scope, AdminHa
   return {method, PathPattern(path), scope, &kSessions, handler};
 }
 
+// Sign-ins are noted as changes are, what keeps or ends their sessions is not.
+Route session_route(std::string_view method, AdminHandler handler) {
+  Route made = route(method, "/admin/v3.0/auth/session", Scope::kPublic, handler);
+  made.changes = false;
+  return made;
+}
+
 }  // namespace
 
 std::vector<Route> session_routes() {
@@ -75,8 +83,8 @@ std::vector<Route> session_routes() {
       route("GET", "/admin/v3.0/auth/providers", Scope::kPublic, &list_providers),
       route("POST", "/admin/v3.0/auth/providers/{provider}/login", Scope::kPublic, &login),
       route("GET", "/admin/v3.0/auth/profile", Scope::kAdmin, &profile),
-      route("POST", "/admin/v3.0/auth/session", Scope::kPublic, &refresh),
-      route("DELETE", "/admin/v3.0/auth/session", Scope::kPublic, &logout),
+      session_route("POST", &refresh),
+      session_route("DELETE", &logout),
   };
 }
 

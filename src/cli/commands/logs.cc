@@ -7,6 +7,7 @@
 #include "bson/extended_json.h"
 #include "cli/dates.h"
 #include "cli/registry.h"
+#include "cli/time_pages.h"
 
 namespace restitch::cli {
 namespace {
@@ -133,35 +134,19 @@ class LogReader {
     }
   }
 
-  // Newest first, page by page.
+  // Newest first.
   Result<std::vector<Members>> read(const std::string& start, const std::string& end,
                                     std::size_t at_most) {
-    std::vector<Members> logs;
-    std::string before = end;
-    std::string skip;
-    while (true) {
-      RESTITCH_TRY(const bson::Value answer,
-                   api_.get(app_.path() + "/logs" +
-                            query({{"type", types_},
-                                   {"errors_only", options_.errors ? "true" : ""},
-                                   {"user_id", options_.user},
-                                   {"co_id", options_.request},
-                                   {"start_date", start},
-                                   {"end_date", before},
-                                   {"skip", skip}})));
-      const Members page(answer);
-      for (const bson::Value& log : app::elements_of(page["logs"])) logs.emplace_back(log);
-      const std::string next = page.text("nextEndDate");
-      if (next.empty() || logs.size() >= at_most) break;
-      const std::string next_skip = page["nextSkip"].is_number()
-                                        ? std::to_string(page["nextSkip"].as_integer().value_or(0))
-                                        : "";
-      if (next == before && next_skip == skip) break;
-      before = next;
-      skip = next_skip;
-    }
-    if (logs.size() > at_most) logs.resize(at_most);
-    return logs;
+    TimePagesQuery query;
+    query.path = app_.path() + "/logs";
+    query.member = "logs";
+    query.parameters = {{"type", types_},
+                        {"errors_only", options_.errors ? "true" : ""},
+                        {"user_id", options_.user},
+                        {"co_id", options_.request}};
+    query.start = start;
+    query.end = end;
+    return read_time_pages(api_, query, at_most);
   }
 
  private:
@@ -170,15 +155,6 @@ class LogReader {
   const LogOptions& options_;
   std::string types_;
 };
-
-Result<std::string> date_option(const std::string& text, const char* option) {
-  if (text.empty()) return text;
-  const auto time = parse_date(text);
-  if (!time)
-    return setup_error(std::string(option) + ": '" + text +
-                       "' is no date; use e.g. 2022-05-31 or 2022-05-31T18:00:00.000+0200");
-  return query_time(*time);
-}
 
 Status follow(Session& session, LogReader& reader, std::vector<Members> logs) {
   if (logs.size() > kFirstOfTail) logs.resize(kFirstOfTail);
