@@ -104,6 +104,7 @@ void add_commands(CLI::App& root, std::function<int()>& chosen) {
   add_schema_commands(registry);
   add_rule_commands(registry);
   add_access_list_commands(registry);
+  add_deploy_commands(registry);
   add_deployment_commands(registry);
   add_trigger_commands(registry);
   add_audit_commands(registry);

@@ -52,6 +52,7 @@ void add_log_commands(Registry& registry);
 void add_schema_commands(Registry& registry);
 void add_rule_commands(Registry& registry);
 void add_access_list_commands(Registry& registry);
+void add_deploy_commands(Registry& registry);
 void add_deployment_commands(Registry& registry);
 void add_trigger_commands(Registry& registry);
 void add_audit_commands(Registry& registry);

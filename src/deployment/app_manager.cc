@@ -9,6 +9,7 @@
 #include "app/loader.h"
 #include "app/writing/import_document.h"
 #include "app/writing/layouts.h"
+#include "app/writing/members.h"
 #include "app/writing/normal_form.h"
 #include "base/log.h"
 #include "deployment/config_diff.h"
@@ -31,6 +32,7 @@ Deployment new_deployment(const ManagedApp& app, const Actor& actor) {
   deployment.app = app.identity().id;
   deployment.administrator = actor.administrator;
   deployment.origin = actor.origin;
+  deployment.commit = actor.commit;
   deployment.deployed_at = now_in_seconds();
   return deployment;
 }
@@ -106,6 +108,11 @@ std::optional<Draft> ManagedApp::draft_of(const std::string& administrator) cons
     if (draft.administrator == administrator) return draft;
   }
   return std::nullopt;
+}
+
+bool ManagedApp::has_draft() const {
+  const std::lock_guard lock(mutex_);
+  return !drafts_.empty();
 }
 
 AppManager::AppManager(AppRegistry& registry, AppStore& apps, ConfigStore& configs,
@@ -509,6 +516,30 @@ Task<void> AppManager::import(ManagedAppPtr app, Actor actor, bson::Document doc
                              findings);
   };
   co_return co_await in_turn(app, change);
+}
+
+Task<void> AppManager::deploy_commit(ManagedAppPtr app, Actor actor, app::Tree tree,
+                                     app::Findings& findings) {
+  const app::Members root(tree.find(tree.root_file));
+  const std::string name = root.text("name");
+  Status deployed;
+  if (!name.empty() && name != app->identity().name) {
+    deployed = Error(ErrorCode::kInvalidArgument, "cannot change name of app from source control");
+  } else {
+    deployed = co_await import(app, actor, app::to_import_document(tree),
+                               ImportStrategy::kReplaceByName, findings);
+  }
+  if (!deployed && deployed.error().code() == ErrorCode::kInvalidArgument) {
+    RESTITCH_CO_CHECK(co_await note_failure(app, std::move(actor), deployed.error().message()));
+  }
+  co_return deployed;
+}
+
+Task<void> AppManager::note_failure(ManagedAppPtr app, Actor actor, std::string reason) {
+  Deployment deployment = new_deployment(*app, actor);
+  deployment.status = DeploymentStatus::kFailed;
+  deployment.error = std::move(reason);
+  co_return co_await configs_.note(std::move(deployment), app->deployed());
 }
 
 Task<std::vector<std::string>> AppManager::diff_import(ManagedAppPtr app, Actor actor,

@@ -21,7 +21,8 @@ namespace restitch::deployment {
 // Who changes an app.
 struct Actor {
   std::string administrator;  // user id
-  std::string origin;         // UI, CLI, API
+  std::string origin;         // UI, CLI, API, GITHUB
+  std::string commit = {};    // of a repository that the change comes from
 };
 
 // Changes a copy of the configuration; an error leaves everything as it was.
@@ -38,6 +39,7 @@ class ManagedApp {
   std::shared_ptr<const StoredConfig> config_for(const std::string& administrator) const;
   std::shared_ptr<const StoredConfig> deployed() const;
   std::optional<Draft> draft_of(const std::string& administrator) const;
+  bool has_draft() const;  // anybody's
 
  private:
   friend class AppManager;
@@ -83,6 +85,13 @@ class AppManager {
   Task<ManagedAppPtr> find_current(std::string hex);
   // Null while it does not run.
   DeployedAppPtr running(const ManagedApp& app) const;
+
+  // Puts a commit's files in the place of what the app has. One that does not validate
+  // (kInvalidArgument) is noted as a failed deployment.
+  Task<void> deploy_commit(ManagedAppPtr app, Actor actor, app::Tree tree,
+                           app::Findings& findings);
+  // Notes that a commit was refused.
+  Task<void> note_failure(ManagedAppPtr app, Actor actor, std::string reason);
 
   // In the administrator's draft while one is open, else deployed at once.
   Task<void> edit(ManagedAppPtr app, Actor actor, ConfigEdit edit, app::Findings& findings);

@@ -254,6 +254,12 @@ void add_serve_options(CLI::App& serve, ServeOptions& options, RawServe& raw) {
   serve.add_option("--npm", options.npm, "npm program that installs functions/package.json")
       ->envname("RESTITCH_NPM")
       ->capture_default_str();
+  serve.add_option("--git", options.git, "git program that fetches the repositories of apps")
+      ->envname("RESTITCH_GIT")
+      ->capture_default_str();
+  serve.add_flag("--file-repositories", options.file_repositories,
+                 "Administrators may link an app to a repository on this machine (file://…)")
+      ->envname("RESTITCH_FILE_REPOSITORIES");
 }
 
 void add_data_option(CLI::App& command, std::string& directory) {

@@ -52,6 +52,8 @@ struct ServeOptions {
   std::int64_t slow_millis = 100;  // database commands that take longer are logged; -1: none
   std::string node = "node";
   std::string npm = "npm";
+  std::string git = "git";
+  bool file_repositories = false;  // apps may be deployed from repositories on this machine
   functions::FunctionLimits function_limits;
   std::map<std::string, std::string> service_gateways;  // third-party service or type to URL
   bool console = false;               // functions' console lines on standard error

@@ -29,6 +29,7 @@
 #include "deployment/file_store.h"
 #include "deployment/hosting.h"
 #include "deployment/log_store.h"
+#include "deployment/repository/repository_deployments.h"
 #include "net/http_server.h"
 #include "runtime/background_pool.h"
 #include "runtime/io_threads.h"
@@ -132,10 +133,12 @@ class RunningServer final : public Server {
         deployer_(registry_, apps_store_, logs_, auth_, clusters_, deployer_options(options_, admin, worker_script, hubs_, state_)),
         triggers_(triggers::TriggerService::create(state_.source, hubs_, logs_, threads_, trigger_options(options_))),
         manager_(registry_, apps_store_, configs_, files_, deployer_, options_.data_directory + "/uploads", is_one_of_many()),
+        repository_store_(state_.source, box, node_name(options_)),
+        repositories_(threads_, manager_, repository_store_, logs_, repository_options()),
         accounts_(state_.source, std::move(box), admin_credentials(options_, admin_)),
         user_admin_(state_.source, auth_),
         client_api_(registry_, auth_, {options_.public_url, options_.trusted_proxies, &logs_}),
-        admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, hosted_files_, audit_, admin_options(options_)),
+        admin_api_(manager_, accounts_, auth_, user_admin_, logs_, *triggers_, hosted_files_, audit_, repositories_, admin_options(options_)),
         endpoints_api_(registry_, auth_, options_.public_url, options_.trusted_proxies),
         hosting_api_(registry_, hosted_files_, {options_.hosting_domain, options_.trusted_proxies}),
         commands_(threads_, registry_, deployer_, auth_),
@@ -166,6 +169,7 @@ class RunningServer final : public Server {
                                          : client_api_.handle_oversized(request);
                             }));
     user_sweep_.start();
+    repositories_.start();
     if (is_one_of_many()) state_watch_.start();
     ready_.store(true);
     RESTITCH_LOG(kInfo, kServer, 1, "Server ready", {"version", RESTITCH_VERSION}, {"address", options_.listen.host},
@@ -196,6 +200,7 @@ class RunningServer final : public Server {
     const auto deadline = std::chrono::steady_clock::now() + kDrainGrace;
     if (http_) http_->finish(deadline);
     if (wire_) wire_->finish(deadline);
+    boost::asio::co_spawn(threads_.context(0), repositories_.stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), user_sweep_.stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), state_watch_.stop(), boost::asio::use_future).get();
     boost::asio::co_spawn(threads_.context(0), triggers_->drain(kTriggerGrace), boost::asio::use_future).get();
@@ -241,13 +246,28 @@ class RunningServer final : public Server {
   }
 
   // The same over restarts, another one for each data directory.
-  static triggers::TriggerServiceOptions trigger_options(const ServeOptions& serve) {
+  static std::string node_name(const ServeOptions& serve) {
     char host[256] = {};
     if (::gethostname(host, sizeof(host) - 1) != 0) host[0] = '\0';
     std::error_code ignored;
+    return std::string(host) + ":" +
+           std::filesystem::weakly_canonical(serve.data_directory, ignored).string();
+  }
+
+  static triggers::TriggerServiceOptions trigger_options(const ServeOptions& serve) {
     triggers::TriggerServiceOptions options;
-    options.node = std::string(host) + ":" +
-                   std::filesystem::weakly_canonical(serve.data_directory, ignored).string();
+    options.node = node_name(serve);
+    return options;
+  }
+
+  deployment::RepositoryOptions repository_options() {
+    deployment::RepositoryOptions options;
+    options.git.program = options_.git;
+    options.git.scratch = options_.data_directory + "/repositories";
+    options.git.allows_files = options_.file_repositories;
+    options.deploy_hosted_files = [this](const std::string& root, bson::ObjectId app) {
+      deploy_hosted_files(root, app, hosted_files_, threads_);
+    };
     return options;
   }
 
@@ -420,6 +440,8 @@ class RunningServer final : public Server {
   deployment::Deployer deployer_;
   std::unique_ptr<triggers::TriggerService> triggers_;
   deployment::AppManager manager_;
+  deployment::RepositoryStore repository_store_;
+  deployment::RepositoryDeployments repositories_;
   auth::AdminAccounts accounts_;
   auth::UserAdmin user_admin_;
   api::client::ClientApi client_api_;

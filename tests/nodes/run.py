@@ -22,11 +22,13 @@ sys.dont_write_bytecode = True
 from administrator import Administrator  # noqa: E402
 from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
 from event_stream import EventStream, watch_path  # noqa: E402
+from git_repository import GitRepository  # noqa: E402
 from restitch_process import RestitchProcess, StartFailed, free_port  # noqa: E402
 
 APP_DIRECTORY = str(HERE / "app")
 APP_ID = "nodes-abcde"
 APP = f"/api/client/v2.0/app/{APP_ID}"
+OPTIONS = ["--file-repositories"]
 AT_ONCE = 3  # seconds: what other nodes see without a request of their own
 
 
@@ -82,9 +84,9 @@ class Group:
 
     def start(self):
         self._deployment = self._start_deployment()
-        starting = threading.Thread(target=lambda: self.a.start([APP_DIRECTORY]))
+        starting = threading.Thread(target=lambda: self.a.start([APP_DIRECTORY], OPTIONS))
         starting.start()
-        self.b.start([APP_DIRECTORY])
+        self.b.start([APP_DIRECTORY], OPTIONS)
         starting.join()
 
     def _start_deployment(self):
@@ -221,6 +223,28 @@ def test_the_audit_log_of_one_node_has_what_was_done_through_the_other(group):
     group.a.administrator().ask("DELETE", f"/values/{made['_id']}")
     found = group.b.administrator().ask("GET", f"/audit_log?path=/values/{made['_id']}")["entries"]
     assert [one["request_method"] for one in found] == ["DELETE"], found
+
+
+def test_a_push_to_a_repository_is_deployed_by_one_node(group):
+    repository = GitRepository(group.scratch)
+    for path in pathlib.Path(APP_DIRECTORY).rglob("*"):
+        if path.is_file():
+            repository.write(path.relative_to(APP_DIRECTORY), path.read_bytes())
+    repository.write("values/greeting.json", '{"name": "greeting", "value": "from git"}')
+    commit = repository.push()
+    a, b = group.a.administrator(), group.b.administrator()
+    before = len(a.ask("GET", "/deployments"))
+    a.ask("PATCH", "/deploy/config", {"automatic_deployment": {"enabled": True, "repository": repository.url}})
+    b.ask("POST", "/deploy/check")
+    a.ask("POST", "/deploy/check")
+    token = group.b.sign_in()["access_token"]
+    for node in (group.a, group.b):
+        assert eventually(lambda: node.call(token, "greeting")[0] == "from git", seconds=20)
+    time.sleep(6)  # each node has had its turn
+    deployments = a.ask("GET", "/deployments")
+    assert [one["commit"] for one in deployments].count(commit) == 1, deployments[:3]
+    assert len(deployments) == min(before + 1, 25) and deployments == b.ask("GET", "/deployments")
+    a.ask("PATCH", "/deploy/config", {"automatic_deployment": {"enabled": False}})
 
 
 def test_a_draft_of_one_node_is_deployed_by_the_other(group):

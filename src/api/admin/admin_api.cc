@@ -88,7 +88,8 @@ Refusal refusal_of(const Error& error, const Family& family, const app::Findings
 AdminApi::AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts,
                    auth::AuthService& auth, auth::UserAdmin& users, deployment::LogStore& logs,
                    triggers::TriggerService& triggers, deployment::HostedFiles& hosted_files,
-                   const deployment::AuditLog& audit, AdminApiOptions options)
+                   const deployment::AuditLog& audit,
+                   deployment::RepositoryDeployments& repositories, AdminApiOptions options)
     : apps_(apps),
       accounts_(accounts),
       auth_(auth),
@@ -97,6 +98,7 @@ AdminApi::AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts,
       triggers_(triggers),
       hosted_files_(hosted_files),
       audit_(audit),
+      repositories_(repositories),
       options_(std::move(options)) {
   while (options_.public_url.ends_with('/')) options_.public_url.pop_back();
   for (auto* family : kRouteFamilies) {

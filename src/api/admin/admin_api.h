@@ -13,6 +13,7 @@
 #include "deployment/audit_log.h"
 #include "deployment/hosting.h"
 #include "deployment/log_store.h"
+#include "deployment/repository/repository_deployments.h"
 #include "net/address_set.h"
 #include "runtime/task.h"
 #include "triggers/trigger_service.h"
@@ -54,7 +55,7 @@ class AdminApi {
   AdminApi(deployment::AppManager& apps, auth::AdminAccounts& accounts, auth::AuthService& auth,
            auth::UserAdmin& users, deployment::LogStore& logs, triggers::TriggerService& triggers,
            deployment::HostedFiles& hosted_files, const deployment::AuditLog& audit,
-           AdminApiOptions options);
+           deployment::RepositoryDeployments& repositories, AdminApiOptions options);
 
   static constexpr std::string_view kPrefix = "/api";
   static bool serves(std::string_view path);
@@ -72,6 +73,7 @@ class AdminApi {
   triggers::TriggerService& triggers() { return triggers_; }
   deployment::HostedFiles& hosted_files() { return hosted_files_; }
   const deployment::AuditLog& audit() const { return audit_; }
+  deployment::RepositoryDeployments& repositories() { return repositories_; }
   const AdminApiOptions& options() const { return options_; }
 
   // The running app; kNotFound while it does not run.
@@ -98,6 +100,7 @@ class AdminApi {
   triggers::TriggerService& triggers_;
   deployment::HostedFiles& hosted_files_;
   const deployment::AuditLog& audit_;
+  deployment::RepositoryDeployments& repositories_;
   AdminApiOptions options_;
   std::vector<Route> routes_;
 };

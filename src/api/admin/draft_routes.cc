@@ -6,7 +6,6 @@ namespace {
 
 constexpr Family kDrafts{"draft", "DraftNotFound", "DraftAlreadyExists"};
 constexpr Family kDeployments{"deployment", "DeploymentNotFound", ""};
-constexpr const char* kDeploySettings = "deploy_settings";
 
 Members view(AdminApi& api, const AdminRequest& request, const deployment::Draft& draft) {
   const deployment::AppIdentity& identity = request.app->identity();
@@ -120,33 +119,6 @@ Task<AdminReply> redeploy(AdminApi& api, AdminRequest& request) {
   co_return AdminReply::empty();
 }
 
-Task<AdminReply> fetch_settings(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_TRY(const bson::Value stored,
-                  co_await api.apps().store().extra(request.app->identity().id, kDeploySettings));
-  Members out(stored.view());
-  out.set_default("ui_drafts_disabled", bson::Value::of(false));
-  Members automatic(out["automatic_deployment"]);
-  automatic.set_default("enabled", bson::Value::of(false));
-  automatic.set_default("provider", bson::Value::of("github"));
-  automatic.set_default("installation_ids", bson::Value::array(bson::Document()));
-  automatic.remove("webhook_secret");
-  out.set("automatic_deployment", automatic.value());
-  out.set_default("last_modified", bson::Value::of(request.app->identity().created));
-  co_return AdminReply::of(out.document());
-}
-
-Task<AdminReply> patch_settings(AdminApi& api, AdminRequest& request) {
-  RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
-  const bson::ObjectId app = request.app->identity().id;
-  RESTITCH_CO_TRY(const bson::Value stored,
-                  co_await api.apps().store().extra(app, kDeploySettings));
-  Members next(
-      bson::Value::of(deep_merged(stored.view().as_object().value_or(bson::View()), body)).view());
-  next.set("last_modified", bson::Value::of(deployment::now_in_seconds()));
-  RESTITCH_CO_CHECK(co_await api.apps().store().set_extra(app, kDeploySettings, next.value()));
-  co_return AdminReply::empty();
-}
-
 }  // namespace
 
 std::vector<Route> draft_routes() {
@@ -159,8 +131,6 @@ std::vector<Route> draft_routes() {
       app_route("GET", "/deployments", kDeployments, &list_deployments),
       app_route("GET", "/deployments/{id}", kDeployments, &fetch_deployment),
       app_route("POST", "/deployments/{id}/redeploy", kDeployments, &redeploy),
-      app_route("GET", "/deploy/config", kDeployments, &fetch_settings),
-      app_route("PATCH", "/deploy/config", kDeployments, &patch_settings),
   };
 }
 

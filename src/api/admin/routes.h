@@ -30,6 +30,7 @@ std::vector<Route> settings_routes();
 std::vector<Route> sync_routes();
 std::vector<Route> security_routes();
 std::vector<Route> draft_routes();
+std::vector<Route> deploy_routes();
 std::vector<Route> transfer_routes();
 std::vector<Route> dependency_routes();
 std::vector<Route> hosting_routes();
@@ -43,7 +44,7 @@ inline constexpr std::array kRouteFamilies = {
     &rule_routes, &explain_routes, &schema_routes, &function_routes, &auth_provider_routes,
     &user_routes, &secret_routes, &value_routes, &trigger_routes, &trigger_run_routes,
     &endpoint_routes, &settings_routes, &sync_routes, &security_routes, &draft_routes,
-    &transfer_routes, &dependency_routes, &hosting_routes, &log_routes, &metric_routes,
+    &deploy_routes, &transfer_routes, &dependency_routes, &hosting_routes, &log_routes, &metric_routes,
     &audit_routes, &private_routes};
 
 // Where the app's hosted files are served, and what the configuration of hosting says of it: "",

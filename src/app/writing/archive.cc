@@ -116,6 +116,7 @@ class ArchiveReader {
       files_.directories.insert(path);
       return {};
     }
+    if (is_link && limits_.leaves_out_links) return {};
     if (is_link || archive_entry_filetype(entry) != AE_IFREG) {
       return Error(ErrorCode::kInvalidArgument,
                    "has an entry that is no regular file: '" + path + "'");

@@ -11,6 +11,12 @@ struct DeploymentOptions {
   std::string app, id;
 };
 
+// An error has a line for each finding.
+std::string first_line(const std::string& text) {
+  const std::size_t end = text.find('\n');
+  return end == std::string::npos ? text : text.substr(0, end) + " …";
+}
+
 Status list(Session& session, const DeploymentOptions& options) {
   RESTITCH_TRY(const RemoteApp app, session.find_app(options.app));
   RESTITCH_TRY(AdminApi * api, session.api());
@@ -20,14 +26,15 @@ Status list(Session& session, const DeploymentOptions& options) {
     const Members deployment(value);
     const std::int64_t seconds = deployment["deployed_at"].as_integer().value_or(0);
     rows.push_back({deployment.text("_id"), query_time(seconds * 1000), deployment.text("origin"),
-                    deployment.text("status"), deployment.text("name"), deployment.text("commit")});
+                    deployment.text("status"), deployment.text("name"), deployment.text("commit"),
+                    first_line(deployment.text("status_error_message"))});
   }
   if (rows.empty()) {
     session.terminal().say("No deployments to show");
     return {};
   }
   session.terminal().table("Found " + std::to_string(rows.size()) + " deployments, newest first",
-                           {"ID", "Deployed", "Origin", "Status", "Name", "Commit"}, rows);
+                           {"ID", "Deployed", "Origin", "Status", "Name", "Commit", "Error"}, rows);
   return {};
 }
 

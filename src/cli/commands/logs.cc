@@ -26,6 +26,7 @@ struct LogOptions {
 const std::map<std::string, std::string>& type_groups() {
   static const std::map<std::string, std::string> groups = {
       {"auth", "AUTH,API_KEY"},
+      {"deployment", "DEPLOYMENT"},
       {"endpoint", "ENDPOINT,WEBHOOK"},
       {"function", "FUNCTION"},
       {"graphql", "GRAPHQL"},
@@ -45,6 +46,7 @@ std::string type_title(const std::string& type) {
       {"AUTH", "Authentication"},
       {"AUTH_TRIGGER", "Trigger -> Auth"},
       {"DB_TRIGGER", "Trigger -> Database"},
+      {"DEPLOYMENT", "Deployment"},
       {"ENDPOINT", "Endpoint"},
       {"FUNCTION", "Function"},
       {"GRAPHQL", "GraphQL"},
@@ -206,9 +208,9 @@ void add_log_commands(Registry& registry) {
   command
       ->add_option(
           "--type", options->types,
-          "auth, endpoint, function, graphql, push, schema, service, sync or trigger (repeatable)")
+          "auth, deployment, endpoint, function, graphql, push, schema, service, sync or trigger (repeatable)")
       ->delimiter(',')
-      ->check(CLI::IsMember({"auth", "endpoint", "function", "graphql", "push", "schema", "service",
+      ->check(CLI::IsMember({"auth", "deployment", "endpoint", "function", "graphql", "push", "schema", "service",
                              "sync", "trigger"}));
   command->add_flag("--errors", options->errors, "Only what failed");
   command->add_option("--start", options->start,
