@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "api/endpoints/plain_json.h"
 #include "api/lower_case.h"
 #include "bson/extended_json.h"
+#include "bson/plain_json.h"
 
 namespace restitch::api::endpoints {
 namespace {
@@ -49,7 +49,7 @@ bool wants_ejson(const deployment::Endpoint& endpoint, const net::HttpRequest& r
 
 std::string result_text(bson::ValueView result, bool as_ejson) {
   if (result.is_missing() || result.type() == bson::Type::kUndefined) return "null";
-  return as_ejson ? bson::to_json(result) : to_plain_json(result);
+  return as_ejson ? bson::to_json(result) : bson::to_plain_json(result);
 }
 
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }

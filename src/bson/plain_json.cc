@@ -1,4 +1,4 @@
-#include "api/endpoints/plain_json.h"
+#include "bson/plain_json.h"
 
 #include <charconv>
 #include <cmath>
@@ -8,15 +8,13 @@
 #include "bson/extended_json.h"
 #include "bson/iso_date.h"
 
-namespace restitch::api::endpoints {
+namespace restitch::bson {
 namespace {
-
-using bson::Type;
 
 constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
 
 void append_text(std::string& out, std::string_view text) {
-  bson::append_json(out, bson::Value::of(text).view());
+  append_json(out, Value::of(text).view());
 }
 
 void append_number(std::string& out, double value) {
@@ -33,23 +31,23 @@ void append_number(std::string& out, double value) {
 }
 
 // With milliseconds always, as JavaScript prints dates.
-void append_date(std::string& out, bson::Date date) {
-  if (!bson::has_iso_form(date.millis)) {
+void append_date(std::string& out, Date date) {
+  if (!has_iso_form(date.millis)) {
     out.append(std::to_string(date.millis));
     return;
   }
   std::string text;
-  bson::append_iso_date(text, date.millis);
+  append_iso_date(text, date.millis);
   if (text.find('.') == std::string::npos) text.insert(text.size() - 1, ".000");
   append_text(out, text);
 }
 
-void append_value(std::string& out, bson::ValueView value);
+void append_value(std::string& out, ValueView value);
 
-void append_members(std::string& out, bson::View document, bool is_array) {
+void append_members(std::string& out, View document, bool is_array) {
   out.push_back(is_array ? '[' : '{');
   bool is_first = true;
-  for (const bson::Element& element : document) {
+  for (const Element& element : document) {
     if (!is_array && element.value.type() == Type::kUndefined) continue;
     if (!is_first) out.push_back(',');
     is_first = false;
@@ -62,12 +60,12 @@ void append_members(std::string& out, bson::View document, bool is_array) {
   out.push_back(is_array ? ']' : '}');
 }
 
-void append_binary(std::string& out, bson::BinaryView binary) {
+void append_binary(std::string& out, BinaryView binary) {
   out.append("{\"Subtype\":").append(std::to_string(binary.subtype)).append(",\"Data\":\"");
   out.append(to_base64(binary.bytes)).append("\"}");
 }
 
-void append_value(std::string& out, bson::ValueView value) {
+void append_value(std::string& out, ValueView value) {
   switch (value.type()) {
     case Type::kDouble:
       return append_number(out, value.get_double());
@@ -113,22 +111,22 @@ void append_value(std::string& out, bson::ValueView value) {
     append_text(out, value.get_regex().options);
     out.push_back('}');
   } else if (value.type() == Type::kTimestamp) {
-    const bson::Timestamp time = value.get_timestamp();
+    const Timestamp time = value.get_timestamp();
     out.append("{\"T\":").append(std::to_string(time.seconds)).append(",\"I\":");
     out.append(std::to_string(time.increment)).push_back('}');
   } else if (value.type() == Type::kDecimal128) {
-    append_text(out, bson::to_string(value.get_decimal128()));
+    append_text(out, to_string(value.get_decimal128()));
   } else {
-    bson::append_json(out, value);
+    append_json(out, value);
   }
 }
 
 }  // namespace
 
-std::string to_plain_json(bson::ValueView value) {
+std::string to_plain_json(ValueView value) {
   std::string out;
   append_value(out, value);
   return out;
 }
 
-}  // namespace restitch::api::endpoints
+}  // namespace restitch::bson
