@@ -140,11 +140,18 @@ struct WebhookConfig {
 
 enum class TriggerType : std::uint8_t { kDatabase, kAuthentication, kScheduled };
 
+// A bus of AWS EventBridge that a trigger's events go to.
+struct EventBus {
+  std::string account_id, region;
+  bool extended_json = false;             // of the events: canonical instead of plain JSON
+};
+
 struct TriggerConfig {
   std::string name;
   TriggerType type = TriggerType::kDatabase;
   bool disabled = false;
   std::string function;                   // "" with another event processor
+  std::optional<EventBus> event_bus;      // only without a function
   std::string error_handler;              // function; "" = none or not enabled
   bool skip_catchup_events = false;
   std::string file;

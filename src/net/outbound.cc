@@ -82,6 +82,7 @@ Result<OutboundResponse> send_now(const OutboundRequest& request) {
   const CallPtr call = make_call();
   curl_slist* list = nullptr;
   for (const std::string& header : request.headers) list = curl_slist_append(list, header.c_str());
+  if (!request.json.empty()) list = curl_slist_append(list, "Content-Type: application/json");
   const ListPtr headers(list);
   Received received{{}, request.max_bytes};
   curl_easy_setopt(call.get(), CURLOPT_URL, request.url.c_str());
@@ -91,9 +92,10 @@ Result<OutboundResponse> send_now(const OutboundRequest& request) {
   curl_easy_setopt(call.get(), CURLOPT_USERAGENT, "restitch/" RESTITCH_VERSION);
   curl_easy_setopt(call.get(), CURLOPT_WRITEFUNCTION, &receive);
   curl_easy_setopt(call.get(), CURLOPT_WRITEDATA, &received);
-  if (!request.form.empty()) {
-    curl_easy_setopt(call.get(), CURLOPT_POSTFIELDS, request.form.c_str());
-    curl_easy_setopt(call.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(request.form.size()));
+  const std::string& body = request.json.empty() ? request.form : request.json;
+  if (!body.empty()) {
+    curl_easy_setopt(call.get(), CURLOPT_POSTFIELDS, body.c_str());
+    curl_easy_setopt(call.get(), CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
   }
   const CURLcode code = curl_easy_perform(call.get());
   if (code != CURLE_OK) return unreachable(request.url, code);

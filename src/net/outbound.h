@@ -15,7 +15,9 @@ struct OutboundRequest {
   OutboundRequest() {}  // not an aggregate: g++ 12 destroys such arguments of awaited calls twice
 
   std::string url;   // http or https
-  std::string form;  // sent as application/x-www-form-urlencoded by POST; empty: GET
+  // At most one of them, sent by POST; both empty: GET.
+  std::string form;  // application/x-www-form-urlencoded
+  std::string json;  // application/json
   std::vector<std::string> headers;  // "Name: value"
   std::chrono::milliseconds time_limit{10'000};
   std::size_t max_bytes = 1U << 20U;
@@ -41,7 +43,7 @@ struct MailMessage {
   std::string text;      // headers and body (RFC 5322)
 };
 
-// Requests of the server to others: identity providers, key sets, mail. Redirects are not followed;
+// Requests of the server to others: identity providers, key sets, mail, gateways. Redirects are not followed;
 // certificates are checked. At most 16 calls run at a time. Thread-safe.
 class Outbound {
  public:

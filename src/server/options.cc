@@ -107,7 +107,8 @@ void add_function_options(CLI::App& serve, ServeOptions& options, RawServe& raw)
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   serve.add_option("--service-gateway", raw.service_gateways,
-                   "NAME=URL: HTTP gateway of a third-party service, by its name or type (repeatable)")
+                   "NAME=URL: HTTP gateway of a third-party service, by its name or type, or of AWS_EVENTBRIDGE "
+                   "(repeatable)")
       ->envname("RESTITCH_SERVICE_GATEWAY");
   serve.add_flag("--console", options.console,
                  "Print console output of functions on standard error at once (always with --watch)")

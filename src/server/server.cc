@@ -257,6 +257,8 @@ class RunningServer final : public Server {
   static triggers::TriggerServiceOptions trigger_options(const ServeOptions& serve) {
     triggers::TriggerServiceOptions options;
     options.node = node_name(serve);
+    const auto gateway = serve.service_gateways.find("AWS_EVENTBRIDGE");
+    if (gateway != serve.service_gateways.end()) options.event_bridge_gateway = gateway->second;
     return options;
   }
 

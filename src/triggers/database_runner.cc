@@ -80,7 +80,7 @@ class DatabaseRunner final : public Runner {
   ProgressWindow progress_;
   Clock::time_point saved_at_{};
   bool is_saving_ = false;
-  bool must_suspend_ = false;  // by the error handler
+  bool must_suspend_ = false;  // because of a failed event
 };
 
 void DatabaseRunner::interrupt() {
@@ -103,8 +103,8 @@ Status DatabaseRunner::check_source() {
     return Error(ErrorCode::kUnsupported,
                  "a serverless or federated data source has no change streams");
   }
-  if (config().function.empty()) {
-    return Error(ErrorCode::kUnsupported, "the only event processor of this server is FUNCTION");
+  if (std::string problem = problem_of_processor(); !problem.empty()) {
+    return Error(ErrorCode::kUnsupported, std::move(problem));
   }
   if (config().database == auth::kStateDatabase) {
     return Error(ErrorCode::kPermissionDenied, "the server's own database cannot be listened to");
@@ -136,7 +136,7 @@ Task<void> DatabaseRunner::serve() {
   watch_.reset();
   co_await close(source_, watch);
   if (must_suspend_) {
-    co_await suspend("the error handler failed", std::nullopt);
+    co_await suspend_after_failure();
     co_return Status();
   }
   if (followed || is_interrupted()) co_return Status();

@@ -50,8 +50,8 @@ asio::awaitable<void> QueueRunner::wait(std::chrono::steady_clock::duration time
 
 Task<void> QueueRunner::serve() {
   must_suspend_ = false;
-  if (config().function.empty()) {
-    co_await suspend("the only event processor of this server is FUNCTION", std::nullopt);
+  if (std::string problem = problem_of_processor(); !problem.empty()) {
+    co_await suspend(std::move(problem), std::nullopt);
     co_return Status();
   }
   co_await note_success();
@@ -67,7 +67,7 @@ Task<void> QueueRunner::serve() {
     co_await wait(kLook);
   }
   while (!open_.empty()) co_await wait(kLook);
-  if (must_suspend_) co_await suspend("the error handler failed", std::nullopt);
+  if (must_suspend_) co_await suspend_after_failure();
   co_return outcome;
 }
 

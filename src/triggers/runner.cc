@@ -4,6 +4,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "base/log.h"
 
@@ -160,11 +161,23 @@ void Runner::interrupt_serving() {
   if (is_serving_) interrupt();
 }
 
+std::string Runner::problem_of_processor() const {
+  if (!config_.function.empty()) return {};
+  if (!config_.event_bus) return "the trigger has no event processor";
+  if (context_.event_bridge.has_gateway()) return {};
+  return "AWS_EVENTBRIDGE needs a gateway: serve --service-gateway AWS_EVENTBRIDGE=URL";
+}
+
 asio::awaitable<Delivered> Runner::deliver_event(bson::Document event) {
-  const DeliveryContext delivery{context_.store, held_, config_, [this] { return app_; },
-                                 [this] { return is_interrupted(); }};
-  const Delivered delivered = co_await deliver(delivery, std::move(event));
-  co_return delivered;
+  const DeliveryContext context{context_, held_, config_, [this] { return app_; },
+                                [this] { return is_interrupted(); }};
+  Delivery delivery = co_await deliver(context, std::move(event));
+  if (delivery.outcome == Delivered::kMustSuspend) failure_ = std::move(delivery.reason);
+  co_return delivery.outcome;
+}
+
+asio::awaitable<void> Runner::suspend_after_failure() {
+  co_await suspend(std::exchange(failure_, {}), std::nullopt);
 }
 
 asio::awaitable<void> Runner::save(Progress progress) {

@@ -9,19 +9,11 @@
 
 #include "app/config.h"
 #include "deployment/deployed_app.h"
-#include "deployment/log_store.h"
 #include "runtime/gate.h"
 #include "triggers/delivery.h"
 #include "triggers/trigger_store.h"
 
 namespace restitch::triggers {
-
-// What all triggers of this node share.
-struct RunnerContext {
-  TriggerStore& store;
-  deployment::LogStore& logs;
-  TriggerServiceOptions options;
-};
 
 // One trigger on this node: waits for its lease and its turn, serves, hands over. Lives on one
 // executor; the public functions may be called from any thread.
@@ -61,11 +53,15 @@ class Runner : public std::enable_shared_from_this<Runner> {
   const RunnerContext& context() const { return context_; }
   bool spawn(asio::awaitable<void> work) { return gate_.spawn(std::move(work)); }
 
+  // Why the trigger's events can be given to nobody, "" when they can.
+  std::string problem_of_processor() const;
   asio::awaitable<Delivered> deliver_event(bson::Document event);
   // Stores progress; interrupts when the lease or the record has changed.
   asio::awaitable<void> save(Progress progress);
   // Stops the trigger and tells why. `place` is where it goes on when it is resumed.
   asio::awaitable<void> suspend(std::string reason, std::optional<Place> place);
+  // The same after deliver_event() has said so, with its reason.
+  asio::awaitable<void> suspend_after_failure();
   // Notes a gap and begins anew at `place`.
   asio::awaitable<void> begin_anew(Gap gap, Place place);
   // The stream works again.
@@ -91,6 +87,7 @@ class Runner : public std::enable_shared_from_this<Runner> {
   asio::steady_timer timer_;        // of run()
   asio::steady_timer lease_timer_;  // of keep_lease()
   TriggerRecord held_;              // as of the beginning of this turn
+  std::string failure_;             // of the event that must suspend the trigger
   bool is_serving_ = false, is_interrupted_ = false, is_ending_ = false;
   std::atomic<bool> is_over_{false};
   std::int64_t wakes_ = 0, turn_ = 0;

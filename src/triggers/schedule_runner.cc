@@ -81,16 +81,16 @@ Task<bool> ScheduleRunner::run(std::int64_t minute) {
   progress.failed = delivered == Delivered::kSucceeded ? 0 : 1;
   co_await save(std::move(progress));
   if (delivered != Delivered::kMustSuspend) co_return true;
-  co_await suspend("the error handler failed", std::nullopt);
+  co_await suspend_after_failure();
   co_return false;
 }
 
 Task<void> ScheduleRunner::serve() {
   const auto schedule = app::Schedule::parse(config().schedule);
-  if (!schedule || config().function.empty()) {
-    std::string reason = schedule ? "the only event processor of this server is FUNCTION"
-                                  : app::problem_of_schedule(config().schedule);
-    co_await suspend(std::move(reason), std::nullopt);
+  std::string problem =
+      schedule ? problem_of_processor() : app::problem_of_schedule(config().schedule);
+  if (!problem.empty()) {
+    co_await suspend(std::move(problem), std::nullopt);
     co_return Status();
   }
   co_await note_success();

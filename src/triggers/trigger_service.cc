@@ -51,8 +51,8 @@ void append_texts(bson::Builder& out, std::string_view name,
   out.close();
 }
 
-// Equal for equal configurations.
-std::string fingerprint_of(const app::TriggerConfig& config) {
+// Equal for equal configurations. A gateway that comes or goes changes what an event bus means.
+std::string fingerprint_of(const app::TriggerConfig& config, const EventBridge& event_bridge) {
   bson::Builder out;
   out.append("type", type_name(config.type)).append("disabled", config.disabled);
   out.append("function", config.function).append("error_handler", config.error_handler);
@@ -67,6 +67,11 @@ std::string fingerprint_of(const app::TriggerConfig& config) {
   out.append("maximum_throughput", config.maximum_throughput);
   out.append("skip", config.skip_catchup_events).append("schedule", config.schedule);
   out.append("match", config.match).append("project", config.project);
+  if (config.event_bus) {
+    out.append("account", config.event_bus->account_id).append("region", config.event_bus->region);
+    out.append("extended_json", config.event_bus->extended_json);
+    out.append("gateway", event_bridge.has_gateway());
+  }
   const bson::Document document = std::move(out).finish();
   return to_hex(auth::sha256(document.bytes()));
 }
@@ -90,7 +95,8 @@ class Service final : public TriggerService {
         hubs_(hubs),
         threads_(threads),
         store_(std::move(state)),
-        context_{store_, logs, std::move(options)},
+        event_bridge_(options.event_bridge_gateway),
+        context_{store_, logs, event_bridge_, std::move(options)},
         executor_(threads.context(0).get_executor()),
         gate_(executor_) {}
 
@@ -126,6 +132,7 @@ class Service final : public TriggerService {
   asio::awaitable<void> stop() override {
     auto closing = gate_.close();
     co_await asio::co_spawn(executor_, std::move(closing), asio::use_awaitable);
+    event_bridge_.stop();
   }
 
  private:
@@ -191,6 +198,7 @@ class Service final : public TriggerService {
   datasource::ChangeHubs& hubs_;
   runtime::IoThreads& threads_;
   TriggerStore store_;
+  EventBridge event_bridge_;
   RunnerContext context_;
   asio::any_io_executor executor_;
   runtime::Gate gate_;
@@ -227,7 +235,7 @@ Task<void> Service::deploy_here(deployment::DeployedAppPtr app) {
 
 Task<void> Service::deploy_one(AppTriggers& table, const app::TriggerConfig& config, bool is_first,
                                SourceSet& away) {
-  const std::string fingerprint = fingerprint_of(config);
+  const std::string fingerprint = fingerprint_of(config, event_bridge_);
   RESTITCH_CO_TRY(const TriggerRecord record,
                   co_await bring_in_line(*table.app, config, fingerprint, is_first, away));
   Deployed& deployed = table.triggers[config.name];
@@ -484,7 +492,7 @@ Task<ReplayResult> Service::replay_here(ObjectId app_id, std::string trigger,
   ReplayResult result;
   result.has_more = static_cast<std::int64_t>(letters.size()) == kReplayBatch;
   for (const DeadLetter& one : letters) {
-    auto called = co_await call_once(*app, record, config, one.event);
+    auto called = co_await give_once(context_, *app, record, config, one.event);
     if (called) {
       ++result.succeeded;
       RESTITCH_CO_CHECK(co_await store_.remove_dead_letter(one.id));

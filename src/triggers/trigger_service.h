@@ -46,7 +46,7 @@ struct TriggerStatus {
   std::optional<Gap> gap;  // the newest
 };
 
-// An event whose function failed.
+// An event whose function or event bus failed.
 struct DeadLetter {
   bson::ObjectId id;
   bson::Date created;
@@ -63,6 +63,7 @@ struct ReplayResult {
 struct TriggerServiceOptions {
   std::string node;  // the same over restarts of a node, another one for each node
   std::chrono::milliseconds lease_time{15000};
+  std::string event_bridge_gateway;  // URL that puts events on buses of AWS EventBridge; "" = none
 };
 
 // Runs the triggers of all deployed apps (spec: functions §11). Each event is delivered at least
@@ -96,7 +97,7 @@ class TriggerService {
   // Newest first, at most `limit`.
   virtual Task<std::vector<DeadLetter>> dead_letters(bson::ObjectId app_id, std::string trigger,
                                                      std::int64_t limit) = 0;
-  // Calls the trigger's function again, for one dead letter or for all (at most 1,000 at a time,
+  // Gives events to the trigger's processor again, one dead letter or all (at most 1,000 at a time,
   // oldest first). What succeeds is removed.
   virtual Task<ReplayResult> replay(bson::ObjectId app_id, std::string trigger,
                                     std::optional<bson::ObjectId> letter) = 0;

@@ -81,6 +81,11 @@ class AppFolder:
         self.write(f"functions/{name}.js", source)
         self.write("functions/config.json", list(self._functions.values()))
 
+    def bus_trigger(self, name, config, account, extended=False, **members):
+        """A trigger whose events go to an event bus instead of a function."""
+        bus = {"account_id": account, "region": "us-east-1", "extended_json_enabled": extended}
+        self.trigger(name, config, event_processors={"AWS_EVENTBRIDGE": {"config": bus}}, **members)
+
     def trigger(self, name, config, kind="DATABASE", then="", disabled=False, **members):
         self.function(f"on_{name}", RECORD % {"name": name, "then": then})
         if kind == "DATABASE":
@@ -105,6 +110,7 @@ class Bench:
         self.wire_port = free_port()
         self.source = self.server = None
         self.deployments = 0
+        self.options = []  # further ones of the server
         if kind == "external":
             self.start_source()
         uri = f"mongodb://127.0.0.1:{self.wire_port}/?replicaSet=restitch"
@@ -117,7 +123,7 @@ class Bench:
 
     def start(self):
         self.server = RestitchProcess(self.binary, str(self.folder / "server"), [str(self.app.path)],
-                                      [*self._cluster, "--watch"]).wait_until_ready()
+                                      [*self._cluster, *self.options, "--watch"]).wait_until_ready()
         return self
 
     def start_alone(self):

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Triggers against the real binary on 127.0.0.1: what fires, with what, in which order, and what happens after trouble."""
 
+import datetime
 import json
 import pathlib
 import sys
 import time
+import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -13,6 +15,9 @@ sys.dont_write_bytecode = True
 
 from bench import APP, Bench, wait_for  # noqa: E402
 from black_box import Refused, Tally, suite_options  # noqa: E402
+from gateway import Gateway  # noqa: E402
+
+import bson  # noqa: E402
 
 ROOT = f"/app/{APP}"
 
@@ -29,8 +34,11 @@ def prepare(app):
     app.trigger("ordered", {"collection": "ordered"}, then="await new Promise((r) => setTimeout(r, 3 * Math.random()));")
     app.trigger("unordered", {"collection": "unordered", "unordered": True},
                 then="await new Promise((r) => setTimeout(r, 300));")
+    app.trigger("wide", {"collection": "wide", "unordered": True, "maximum_throughput": True},
+                then="await new Promise((r) => setTimeout(r, 300));")
     app.trigger("database", {"database": "level", "collection": "", "operation_types": [
-        "INSERT", "CREATE_COLLECTION", "RENAME_COLLECTION", "DROP_COLLECTION", "CREATE_INDEXES"]})
+        "INSERT", "CREATE_COLLECTION", "MODIFY_COLLECTION", "RENAME_COLLECTION", "DROP_COLLECTION", "CREATE_INDEXES",
+        "DROP_INDEXES"]})
     app.trigger("deployment", {"database": "", "collection": "", "operation_types": ["INSERT", "DROP_DATABASE"],
                                "match": {"ns.db": {"$nin": ["shop", "log"]}}})
     app.trigger("failing", {"collection": "failing"}, then='if (event.fullDocument.bad) throw new Error("no");')
@@ -48,9 +56,24 @@ def prepare(app):
     app.trigger("off", {"collection": "off"}, disabled=True)
     app.trigger("skipping", {"collection": "skipping", "skip_catchup_events": True}, disabled=True)
     app.trigger("elsewhere", {"service_name": "nowhere"})
-    app.trigger("bridge", {"collection": "bridge"}, event_processors={
-        "AWS_EVENTBRIDGE": {"config": {"account_id": "1", "region": "us-east-1"}}})
-    for operation in ("LOGIN", "CREATE", "DELETE"):
+    app.trigger("talking", {"collection": "talking"}, then='for (let i = 0; i < 30; ++i) console.log(`line ${i}`);')
+    app.function("onBusError", """exports = async (error, event) => {
+  await context.services.get("main").db("log").collection("bus_errors").insertOne({ error, id: event.documentKey._id });
+  if (event.fullDocument.fatal) throw new Error("no more");
+};
+""")
+    bus_handler = {"error_handler": {"config": {"enabled": True, "function_name": "onBusError"}}}
+    app.bus_trigger("bus", {"collection": "bus"}, "000000000001")
+    app.bus_trigger("bus_extended", {"collection": "bus_extended"}, "000000000002", extended=True)
+    app.bus_trigger("bus_ordered", {"collection": "bus_ordered"}, "000000000003")
+    app.bus_trigger("bus_away", {"collection": "bus_away"}, "000000000004")
+    app.bus_trigger("bus_handled", {"collection": "bus_handled"}, "000000000005", **bus_handler)
+    app.bus_trigger("bus_unhandled", {"collection": "bus_unhandled"}, "000000000006")
+    app.bus_trigger("bus_sign_in", {"operation_type": "LOGIN", "providers": ["local-userpass"]}, "000000000007",
+                    kind="AUTHENTICATION")
+    app.bus_trigger("bus_shaped", {"database": "shaped", "collection": "", "unordered": True,
+                                   "project": {"operationType": 1, "fullDocument.a": 1}}, "000000000008")
+    for operation in ("LOGIN", "CREATE", "DELETE", "LOGOUT"):
         app.trigger(f"user_{operation.lower()}", {"operation_type": operation, "providers": ["local-userpass"]},
                     kind="AUTHENTICATION")
     app.trigger("every_minute", {"schedule": "* * * * *"}, kind="SCHEDULED")
@@ -111,24 +134,27 @@ def test_an_ordered_trigger_runs_one_event_after_the_other(bench):
 
 
 def test_an_unordered_trigger_runs_many_events_at_once(bench):
-    started = time.monotonic()
-    bench.mongo["shop"]["unordered"].insert_many([{"_id": number} for number in range(60)])
-    events = bench.wait_for_seen("unordered", 60)
-    assert time.monotonic() - started < 60 * 0.3 / 3
-    assert sorted(event["documentKey"]["_id"] for event in events) == list(range(60))
+    for name in ("unordered", "wide"):
+        started = time.monotonic()
+        bench.mongo["shop"][name].insert_many([{"_id": number} for number in range(60)])
+        events = bench.wait_for_seen(name, 60)
+        assert time.monotonic() - started < 60 * 0.3 / 3
+        assert sorted(event["documentKey"]["_id"] for event in events) == list(range(60))
 
 
 def test_a_trigger_of_a_database_sees_its_collections_come_and_go(bench):
     level = bench.mongo["level"]
     level["a"].insert_one({"_id": 1})
     level["a"].create_index("x")
+    level["a"].drop_index("x_1")
+    level.command("collMod", "a", changeStreamPreAndPostImages={"enabled": True})
     level["a"].rename("b")
     level["b"].drop()
     level["c"].insert_one({"_id": 2})
-    events = bench.wait_for_seen("database", 7)
+    events = bench.wait_for_seen("database", 9)
     assert [(event["operationType"], event["ns"]["coll"]) for event in events] == [
-        ("create", "a"), ("insert", "a"), ("createIndexes", "a"), ("rename", "a"), ("drop", "b"),
-        ("create", "c"), ("insert", "c")]
+        ("create", "a"), ("insert", "a"), ("createIndexes", "a"), ("dropIndexes", "a"), ("modify", "a"), ("rename", "a"),
+        ("drop", "b"), ("create", "c"), ("insert", "c")]
 
 
 def test_a_trigger_of_the_deployment_does_not_see_the_servers_own_databases(bench):
@@ -186,7 +212,6 @@ def test_a_trigger_on_a_dropped_collection_is_suspended(bench):
 
 def test_what_cannot_run_is_suspended_with_a_reason(bench):
     assert bench.wait_for_state("elsewhere", "suspended")["reason"] == "data source not found: 'nowhere'"
-    assert "FUNCTION" in bench.wait_for_state("bridge", "suspended")["reason"]
 
 
 def test_the_form_of_older_layouts_works(bench):
@@ -219,6 +244,132 @@ def test_a_new_trigger_sees_what_happens_after_its_deployment_and_a_removed_one_
     items.insert_one({"_id": 3})
     time.sleep(0.3)
     assert len(bench.seen("young")) == 1
+
+
+def test_the_log_keeps_the_first_lines_of_a_triggers_function(bench):
+    bench.mongo["shop"]["talking"].insert_one({"_id": 1})
+    entry = wait_for(lambda: bench.state["logs"].find_one({"event_subscription_name": "talking"}))
+    assert entry["messages"] == [f"line {number}" for number in range(25)]
+
+
+# ---- Event buses
+
+
+def wait_for_events(bench, account, count):
+    return wait_for(lambda: (lambda found: found if len(found) >= count else None)(bench.gateway.of(account)),
+                    what=f"{count} events for {account}, there are {bench.gateway.of(account)}")
+
+
+def ids_of(events):
+    return [event["detail"]["documentKey"]["_id"] for event in events]
+
+
+def test_an_event_bus_gets_what_its_targets_will_see(bench):
+    at = datetime.datetime(2024, 2, 29, 12, 30, tzinfo=datetime.timezone.utc)
+    bench.mongo["shop"]["bus"].insert_one({"_id": bson.ObjectId("614cab95890e884a9264002a"), "at": at, "n": 1, "half": 0.5})
+    event, = wait_for_events(bench, "000000000001", 1)
+    shown, = [one for one in bench.administer("GET", "/triggers") if one["name"] == "bus"]
+    source = f"aws.partner/mongodb.com/stitch.trigger/{shown['_id']}"
+    assert uuid.UUID(event["id"]).version == 8
+    detail = event["detail"]
+    assert event == {
+        "version": "0", "id": event["id"], "detail-type": "MongoDB Database Trigger for shop.bus", "source": source,
+        "account": "000000000001", "time": event["time"], "region": "us-east-1",
+        "resources": [f"arn:aws:events:us-east-1::event-source/{source}"], "detail": detail}
+    assert event["time"] == time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(detail["clusterTime"]["T"]))
+    assert detail["_id"]["_data"] and detail["clusterTime"]["I"] > 0 and detail["operationType"] == "insert"
+    assert detail["documentKey"] == {"_id": "614cab95890e884a9264002a"} and detail["ns"] == {"db": "shop", "coll": "bus"}
+    assert detail["fullDocument"] == {
+        "_id": "614cab95890e884a9264002a", "at": "2024-02-29T12:30:00.000Z", "n": 1, "half": 0.5}
+    entry = wait_for(lambda: bench.state["logs"].find_one({"event_subscription_name": "bus"}))
+    assert entry["type"] == "DB_TRIGGER" and "error" not in entry and entry["event_subscription_id"] == shown["_id"]
+
+
+def test_an_event_bus_gets_types_where_it_asks_for_them(bench):
+    bench.mongo["shop"]["bus_extended"].insert_one({"_id": 1, "half": 0.5})
+    event, = wait_for_events(bench, "000000000002", 1)
+    assert event["detail"]["fullDocument"] == {"_id": {"$numberInt": "1"}, "half": {"$numberDouble": "0.5"}}
+    assert event["detail"]["clusterTime"]["$timestamp"]["t"] > 0 and event["account"] == "000000000002"
+
+
+def test_an_event_bus_gets_what_project_leaves(bench):
+    bench.mongo["shaped"]["items"].insert_one({"_id": 1, "a": 2, "b": 3})
+    event, = wait_for_events(bench, "000000000008", 1)
+    assert event["detail-type"] == "MongoDB Database Trigger for shaped"
+    assert event["detail"] == {
+        "_id": event["detail"]["_id"], "operationType": "insert", "fullDocument": {"a": 2}}, event
+
+
+def test_an_ordered_event_bus_waits_for_a_gateway_that_is_busy(bench):
+    items = bench.mongo["shop"]["bus_ordered"]
+    items.insert_many([{"_id": 1, "answers": [503, 429, 200]}, {"_id": 2}, {"_id": 3}])
+    events = wait_for_events(bench, "000000000003", 5)
+    assert ids_of(events) == [1, 1, 1, 2, 3] and len({event["id"] for event in events}) == 3
+    record = wait_for(lambda: (lambda r: r if r.get("delivered") == 3 else None)(bench.record("bus_ordered")))
+    assert record["failed"] == 0 and record["state"] == "running"
+
+
+def test_events_wait_for_a_gateway_that_does_not_answer(bench):
+    bench.gateway.close()
+    try:
+        bench.mongo["shop"]["bus_away"].insert_many([{"_id": 1}, {"_id": 2}])
+        record = wait_for(lambda: (lambda r: r if r["reason"] else None)(bench.record("bus_away")))
+        assert record["reason"] == "no answer from 127.0.0.1" and record["state"] == "running"
+    finally:
+        bench.gateway.open()
+    assert ids_of(wait_for_events(bench, "000000000004", 2)) == [1, 2]
+    wait_for(lambda: bench.record("bus_away")["reason"] == "")
+    assert bench.administer("GET", "/triggers/bus_away/failed") == []
+
+
+def test_an_error_handler_decides_about_events_that_a_bus_refuses(bench):
+    items = bench.mongo["shop"]["bus_handled"]
+    items.insert_many([
+        {"_id": 1, "answers": [400], "error": "total size of the entries in the request is over the limit"},
+        {"_id": 2, "answers": [413]}, {"_id": 3, "answers": [400, 200], "error": "no"}, {"_id": 4, "text": "x" * 300_000},
+        {"_id": 5, "answers": [500]}, {"_id": 6}])
+    assert ids_of(wait_for_events(bench, "000000000005", 5)) == [1, 2, 3, 5, 6]
+    errors = {one["id"]: one["error"] for one in bench.mongo["log"]["bus_errors"].find()}
+    gateway = "the gateway of AWS_EVENTBRIDGE answered"
+    assert errors == {
+        1: {"code": "DOCUMENT_TOO_LARGE", "message": "total size of the entries in the request is over the limit"},
+        2: {"code": "DOCUMENT_TOO_LARGE", "message": f"{gateway} 413"}, 3: {"code": "OTHER", "message": "no"},
+        4: {"code": "DOCUMENT_TOO_LARGE", "message": "the event is larger than the limit of 256 KB"},
+        5: {"code": "OTHER", "message": f"{gateway} 500"}}
+    entry = wait_for(lambda: bench.state["logs"].find_one({"event_subscription_name": "bus_handled", "error": "no"}))
+    assert entry["type"] == "DB_TRIGGER" and entry["error_code"] == "AWSError"
+    handled = wait_for(lambda: bench.state["logs"].find_one({"parent_co_id": entry["co_id"]}))
+    assert handled["type"] == "TRIGGER_ERROR_HANDLER"
+    letter, = [one for one in bench.administer("GET", "/triggers/bus_handled/failed") if one["co_id"] == entry["co_id"]]
+    result = bench.administer("POST", f"/triggers/bus_handled/failed/{letter['_id']}/replay")
+    assert result == {"succeeded": 1, "failed": 0, "has_more": False}
+    items.insert_one({"_id": 7, "fatal": True, "answers": [400]})
+    assert bench.wait_for_state("bus_handled", "suspended")["reason"] == "the error handler failed"
+
+
+def test_a_bus_that_refuses_an_event_suspends_a_trigger_without_error_handler(bench):
+    items = bench.mongo["shop"]["bus_unhandled"]
+    items.insert_many([{"_id": 1, "answers": [400], "error": "no such bus"}, {"_id": 2}])
+    record = bench.wait_for_state("bus_unhandled", "suspended")
+    assert record["reason"] == "an event could not be put: no such bus"
+    letter, = bench.administer("GET", "/triggers/bus_unhandled/failed")
+    assert json.loads(letter["event"])["documentKey"] == {"_id": {"$numberInt": "1"}}
+    assert ids_of(bench.gateway.of("000000000006")) == [1]
+    bench.administer("PUT", "/triggers/bus_unhandled/resume", {"disable_token": False})
+    assert ids_of(wait_for_events(bench, "000000000006", 2)) == [1, 2]
+
+
+def test_an_event_bus_needs_a_gateway(bench):
+    bench.server.stop()
+    options, bench.options = bench.options, []
+    bench.start()
+    record = bench.wait_for_state("bus", "suspended")
+    assert record["reason"] == "AWS_EVENTBRIDGE needs a gateway: serve --service-gateway AWS_EVENTBRIDGE=URL"
+    bench.mongo["shop"]["bus"].insert_one({"_id": 2})
+    bench.server.stop()
+    bench.options = options
+    bench.start()
+    assert ids_of(wait_for_events(bench, "000000000001", 2))[1] == 2
 
 
 # ---- Administration
@@ -307,6 +458,23 @@ def test_users_are_told_of_when_they_come_sign_in_and_go(bench):
     assert len(logins) == 2 and all(event["operationType"] == "LOGIN" for event in logins)
     assert deleted["operationType"] == "DELETE" and deleted["user"]["id"] == session["user_id"]
     wait_for(lambda: bench.state["trigger_events"].count_documents({}) == 0)
+    entry = wait_for(lambda: bench.state["logs"].find_one({"event_subscription_name": "user_create"}))
+    assert entry["type"] == "AUTH_TRIGGER" and entry["function_name"] == "on_user_create"
+
+
+def test_signing_out_is_told_of(bench):
+    login = {"username": "out@example.org", "password": "corr3ct-horse"}
+    bench.client(f"{ROOT}/auth/providers/local-userpass/register",
+                 {"email": login["username"], "password": login["password"]})
+    session = bench.client(f"{ROOT}/auth/providers/local-userpass/login", login)
+    other = bench.client(f"{ROOT}/auth/providers/anon-user/login", {})
+    for one in (session, other):
+        bench.client("/auth/session", None, one["refresh_token"], "DELETE")
+    event, = bench.wait_for_seen("user_logout", 1)
+    assert event["operationType"] == "LOGOUT" and event["providers"] == ["local-userpass"] and event["time"]
+    assert event["user"]["id"] == session["user_id"] and event["user"]["data"] == {"email": "out@example.org"}
+    time.sleep(0.3)
+    assert len(bench.seen("user_logout")) == 1
 
 
 def test_linking_an_identity_tells_of_it(bench):
@@ -317,6 +485,21 @@ def test_linking_an_identity_tells_of_it(bench):
     bench.client(f"{ROOT}/auth/providers/local-userpass/login?link=true", login, session["access_token"])
     event = wait_for(lambda: next((e for e in bench.seen("user_create") if e["user"]["id"] == session["user_id"]), None))
     assert [one["provider_type"] for one in event["user"]["identities"]] == ["anon-user", "local-userpass"]
+    assert event["providers"] == ["local-userpass"]
+    bench.client("/auth/delete", None, session["access_token"], "DELETE")
+    event = wait_for(lambda: next((e for e in bench.seen("user_delete") if e["user"]["id"] == session["user_id"]), None))
+    assert sorted(event["providers"]) == ["anon-user", "local-userpass"]
+
+
+def test_an_event_bus_gets_sign_ins_too(bench):
+    login = {"username": "bus@example.org", "password": "corr3ct-horse"}
+    bench.client(f"{ROOT}/auth/providers/local-userpass/register",
+                 {"email": login["username"], "password": login["password"]})
+    session = bench.client(f"{ROOT}/auth/providers/local-userpass/login", login)
+    event = wait_for(lambda: next((one for one in bench.gateway.of("000000000007")
+                                   if one["detail"]["user"]["id"] == session["user_id"]), None))
+    assert event["detail-type"] == "MongoDB Authentication Trigger for bus_sign_in"
+    assert event["detail"]["operationType"] == "LOGIN" and event["detail"]["user"]["data"] == {"email": "bus@example.org"}
 
 
 # ---- Scheduled triggers
@@ -334,11 +517,15 @@ def test_a_missed_run_is_made_up_for(bench):
     assert all(note["arguments"] == 0 for note in bench.notes("every_minute"))
     record = wait_for(lambda: (lambda r: r if r["last_run"] >= minute else None)(bench.record("every_minute")))
     assert record["state"] == "running"
+    entry = wait_for(lambda: bench.state["logs"].find_one({"event_subscription_name": "every_minute"}))
+    assert entry["type"] == "SCHEDULED_TRIGGER" and entry["function_name"] == "on_every_minute"
 
 
 def main():
     options = suite_options(__doc__)
     bench = Bench(options.binary)
+    bench.gateway = Gateway()
+    bench.options = ["--service-gateway", f"AWS_EVENTBRIDGE={bench.gateway.url}"]
     tally = Tally()
     try:
         prepare(bench.app)
@@ -346,6 +533,7 @@ def main():
         tally.run(globals(), options.only, bench)
     finally:
         bench.stop()
+        bench.gateway.close()
     return tally.close()
 
 

@@ -18,16 +18,19 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
 from bench import APP, Bench  # noqa: E402
+from gateway import Gateway  # noqa: E402
 
 import pymongo.errors  # noqa: E402
 
 WRITERS = 3
+ACCOUNT = "123456789012"
 QUIET = 45  # seconds without a new event after which what has not come is lost
 EVERY = ["INSERT", "UPDATE", "DELETE"]
 TRIGGERS = {
     "ordered": {"operation_types": EVERY},
     "unordered": {"operation_types": EVERY, "unordered": True},
     "database": {"collection": "", "operation_types": EVERY},
+    "bus": {"operation_types": EVERY},
 }
 
 
@@ -90,7 +93,7 @@ class Chaos:
         self._version = 0
 
     def act(self):
-        acts = [self.kill_server, self.kill_worker, self.deploy, self.switch, self.restart]
+        acts = [self.kill_server, self.kill_worker, self.deploy, self.switch, self.restart, self.close_gateway]
         if self._bench.source:
             acts.append(self.kill_source)
         act = self._random.choice(acts)
@@ -110,6 +113,11 @@ class Chaos:
         self._bench.source.kill()
         time.sleep(self._random.random())
         self._bench.start_source()
+
+    def close_gateway(self):
+        self._bench.gateway.close()
+        time.sleep(self._random.random())
+        self._bench.gateway.open()
 
     def kill_worker(self):
         workers = children_of(self._bench.server.pid)
@@ -148,7 +156,16 @@ def children_of(pid):
 
 
 def write_trigger(bench, name, disabled=False, match=None):
-    bench.app.trigger(name, {**TRIGGERS[name], "match": match or {}}, disabled=disabled)
+    config = {**TRIGGERS[name], "match": match or {}}
+    if name == "bus":
+        bench.app.bus_trigger(name, config, ACCOUNT, disabled=disabled)
+    else:
+        bench.app.trigger(name, config, disabled=disabled)
+
+
+def seen(bench, trigger):
+    """What its function was given, or the bus."""
+    return [event["detail"] for event in bench.gateway.of(ACCOUNT)] if trigger == "bus" else bench.seen(trigger)
 
 
 def sign_in(bench, over, users):
@@ -161,8 +178,13 @@ def sign_in(bench, over, users):
 
 
 def missing_from(bench, trigger, wanted):
-    seen = {change_of(event) for event in bench.seen(trigger)}
-    return [change for change in wanted if change not in seen]
+    known = {change_of(event) for event in seen(bench, trigger)}
+    return [change for change in wanted if change not in known]
+
+
+def time_of(event):
+    at = event["clusterTime"]
+    return (at["T"], at["I"]) if isinstance(at, dict) else (at.time, at.inc)
 
 
 def first_deliveries(events):
@@ -184,21 +206,23 @@ def check(bench, writers, users):
         left["signed_in"] = [user for user in users if user not in logins]
         if not any(left.values()):
             break
-        now = bench.mongo["log"]["seen"].estimated_document_count()
+        now = bench.mongo["log"]["seen"].estimated_document_count() + len(bench.gateway.events)
         if now != count:
             count, deadline = now, time.monotonic() + QUIET
         time.sleep(0.3)
     for name, missing in left.items():
         assert not missing, f"{len(missing)} of {len(wanted)} events never reached {name}, e.g. {missing[:3]}"
-    ordered = bench.seen("ordered")
-    times = [(event["clusterTime"].time, event["clusterTime"].inc) for event in first_deliveries(ordered)]
-    assert times == sorted(times), "an ordered trigger saw changes out of order"
-    given = {name: len(bench.seen(name)) for name in (*TRIGGERS, "signed_in")}
+    for name in ("ordered", "bus"):
+        times = [time_of(event) for event in first_deliveries(seen(bench, name))]
+        assert times == sorted(times), f"the ordered trigger {name} saw changes out of order"
+    given = {name: len(seen(bench, name)) for name in (*TRIGGERS, "signed_in")}
     return wanted, given
 
 
 def run(binary, kind, seconds, seed, pause):
     bench = Bench(binary, kind)
+    bench.gateway = Gateway()
+    bench.options = ["--service-gateway", f"AWS_EVENTBRIDGE={bench.gateway.url}"]
     over = threading.Event()
     users = []
     try:
@@ -225,6 +249,7 @@ def run(binary, kind, seconds, seed, pause):
               f"trouble {chaos.done}", flush=True)
     finally:
         bench.stop()
+        bench.gateway.close()
 
 
 def main():

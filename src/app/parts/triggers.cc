@@ -66,6 +66,7 @@ class TriggerReader {
     if (trigger.function.empty()) {
       trigger.function = assembly_.function_name(file_, "function_name", "function_id");
     }
+    if (trigger.function.empty()) trigger.event_bus = event_bus(processors["AWS_EVENTBRIDGE"]);
     trigger.error_handler = error_handler(processors);
     trigger.skip_catchup_events =
         config["skip_catchup_events"].flag() || config["skip_catchup_event"].flag();
@@ -95,6 +96,13 @@ class TriggerReader {
     if (const auto project = config["project"].value().as_object()) {
       trigger.project = bson::Document(*project);
     }
+  }
+
+  static std::optional<EventBus> event_bus(const Node& processor) {
+    const Node config = processor["config"];
+    if (!config.exists()) return std::nullopt;
+    return EventBus{config["account_id"].text(), config["region"].text(),
+                    config["extended_json_enabled"].flag()};
   }
 
   // It stands beside the processors, beside the processor's config, or in it.
@@ -189,6 +197,10 @@ class TriggerReader {
     if (event_bridge.exists() && event_bridge.is_object()) {
       event_bridge["account_id"].text();
       event_bridge["region"].text();
+      event_bridge["extended_json_enabled"].flag();
+      if (!own.empty() || !processor.empty()) {
+        event_bridge.warning("is left out: the trigger has a function");
+      }
       check_error_handler(event_bridge, processors["AWS_EVENTBRIDGE"]["error_handler"]);
     } else if (own.empty() && processor.empty() && !has_function_id(function)) {
       const std::string message = "names no function";

@@ -155,7 +155,8 @@ class Report {
       if (other.path.starts_with("triggers/") &&
           Members(content["event_processors"]).contains("AWS_EVENTBRIDGE")) {
         changes_.push_back("trigger '" + content.text("name") +
-                           "' sends to AWS EventBridge, which only Atlas could");
+                           "' sends to AWS EventBridge, which needs a gateway of yours (serve "
+                           "--service-gateway AWS_EVENTBRIDGE=URL)");
       }
       if (other.path.starts_with("services/") && other.path.ends_with("/config.json")) {
         changes_.push_back("service '" + content.text("name") + "' (" + content.text("type") +
