@@ -43,6 +43,8 @@ HttpError http_error_of(ErrorCode code) {
     case ErrorCode::kFunctionExecution: return {400, "FunctionExecutionError"};
     case ErrorCode::kExecutionTimeLimit: return {400, "ExecutionTimeLimitExceeded"};
     case ErrorCode::kFunctionInterrupted: return {500, "InternalServerError"};
+    case ErrorCode::kHttpAction: return {400, "HTTPError"};
+    case ErrorCode::kRestrictedHost: return {400, "RestrictedHost"};
     case ErrorCode::kMongo: return {400, "MongoDBError"};
     case ErrorCode::kWriteConflict: return {400, "MongoDBError"};
     case ErrorCode::kDuplicateKey: return {400, "MongoDBError"};

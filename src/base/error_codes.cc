@@ -39,6 +39,8 @@ std::string_view name_of(ErrorCode code) {
     case ErrorCode::kFunctionExecution: return "FunctionExecution";
     case ErrorCode::kExecutionTimeLimit: return "ExecutionTimeLimit";
     case ErrorCode::kFunctionInterrupted: return "FunctionInterrupted";
+    case ErrorCode::kHttpAction: return "HttpAction";
+    case ErrorCode::kRestrictedHost: return "RestrictedHost";
     case ErrorCode::kMongo: return "Mongo";
     case ErrorCode::kWriteConflict: return "WriteConflict";
     case ErrorCode::kDuplicateKey: return "DuplicateKey";

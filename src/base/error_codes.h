@@ -47,6 +47,8 @@ enum class ErrorCode : std::uint16_t {
   kFunctionExecution,
   kExecutionTimeLimit,
   kFunctionInterrupted,   // its worker died under it
+  kHttpAction,            // an HTTP service or a gateway failed
+  kRestrictedHost,        // an address that functions may not reach
   // Data sources.
   kMongo,                 // an error reported by a data source; the text is the source's
   kWriteConflict,         // transaction lost a race; may be retried

@@ -1,5 +1,7 @@
 #include "functions/frames.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace restitch::functions {
@@ -135,11 +137,25 @@ std::vector<std::pair<std::string, std::string>> remarks(bson::ValueView value) 
   return result;
 }
 
+struct ErrorKind {
+  std::string_view name;
+  ErrorCode code;
+};
+
+constexpr std::array kErrorKinds{
+    ErrorKind{"syntax", ErrorCode::kFunctionSyntax},
+    ErrorKind{"time", ErrorCode::kExecutionTimeLimit},
+    ErrorKind{"ServiceCommandNotFound", ErrorCode::kServiceCommandNotFound},
+    ErrorKind{"NoMatchingRule", ErrorCode::kNoMatchingRule},
+    ErrorKind{"HTTPError", ErrorCode::kHttpAction},
+    ErrorKind{"RestrictedHost", ErrorCode::kRestrictedHost},
+};
+
 Error error_of(bson::View frame) {
-  const std::string kind = text(frame["kind"]);
-  const ErrorCode code = kind == "syntax" ? ErrorCode::kFunctionSyntax
-                         : kind == "time" ? ErrorCode::kExecutionTimeLimit
-                                          : ErrorCode::kFunctionExecution;
+  const std::string_view wanted = frame["kind"].as_string().value_or("");
+  const auto kind = std::find_if(kErrorKinds.begin(), kErrorKinds.end(),
+                                 [&](const ErrorKind& one) { return one.name == wanted; });
+  const ErrorCode code = kind == kErrorKinds.end() ? ErrorCode::kFunctionExecution : kind->code;
   return Error(code, text(frame["message"])).with_detail(text(frame["stack"]));
 }
 
@@ -184,7 +200,9 @@ std::string call_frame(const CallRequest& request, bool as_system, bson::View re
   bson::Builder builder;
   builder.append("id", std::int64_t{0});
   builder.append("t", "call");
-  if (request.source.empty()) {
+  if (!request.service.empty()) {
+    builder.append("service", request.service).append("action", request.function);
+  } else if (request.source.empty()) {
     builder.append("function", request.function);
   } else {
     builder.append("source", request.source);

@@ -1,5 +1,6 @@
 #include "functions/function_service.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <map>
@@ -59,6 +60,7 @@ class NodeFunctionService : public FunctionService,
 
  private:
   Result<const Function*> find(const CallRequest& request) const;
+  Status check_service(const std::string& name) const;
   Task<void> check_can_evaluate(const Function& function, const CallRequest& request,
                                 const bson::Document& request_document);
   Task<CallOutcome> run(const CallRequest& request, bson::Document request_document,
@@ -112,6 +114,13 @@ Result<const Function*> NodeFunctionService::find(const CallRequest& request) co
   return &found->second;
 }
 
+Status NodeFunctionService::check_service(const std::string& name) const {
+  const bool is_there = std::any_of(app_.third_party.begin(), app_.third_party.end(),
+                                    [&](const auto& service) { return service.name == name; });
+  if (is_there) return {};
+  return Error(ErrorCode::kServiceNotFound, "service not found: '" + name + "'");
+}
+
 Task<void> NodeFunctionService::check_can_evaluate(const Function& function,
                                                    const CallRequest& request,
                                                    const bson::Document& request_document) {
@@ -150,7 +159,9 @@ Task<CallOutcome> NodeFunctionService::run(const CallRequest& request,
                                            bson::Document request_document,
                                            CallOutcome& failed_outcome, bool is_nested) {
   bool as_system = request.system_caller;
-  if (request.source.empty()) {
+  if (!request.service.empty()) {
+    RESTITCH_CO_CHECK(check_service(request.service));
+  } else if (request.source.empty()) {
     RESTITCH_CO_TRY(const Function* function, find(request));
     if (request.from_client || request.apply_can_evaluate) {
       RESTITCH_CO_CHECK(co_await check_can_evaluate(*function, request, request_document));

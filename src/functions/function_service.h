@@ -65,6 +65,7 @@ struct FunctionAppInfo {
 struct CallRequest {
   std::string function;
   std::string source;        // runs this source instead of a function of the app (administration)
+  std::string service;       // calls the action `function` of this third-party service instead
   bson::Document arguments;  // array
   rules::User user;
   rules::RequestInfo request;
@@ -133,7 +134,8 @@ class FunctionService : public rules::FunctionCaller {
                                                          Options options);
 
   // Errors: kFunctionNotFound, kFunctionExecution, kFunctionSyntax, kExecutionTimeLimit,
-  // kFunctionInterrupted, kTooManyRequests, kClosing; texts of spec functions §2.4.
+  // kFunctionInterrupted, kTooManyRequests, kClosing; texts of spec functions §2.4. Of an action
+  // also kServiceNotFound, kServiceCommandNotFound, kNoMatchingRule, kHttpAction, kRestrictedHost.
   virtual Task<CallOutcome> call(CallRequest request) = 0;
 
   // Starts one worker and loads the app, so that the first call does not pay for it. Syntax errors

@@ -26,6 +26,7 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 sys.dont_write_bytecode = True
 
+from administrator import Administrator  # noqa: E402
 from black_box import Refused, Tally, request_json, suite_options  # noqa: E402
 from restitch_process import RestitchProcess, StartFailed  # noqa: E402
 from sinks import HttpSink, SmtpSink  # noqa: E402
@@ -73,9 +74,9 @@ class App:
     def delete_account(self):
         request_json("DELETE", f"{self._root}/auth/delete", None, self._token)
 
-    def call(self, name, *arguments):
-        return request_json("POST", f"{self._base}/functions/call", {"name": name, "arguments": list(arguments)},
-                            self._token)
+    def call(self, name, *arguments, service=""):
+        return request_json("POST", f"{self._base}/functions/call",
+                            {"name": name, "arguments": list(arguments), "service": service}, self._token)
 
 
 class Bench:
@@ -213,6 +214,62 @@ def test_a_push_message_that_may_not_be_sent(bench):
         except Refused as refused:
             assert text in refused.body["error"], refused.body
         assert len(bench.http.seen) == sent
+
+
+def refusal_of(call):
+    try:
+        answer = call()
+    except Refused as refused:
+        return refused.status, refused.body["error_code"], refused.body["error"]
+    raise AssertionError(f"answered {answer}")
+
+
+def test_clients_call_services_under_the_services_rules(bench):
+    def call(service, name, *arguments):
+        return plain(bench.app.call(name, *arguments, service=service))
+
+    answer = call("web", "get", {"url": f"{bench.http.url}/cookies"})
+    assert (answer["status"], answer["statusCode"], answer["contentLength"]) == ("200 OK", 200, 2), answer
+    assert answer["cookies"] == {"a": "1", "b": "2"} and answer["headers"]["Set-Cookie"] == ["a=1; Path=/", "b=2"]
+    assert answer["body"] == {"$binary": {"base64": "e30=", "subType": "00"}}
+    put = {"aws_service": "s3", "aws_action": "PutObject", "aws_arguments": {"Bucket": "open", "Key": "k"}}
+    assert call("storage", "execute", put) == {"did": "PutObject", "of": "storage", "arguments": [put["aws_arguments"]]}
+    assert bench.http.seen[-1][3] and json.loads(bench.http.seen[-1][3])["region"] == "eu-west-1"
+
+
+def test_what_clients_are_told_of_services_that_refuse(bench):
+    def refused(service, name, *arguments):
+        return refusal_of(lambda: bench.app.call(name, *arguments, service=service))
+
+    assert refused("web", "post", {"url": f"{bench.http.url}/echo", "body": "x"}) == (
+        403, "NoMatchingRuleFound", "no matching rule found for action 'post' of service 'web'")
+    assert refused("web", "steal", {}) == (404, "ServiceCommandNotFound", "command not found: 'steal' of service 'web'")
+    assert refused("storage", "PutObject", {"Bucket": "open"}) == (
+        404, "ServiceCommandNotFound", "command not found: 'PutObject' of service 'storage'")
+    assert refused("sms", "send", {"to": "1", "from": "2", "body": "x"}) == (
+        404, "ServiceCommandNotFound",
+        "the action 'send' of service 'sms' is not available: the server has no gateway for it")
+    aws = {"aws_service": "s3", "aws_action": "PutObject", "aws_arguments": {"Bucket": "closed"}}
+    assert refused("storage", "execute", aws) == (
+        403, "NoMatchingRuleFound", "no matching rule found for action 's3:PutObject' of service 'storage'")
+    aws = {"aws_service": "s3", "aws_action": "Fail", "aws_arguments": {"Bucket": "open"}}
+    assert refused("storage", "execute", aws) == (400, "HTTPError", "the bucket is closed")
+    assert refused("web", "get", {"url": "http://169.254.169.254/"}) == (
+        400, "RestrictedHost", "access to host '169.254.169.254' is restricted")
+    assert refused("web", "get", {"url": "http://127.0.0.1:1/"})[:2] == (400, "HTTPError")
+    assert refused("web", "get")[:2] == (400, "HTTPError")
+    assert refused("nowhere", "get", {}) == (404, "ServiceNotFound", "service not found: 'nowhere'")
+
+
+def test_calls_of_services_are_logged(bench):
+    administrator = Administrator(bench.server.url, bench.root / "main", "runtime-aaaaa")
+    wanted = {("web", "get", None), ("web", "post", "NoMatchingRuleFound"), ("storage", "execute", "HTTPError")}
+    until = time.monotonic() + 30
+    while wanted:  # entries are stored behind their requests
+        assert time.monotonic() < until, f"no log entry of {wanted}"
+        for entry in administrator.ask("GET", "/logs?type=SERVICE_FUNCTION")["logs"]:
+            wanted.discard((entry["function_call"]["service"], entry["function_name"], entry.get("error_code")))
+        time.sleep(0.1)
 
 
 def test_second_start_installs_nothing(bench):

@@ -12,11 +12,14 @@ namespace {
 
 constexpr std::chrono::seconds kRequestTime{300};
 
+// A function of the app, or an action of a third-party service.
 Task<bson::Value> call_function(RequestContext& context, FunctionCall call, rules::User user) {
   functions::CallRequest request;
+  if (!call.service.empty()) request.log_type = "SERVICE_FUNCTION";
   request.request = request_info(context, call);
   request.log_fields = function_log_fields(context, call);
   request.function = std::move(call.name);
+  request.service = std::move(call.service);
   request.arguments = std::move(call.arguments);
   request.user = std::move(user);
   request.request_id = context.request_id;
@@ -35,9 +38,6 @@ bool is_client_action(rules::Action action) {
 Task<bson::Value> run_action(RequestContext& context, const FunctionCall& call,
                              const rules::User& user) {
   const deployment::DeployedApp& app = *context.app;
-  if (!app.data->has_source(call.service)) {
-    co_return Error(ErrorCode::kServiceNotFound, "service not found: '" + call.service + "'");
-  }
   if (call.name == "watch") {
     co_return Error(ErrorCode::kBadRequest, "watch is a stream of events: ask for it with GET");
   }
@@ -70,7 +70,7 @@ Task<bson::Value> run_action(RequestContext& context, const FunctionCall& call,
                                            std::chrono::steady_clock::now() + kRequestTime);
 }
 
-Task<bson::Value> call_service(ClientApi& api, RequestContext& context, FunctionCall call,
+Task<bson::Value> call_data_source(ClientApi& api, RequestContext& context, FunctionCall call,
                                rules::User user) {
   const auto begin = std::chrono::steady_clock::now();
   auto result = co_await run_action(context, call, user);
@@ -90,8 +90,9 @@ Task<Reply> call(ClientApi& api, RequestContext& context) {
   }
   RESTITCH_CO_TRY(FunctionCall call, parse_call(*body));
   rules::User user = deployment::to_rules_user(*bearer.user, std::move(bearer.custom_data));
-  auto value = call.service.empty() ? call_function(context, std::move(call), std::move(user))
-                                    : call_service(api, context, std::move(call), std::move(user));
+  auto value = context.app->data->has_source(call.service)
+                   ? call_data_source(api, context, std::move(call), std::move(user))
+                   : call_function(context, std::move(call), std::move(user));
   RESTITCH_CO_TRY(const bson::Value result, co_await std::move(value));
   co_return Reply{200,
                   result.is_missing() ? R"({"$undefined":true})" : bson::to_json(result.view())};

@@ -103,7 +103,7 @@ bson::Document function_log_fields(const RequestContext& context, const Function
   fields.append("domain_id", context.app->auth->realm.domain_id);
   fields.append("request_url", shortened(context.http.path(), kMaxUrlBytes));
   fields.append("request_method", context.http.method());
-  append_call(fields, call, tells_arguments(*context.app, call.name));
+  append_call(fields, call, !call.service.empty() || tells_arguments(*context.app, call.name));
   return std::move(fields).finish();
 }
 

@@ -118,8 +118,10 @@ class Report {
     if (!search.empty())
       changes_.push_back("Atlas Search needs Atlas: functions that use $search: " + joined(search));
     if (!partners.empty())
-      changes_.push_back("third-party services cannot be called: functions that use one: " +
-                         joined(partners));
+      changes_.push_back(
+          "third-party services need a gateway of yours (serve --service-gateway): functions that "
+          "use one: " +
+          joined(partners));
     if (fs::exists(fs::path(root_) / "functions/package.json")) {
       tasks_.push_back(
           "install the functions' npm packages: npm install in functions/, or push "
@@ -147,6 +149,15 @@ class Report {
       works_.emplace_back("custom user data");
   }
 
+  void third_party_service(const std::string& name, const std::string& type) {
+    if (type == "http") {
+      works_.push_back("service '" + name + "' (http)");
+    } else {
+      changes_.push_back("service '" + name + "' (" + type + ") needs a gateway of yours (serve " +
+                         "--service-gateway " + type + "=URL)");
+    }
+  }
+
   void components() {
     const auto triggers = files_below("triggers/");
     if (triggers > 0) works_.push_back(counted(triggers, "trigger", "triggers"));
@@ -159,8 +170,7 @@ class Report {
                            "--service-gateway AWS_EVENTBRIDGE=URL)");
       }
       if (other.path.starts_with("services/") && other.path.ends_with("/config.json")) {
-        changes_.push_back("service '" + content.text("name") + "' (" + content.text("type") +
-                           ") is kept, but cannot be called");
+        third_party_service(content.text("name"), content.text("type"));
       }
     }
     for (const char* folder : {"http_endpoints/", "https_endpoints/"}) {

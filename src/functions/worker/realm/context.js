@@ -7,6 +7,13 @@ const { ThirdPartyService } = require('./services.js');
 
 const THIRD_PARTY = new Set(['http', 'aws', 'aws-s3', 'aws-ses', 'twilio', 'github', 'gcm']);
 
+// The third-party service of that name; undefined when it is a data source or there is none.
+function thirdPartyService(realm, request, identity, name) {
+  const service = realm.app.services.get(name);
+  if (service === undefined || !THIRD_PARTY.has(service.type)) return undefined;
+  return new ThirdPartyService(realm, request, identity, { ...service, config: realm.serviceConfig(service) });
+}
+
 class Services {
   #realm;
   #request;
@@ -19,11 +26,9 @@ class Services {
   }
 
   get(name) {
-    const service = this.#realm.app.services.get(name);
-    if (service === undefined) return undefined;
-    if (!THIRD_PARTY.has(service.type)) return new MongoClient(this.#request, this.#identity, name);
-    const description = { ...service, config: this.#realm.serviceConfig(service) };
-    return new ThirdPartyService(this.#realm, this.#request, this.#identity, description).client();
+    if (!this.#realm.app.services.has(name)) return undefined;
+    const service = thirdPartyService(this.#realm, this.#request, this.#identity, name);
+    return service === undefined ? new MongoClient(this.#request, this.#identity, name) : service.client();
   }
 }
 
@@ -71,4 +76,4 @@ class Context {
   runningAsSystem() { return this.#identity.asSystem; }
 }
 
-module.exports = { Context, contextClasses: [Context, Functions, Services, Values] };
+module.exports = { Context, thirdPartyService, contextClasses: [Context, Functions, Services, Values] };

@@ -15,7 +15,7 @@ const createHttpClient = require('./http_client.js');
 const createHttpResponse = require('./response.js');
 const createModules = require('./modules.js');
 const createProcess = require('./process.js');
-const { Context, contextClasses } = require('./context.js');
+const { Context, contextClasses, thirdPartyService } = require('./context.js');
 const { Request } = require('./request.js');
 const { Cursor, resolveCursors } = require('./cursor.js');
 const { ClientSession } = require('./session.js');
@@ -130,11 +130,23 @@ class Realm {
       request.httpResponse = new this.response.HTTPResponse();
       args.push(request.httpResponse);
     }
+    if (header.service !== undefined) return this.#callService(request, args);
     const fn = header.source === undefined ? this.app.functions.get(header.function)
       : this.host.adHocFunction(header.source);
     if (fn === undefined) throw this.#unknown(header.function);
     const passed = header.spread === false ? [args] : args;
     return this.#callAs({ asSystem: header.asSystem === true, userId: undefined, user: undefined }, fn, passed);
+  }
+
+  // An action of a third-party service, called by a client: its failures keep their kind.
+  async #callService(request, args) {
+    const { service, action } = request.header;
+    try {
+      return await thirdPartyService(this, request, { asSystem: false }, service).call(action, args);
+    } catch (error) {
+      if (error instanceof FunctionError) error.kind = error.code === undefined ? error.codeName : error.code;
+      throw error;
+    }
   }
 
   #unknown(name) {

@@ -72,6 +72,19 @@ class ThirdPartyService {
     return client;
   }
 
+  // An action as a client of the app names it. AWS has one action for clients, which names the API and its action.
+  async call(action, args) {
+    const { name, type, config } = this.#description;
+    const [options] = args;
+    if (type === 'http' && HTTP_VERBS.includes(action)) return this.#http()[action](options);
+    if (type === 'aws' && action === 'execute' && typeof options === 'object' && options !== null) {
+      const { aws_service: api, aws_action: named, aws_arguments: given, aws_region: region } = options;
+      return this.#throughGateway(String(api), region === undefined ? Object(config).region : region, String(named), [given]);
+    }
+    if (type !== 'http' && type !== 'aws') return this.#throughGateway(API_OF_RETIRED_TYPE[type], undefined, action, args);
+    throw new FunctionError(`command not found: '${action}' of service '${name}'`, { code: 'ServiceCommandNotFound' });
+  }
+
   client() {
     const { type } = this.#description;
     if (type === 'http') return this.#http();
