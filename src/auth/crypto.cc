@@ -41,6 +41,14 @@ std::string hmac_sha256(std::string_view key, std::string_view text) {
   return out;
 }
 
+std::string hmac_sha1(std::string_view key, std::string_view text) {
+  std::string out(20, '\0');
+  unsigned int size = 0;
+  RESTITCH_ASSERT(::HMAC(EVP_sha1(), key.data(), size_of(key), bytes_of(text), text.size(), bytes_of(out), &size) !=
+                  nullptr);
+  return out;
+}
+
 std::string sha256(std::string_view bytes) {
   std::string out(32, '\0');
   RESTITCH_ASSERT(::EVP_Digest(bytes.data(), bytes.size(), bytes_of(out), nullptr, EVP_sha256(), nullptr) == 1);

@@ -10,6 +10,7 @@
 namespace restitch::auth {
 
 std::string hmac_sha256(std::string_view key, std::string_view text);  // 32 bytes
+std::string hmac_sha1(std::string_view key, std::string_view text);    // 20 bytes; for foreign signatures only
 std::string sha256(std::string_view bytes);                            // 32 bytes
 std::string random_bytes(std::size_t count);
 // `count` characters of `alphabet`, each equally likely.

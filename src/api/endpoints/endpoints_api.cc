@@ -238,7 +238,8 @@ Task<net::HttpResponse> EndpointsApi::dispatch(Exchange& exchange) {
                                                 " " + std::string(target->route) + "'");
     }
   }
-  if (const Status valid = check_validation(*exchange.endpoint, http); !valid) {
+  if (const Status valid = check_validation(*exchange.endpoint, http, exchange.base_url);
+      !valid) {
     RESTITCH_LOG(kInfo, kApi, 4012, "Endpoint request not validated",
                  {"request", exchange.request_id}, {"app", app.client_app_id},
                  {"route", exchange.endpoint->route}, {"detail", valid.error().detail()});

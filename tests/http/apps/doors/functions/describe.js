@@ -4,7 +4,7 @@ exports = function (request, response) {
   return {
     query, custom: headers["X-Custom"], hasBody: body !== undefined, text: body && body.text(),
     type: body && body._bsontype, method: context.request.httpMethod, route: context.request.webhookUrl,
-    raw: context.request.rawQueryString, agent: context.request.httpUserAgent, userType: context.user.type,
+    referrer: context.request.httpReferrer, raw: context.request.rawQueryString, agent: context.request.httpUserAgent, userType: context.user.type,
     userId: context.user.id, system: context.runningAsSystem(), action: context.request.action,
     address: context.request.remoteIPAddress
   };
