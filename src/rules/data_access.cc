@@ -1,5 +1,6 @@
 #include "rules/data_access.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "datasource/watch.h"
@@ -155,6 +156,10 @@ class DataAccessImpl : public DataAccess {
                                                        operation.source + "'");
     }
     fill_missing_update(operation);
+    if (operation.action == Action::kFind || operation.action == Action::kAggregate) {
+      const std::int64_t most = settings_.max_result_documents;
+      operation.limit = operation.limit > 0 ? std::min(operation.limit, most) : most;
+    }
     const std::string name = operation.source;
     const datasource::CallOptions call{transaction.get(), deadline, false};
     auto result = co_await run_operation_as_system(*source, std::move(operation), call);

@@ -1,5 +1,6 @@
 #include "rules/system_operations.h"
 
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -15,14 +16,21 @@ namespace {
 using datasource::CallOptions;
 using datasource::DataSource;
 
+// The documents of a command, the first `most` of them.
 Task<bson::Document> all_batches(DataSource& source, const Operation& operation,
-                                 bson::Builder command, CallOptions call) {
+                                 bson::Builder command, CallOptions call,
+                                 std::int64_t most = std::numeric_limits<std::int64_t>::max()) {
   Batches batches(source, operation.database, operation.collection, call);
   RESTITCH_CO_CHECK(co_await batches.open(std::move(command)));
   bson::Builder result;
   bool has_more = true;
   while (has_more) {
-    for (const bson::Element& element : batches.current()) result.push(element.value);
+    for (const bson::Element& element : batches.current()) {
+      result.push(element.value);
+      if (--most > 0) continue;
+      RESTITCH_CO_CHECK(co_await batches.close());
+      co_return std::move(result).finish();
+    }
     RESTITCH_CO_TRY(has_more, co_await batches.next());
   }
   co_return std::move(result).finish();
@@ -57,8 +65,9 @@ Task<bson::Value> aggregate(DataSource& source, const Operation& operation, Call
   }
   bson::Builder command =
       aggregate_command(operation.collection, operation.pipeline, operation.options);
-  RESTITCH_CO_TRY(bson::Document found,
-                  co_await all_batches(source, operation, std::move(command), call));
+  RESTITCH_CO_TRY(
+      bson::Document found,
+      co_await all_batches(source, operation, std::move(command), call, operation.limit));
   co_return bson::Value::array(std::move(found));
 }
 
