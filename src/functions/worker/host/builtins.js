@@ -32,6 +32,8 @@ const HIDDEN_MEMBERS = {
 // Modules that functions do not have, but that packages may load: what they call of them fails then.
 const REFUSED_TO_PACKAGES = new Set(['child_process', 'cluster', 'domain', 'inspector', 'module', 'readline', 'repl', 'v8',
   'vm', 'worker_threads', 'diagnostics_channel', 'trace_events', 'readline/promises', 'inspector/promises', 'wasi']);
+// Sockets of `net` that a request may have open at once.
+const MAX_SOCKETS = 25;
 // Modules whose callbacks the answer waits for.
 const CALLBACK_MODULES = new Set(['crypto', 'dns', 'zlib']);
 
@@ -201,12 +203,26 @@ function wrapCallbacks(facade, request) {
   }
 }
 
+// Notes a socket of the request that is being connected. Beyond the limit it fails instead, and this is false.
+function takeSocket(request, socket) {
+  const { sockets } = request;
+  if (sockets.size >= MAX_SOCKETS && !sockets.has(socket)) {
+    socket.destroy(new Error(`more than ${MAX_SOCKETS} sockets are open`));
+    return false;
+  }
+  sockets.add(socket);
+  socket.once('close', () => sockets.delete(socket));
+  return true;
+}
+
 // A socket must be made by connecting, never from a descriptor of the worker.
-function createNetFacade(net) {
+function createNetFacade(net, request) {
   class Socket extends net.Socket {
     constructor(options) {
       super(typeof options === 'object' && options !== null ? { allowHalfOpen: options.allowHalfOpen === true } : undefined);
     }
+
+    connect(...args) { return takeSocket(request, this) ? super.connect(...args) : this; }
   }
   const connect = (...args) => {
     const options = typeof args[0] === 'object' && args[0] !== null ? { ...args[0] } : undefined;
@@ -215,7 +231,10 @@ function createNetFacade(net) {
       delete options.handle;
       args[0] = options;
     }
-    return net.connect(...args);
+    if (request.sockets.size >= MAX_SOCKETS) return new Socket().connect();
+    const socket = net.connect(...args);
+    takeSocket(request, socket);
+    return socket;
   };
   return { Socket, Stream: Socket, connect, createConnection: connect };
 }
@@ -241,7 +260,7 @@ class Builtins {
     const facade = { ...original };
     for (const hidden of HIDDEN_MEMBERS[name] || []) delete facade[hidden];
     if (name === 'os') Object.assign(facade, { homedir: () => '/', tmpdir: () => '/tmp' });
-    if (name === 'net') Object.assign(facade, createNetFacade(original));
+    if (name === 'net') Object.assign(facade, createNetFacade(original, request));
     if (name === 'http' || name === 'https') wrapHttp(facade, request);
     if (CALLBACK_MODULES.has(name)) wrapCallbacks(facade, request);
     return facade;

@@ -18,6 +18,7 @@ class Request {
     this.id = header.id;
     this.memory = new NumberMemory();
     this.timers = new Set();
+    this.sockets = new Set();         // open ones of `net`
     this.isClosed = false;
     this.failure = undefined;         // {error}: the call fails with it, whatever the function returns
     this.holds = 0;                   // pieces of work the answer waits for
