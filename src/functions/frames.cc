@@ -212,7 +212,7 @@ std::string call_frame(const CallRequest& request, bool as_system, bson::View re
   builder.append("asSystem", as_system);
   builder.append("request", request_document);
   builder.append("timeMs", static_cast<std::int32_t>(run_time.count()));
-  if (request.system_caller) builder.append("keepFirstLogs", true);
+  if (request.system_caller || request.with_response) builder.append("keepFirstLogs", true);
   if (request.with_response) builder.append("response", true);
   return bytes_of(std::move(builder));
 }

@@ -6,15 +6,20 @@
 const { construct } = Reflect;
 const { defineProperty, setPrototypeOf } = Object;
 
-function callable(Class) {
+function callable(Class, adapt = (args) => args) {
   const Wrapper = function (...args) {
-    return construct(Class, args, new.target === undefined ? Wrapper : new.target);
+    return construct(Class, adapt(args), new.target === undefined ? Wrapper : new.target);
   };
   defineProperty(Wrapper, 'name', { value: Class.name, configurable: true });
   Wrapper.prototype = Class.prototype;
   setPrototypeOf(Wrapper, Class);
   defineProperty(Class.prototype, 'constructor', { value: Wrapper, writable: true, configurable: true });
   return Wrapper;
+}
+
+// BSON has no word for some flags of JavaScript.
+function withoutForeignFlags([pattern, flags]) {
+  return [pattern, typeof flags === 'string' ? flags.replace(/[dguvy]/g, '') : flags];
 }
 
 function method(target, name, value) {
@@ -52,7 +57,7 @@ module.exports = function createBsonTypes(bson, Buffer) {
   const types = {};
   for (const name of ['ObjectId', 'Binary', 'UUID', 'Int32', 'Double', 'Long', 'Decimal128', 'Timestamp', 'BSONRegExp',
     'BSONSymbol', 'Code', 'DBRef', 'MinKey', 'MaxKey']) {
-    types[name] = callable(bson[name]);
+    types[name] = callable(bson[name], name === 'BSONRegExp' ? withoutForeignFlags : undefined);
   }
   // Usable as values without a call.
   method(types.MinKey, '_bsontype', 'MinKey');
