@@ -328,6 +328,16 @@ def test_the_cluster_user_of_an_app_comes_and_goes_with_its_data_source_and_the_
         assert name in users_of_apps(client)
         app.ask("DELETE", "")
         assert set(users_of_apps(client)) == {f"mongodb-stitch-{APP}"}
+        client.close()
+    finally:
+        assert server.stop() == 0, server.log_tail()
+    # It is nobody who could sign in: the administrator still becomes the first user.
+    server = RestitchProcess(bench.server_binary, folder, [], ["--wire", "127.0.0.1:0", "--wire-auth"]).wait_until_ready()
+    try:
+        keys = json.loads((pathlib.Path(folder) / "admin.json").read_text())
+        client = pymongo.MongoClient("127.0.0.1", server.wire_port, username=keys["publicApiKey"], password=keys["privateApiKey"])
+        assert set(users_of_apps(client)) == {f"mongodb-stitch-{APP}"}
+        client.close()
     finally:
         assert server.stop() == 0, server.log_tail()
 
