@@ -15,7 +15,7 @@ std::vector<std::string> split_path(std::string_view path) {
   return segments;
 }
 
-PathPattern::PathPattern(std::string_view pattern) : segments_(split_path(pattern)) {
+PathPattern::PathPattern(std::string_view pattern) : text_(pattern), segments_(split_path(pattern)) {
   for (std::string& segment : segments_) {
     if (segment.front() == '{') segment.clear();
   }

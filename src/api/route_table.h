@@ -15,10 +15,12 @@ class PathPattern {
  public:
   explicit PathPattern(std::string_view pattern);
 
+  const std::string& text() const { return text_; }
   // Whether the segments fit; `parameters` then holds the values of the {…} places in order.
   bool matches(const std::vector<std::string>& segments, std::vector<std::string>* parameters) const;
 
  private:
+  std::string text_;
   std::vector<std::string> segments_;   // "" = a parameter
 };
 

@@ -75,6 +75,7 @@ class AdminApi {
   const deployment::AuditLog& audit() const { return audit_; }
   deployment::RepositoryDeployments& repositories() { return repositories_; }
   const AdminApiOptions& options() const { return options_; }
+  const std::vector<Route>& routes() const { return routes_; }
 
   // The running app; kNotFound while it does not run.
   Result<deployment::DeployedAppPtr> running(const AdminRequest& request) const;

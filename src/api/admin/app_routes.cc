@@ -2,6 +2,7 @@
 #include <array>
 
 #include "api/admin/entities.h"
+#include "api/admin/openapi.h"
 #include "api/admin/routes.h"
 #include "app/names.h"
 
@@ -212,6 +213,10 @@ Task<AdminReply> put_migration(AdminApi&, AdminRequest&) {
   co_return Error(ErrorCode::kBadRequest, "the app runs where its server runs and stays there");
 }
 
+Task<AdminReply> describe_api(AdminApi& api, AdminRequest& request) {
+  co_return AdminReply::of(openapi_document(api.routes(), request.base_url));
+}
+
 Task<AdminReply> empty_list(AdminApi&, AdminRequest&) { co_return AdminReply::of_list({}); }
 Task<AdminReply> no_client(AdminApi&, AdminRequest&) { co_return AdminReply::empty(); }
 
@@ -380,6 +385,7 @@ std::vector<Route> app_routes() {
       app_route("GET", "/templates", kApps, &empty_list),
       app_route("GET", "/templates/{template}/client", kApps, &no_client),
       {"GET", PathPattern("/admin/v3.0/provider_regions"), Scope::kPublic, &kApps, &list_regions},
+      {"GET", PathPattern("/admin/v3.0/openapi.json"), Scope::kPublic, &kApps, &describe_api},
       {"GET", PathPattern("/admin/v3.0/templates"), Scope::kAdmin, &kApps, &empty_list},
   };
 }

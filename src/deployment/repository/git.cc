@@ -120,7 +120,8 @@ Result<std::string> Git::head() const {
   RESTITCH_TRY(const auto scratch, ScratchFolder::make(settings_.scratch));
   const std::string& folder = scratch->path();
   const std::string reference = "refs/heads/" + link_.branch;
-  RESTITCH_TRY(const std::string said, run(folder, {"ls-remote", "--", link_.repository, reference}));
+  RESTITCH_TRY(const std::string said,
+               run(folder, {"ls-remote", "--", link_.repository, reference}));
   const std::string commit = said.substr(0, said.find('\t'));
   if (is_commit(commit)) return commit;
   return unavailable("the repository has no branch '" + link_.branch + "'");

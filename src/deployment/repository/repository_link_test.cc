@@ -52,7 +52,8 @@ TEST(RepositoryLink, urls_that_git_must_not_see_are_refused) {
 }
 
 TEST(RepositoryLink, branches_and_directories_that_mean_something_else_are_refused) {
-  for (const char* branch : {"-x", "a..b", "a b", "a:b", "a/", "/a", "a.lock", "a@{1}", "a\\\\b", "a."}) {
+  for (const char* branch :
+       {"-x", "a..b", "a b", "a:b", "a/", "/a", "a.lock", "a@{1}", "a\\\\b", "a."}) {
     EXPECT_EQ(refusal(R"({"branch": ")" + std::string(branch) + "\"}"),
               "'branch' is no name of a branch")
         << branch;
