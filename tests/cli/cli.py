@@ -3,10 +3,13 @@
 import json
 import os
 import pathlib
+import pty
+import select
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 
 class Cli:
@@ -33,9 +36,49 @@ class Cli:
         out, err = process.communicate(timeout=60)
         return Said(process.returncode, out, err)
 
+    def converse(self, *arguments, answers, folder=None, environment=None):
+        """Runs it on a terminal: each answer is typed when its question stands there. What the terminal has shown is `out`."""
+        master, terminal = pty.openpty()
+        process = subprocess.Popen([self.binary, *map(str, arguments)], cwd=folder or self.folder,
+                                   env={**self.environment, "TERM": "xterm", **(environment or {})},
+                                   stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True)
+        os.close(terminal)
+        shown, seen = "", 0
+        deadline = time.monotonic() + 60
+        try:
+            for question, answer in answers:
+                while question not in shown[seen:]:
+                    shown += read_terminal(master, deadline, shown, question)
+                seen = shown.index(question, seen) + len(question)
+                os.write(master, answer.encode() + b"\n")
+            while process.poll() is None or select.select([master], [], [], 0.2)[0]:
+                try:
+                    shown += read_terminal(master, deadline, shown, "its end")
+                except EOFError:
+                    break
+            return Said(process.wait(timeout=30), shown.replace("\r\n", "\n"), "")
+        finally:
+            process.kill()
+            os.close(master)
+
     def login(self, server, **more):
         said = self.run("login", "--url", server.url, "--api-key", "key", "--private-api-key", "aaaa-bbbb", **more)
         assert said.code == 0, said
+
+
+def read_terminal(master, deadline, shown, wanted):
+    """What came next on a terminal; EOFError when its program has ended."""
+    if time.monotonic() > deadline:
+        raise AssertionError(f"waited for {wanted!r} in vain:\n{shown}")
+    if not select.select([master], [], [], 0.5)[0]:
+        return ""
+    try:
+        data = os.read(master, 65536)
+    except OSError:  # how Linux says it
+        data = b""
+    if not data:
+        raise EOFError(f"it ended before {wanted!r}:\n{shown}")
+    return data.decode(errors="replace")
 
 
 class Said:

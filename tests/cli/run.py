@@ -17,6 +17,7 @@ import offline_tests  # noqa: E402
 import push_tests  # noqa: E402
 import rules_tests  # noqa: E402
 import server_tests  # noqa: E402
+import terminal_tests  # noqa: E402
 from black_box import Tally  # noqa: E402
 from cli import Cli  # noqa: E402
 from fake_server import FakeServer  # noqa: E402
@@ -45,7 +46,8 @@ def main():
         tally.run(vars(offline_tests), arguments.only, cli)
         tally.run(vars(rules_tests), arguments.only, cli)
         tally.run(vars(push_tests), arguments.only, cli, fake)
-        tally.run(vars(server_tests), arguments.only, cli, {"RESTITCH_URL": server.url, "RESTITCH_DATA": data})
+        for module in (server_tests, terminal_tests):
+            tally.run(vars(module), arguments.only, cli, {"RESTITCH_URL": server.url, "RESTITCH_DATA": data})
     finally:
         server.stop()
         shutil.rmtree(data, ignore_errors=True)
