@@ -25,7 +25,8 @@ class KeyFile : public ::testing::Test {
   std::filesystem::path directory_;
 };
 
-TEST(Crypto, hmac_and_sha256_give_the_published_values) {
+TEST(Crypto, hashes_give_the_published_values) {
+  EXPECT_EQ(to_hex(hmac_sha1(std::string(20, '\x0b'), "Hi There")), "b617318655057264e28bc0b6fb378c8ef146be00");
   EXPECT_EQ(to_base64(hmac_sha256("super-secret", "hello!")), "SUXd6PRMaTXXgBGaGsIHzaDWgTSa6C3D44lRGrvRak0=");
   EXPECT_EQ(to_base64(sha256("hello!")), "zgYJL7lI2f+sfRo3bkBLJrdXW8wR7gWkYV/vT+w6MIs=");
 }

@@ -147,7 +147,8 @@ asio::awaitable<std::optional<Failure>> give_until_taken(const DeliveryContext& 
     }
     const deployment::DeployedAppPtr app = context.app();
     const std::string co_id = bson::ObjectId::generate().to_hex();
-    auto outcome = co_await give(context.shared, *app, context.record, context.config, co_id, event);
+    auto outcome =
+        co_await give(context.shared, *app, context.record, context.config, co_id, event);
     const ErrorCode code = outcome ? ErrorCode::kInternal : outcome.error().code();
     const bool waits_for_gateway = is_away(context.config, code);
     if (waits_for_gateway) {

@@ -111,7 +111,8 @@ Task<void> EventBridge::put(app::TriggerConfig config, bson::ObjectId trigger, s
   if (request.json.size() >= kMaxEventBytes) {
     co_return Error(ErrorCode::kRequestTooLarge, "the event is larger than the limit of 256 KB");
   }
-  RESTITCH_CO_TRY(const net::OutboundResponse response, co_await outbound_.send(std::move(request)));
+  RESTITCH_CO_TRY(const net::OutboundResponse response,
+                  co_await outbound_.send(std::move(request)));
   co_return outcome_of(response);
 }
 
