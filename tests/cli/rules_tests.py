@@ -68,6 +68,26 @@ def test_a_failure_says_what_was_expected_what_came_and_why(make):
         {"what": "count", "expected": "2", "actual": "1"}], result
 
 
+def test_distinct_and_bulk_writes_are_tested_too(make):
+    cli = make()
+
+    def bulk(name, expect, *operations, **members):
+        return {"name": name, "as": "ann", "operation": "bulkWrite", "operations": list(operations), "expect": expect,
+                **members}
+
+    change, take = ({"updateOne": {"filter": {"_id": 1}, "update": {"$set": {name: 5}}}} for name in ("n", "owner"))
+    folder = app(cli, "several", [
+        {"name": "sees values", "as": "ann", "operation": "distinct", "key": "n", "expect": {"visible": [1], "role": ["owner", None]}},
+        bulk("changes a field", {"outcome": "allowed", "role": "owner"}, change),
+        bulk("changes the owner", {"error": "update not permitted", "withheld": ["owner"]}, change, take),
+        bulk("goes on", "refused", take, change, ordered=False),
+        bulk("meets nothing", "nothing", {"deleteMany": {"filter": {"_id": 2}}}),
+        bulk("as the system", "allowed", take, **{"as": "system"}),
+    ], functions={"isManager": False})
+    said = cli.run("rules", "test", folder)
+    assert said.code == 0 and said.out.splitlines()[-1].startswith("6 passed, 0 failed"), said
+
+
 def test_every_case_begins_with_the_documents_of_its_file(make):
     cli = make()
     gone = {"as": "meg", "operation": "delete", "query": {}, "expect": {"count": 2}}
