@@ -94,11 +94,12 @@ constexpr std::array kNotes = {
     OperationNote{"PUT", "~/services/{id}/rules/{rule}", "Replace it", "", "any", "204"},
     OperationNote{"DELETE", "~/services/{id}/rules/{rule}", "Remove it", "", "", "204"},
     OperationNote{"POST", "~/rules/explain", "What the rules make of an operation, and why", "",
-                  "user:any! operation:find|findOne|count|aggregate|insert|update|delete! "
+                  "user:any! "
+                  "operation:find|findOne|count|distinct|aggregate|insert|update|delete|bulkWrite! "
                   "data_source database collection query:object "
                   "projection:object sort:object skip:integer limit:integer document:object "
                   "documents:array update:any upsert:boolean array_filters:array pipeline:array "
-                  "request:object first:integer",
+                  "key operations:array ordered:boolean request:object first:integer",
                   "200:object"},
     OperationNote{"GET", "~/schemas", "Schemas", "", "", "200:array"},
     OperationNote{"POST", "~/schemas", "Add one", "",
