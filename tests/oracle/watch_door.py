@@ -42,14 +42,15 @@ class Watch:
         (name, what), = model.items()
         identity = what["document"]["_id"] if name == "insertOne" else what["filter"]["_id"]
         before, after = self._before.get(identity, MISSING), self._after.get(identity, MISSING)
-        if after is MISSING or (before is not MISSING and identical(before, after)):
+        if after is MISSING:
             return None
+        replaces = "update" in what and is_replacement(what["update"])
+        # A replacement is written even when nothing differs.
+        if before is not MISSING and not replaces and identical(before, after):
+            return None
+        kind = "insert" if before is MISSING else "replace" if replaces else "update"
         shown = self.shown(after)
-        if shown is None:
-            return None
-        if before is MISSING:
-            return "insert", shown
-        return "replace" if name == "replaceOne" or is_replacement(what["update"]) else "update", shown
+        return None if shown is None else (kind, shown)
 
     def _is_wanted(self, kind, shown):
         ids = self._arguments.get("ids")
