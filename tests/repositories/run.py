@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Apps that are deployed from git repositories (see README.md)."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -38,7 +39,7 @@ class Server:
         self.process = RestitchProcess(
             self.binary, str(self.scratch / "data"), [],
             ["--admin-user", USER, "--admin-password", PASSWORD, *options],
-            environment={"HOME": str(self.scratch)}).wait_until_ready()
+            environment={"HOME": str(self.scratch), "RESTITCH_LOG_DAYS": "10"}).wait_until_ready()
 
     def restart(self, options=("--file-repositories",)):
         assert self.process.stop() == 0
@@ -367,6 +368,31 @@ def test_a_program_that_hangs_or_is_missing_is_told(server):
     started = time.monotonic()
     assert server.process.stop() == 0 and time.monotonic() - started < 15
     server.start()
+
+
+def test_git_gets_the_access_token_for_its_repository_alone_and_nothing_else_of_the_server(server):
+    admin = server.administrator("private")
+    said, script = server.scratch / "said", server.scratch / "telling-git"
+    script.write_text(f'#!/bin/sh\n{{ printf "argument %s\\n" "$@"; env; }} > {said}\necho "no way" >&2\nexit 1\n')
+    script.chmod(0o755)
+    server.restart(options=("--git", str(script)))
+    again = AdminClient(server.process.url)
+    again.login()
+    again.app = admin.app
+    link(again, "https://127.0.0.1:1/private.git", access_token=SECRET)
+    last = eventually(lambda: automatic(again).get("last_check"))
+    assert (last["status"], last["error"]) == ("waiting", "git: no way"), last
+    lines = said.read_text().splitlines()
+    arguments = [line for line in lines if line.startswith("argument ")]
+    assert "argument ls-remote" in arguments and "argument https://127.0.0.1:1/private.git" in arguments, arguments
+    token = base64.b64encode(f"x-access-token:{SECRET}".encode()).decode()
+    assert not any(SECRET in line or token in line for line in arguments)
+    for expected in ("GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL=https:ssh", f"GIT_CONFIG_VALUE_0=Authorization: Basic {token}",
+                     "GIT_CONFIG_KEY_0=http.https://127.0.0.1:1/private.git.extraHeader", "GIT_SSH_COMMAND=ssh -o BatchMode=yes"):
+        assert expected in lines, (expected, lines)
+    assert not any(line.startswith("RESTITCH_") for line in lines), lines
+    assert not any(SECRET in line for line in server.process.log)
+    server.restart()
 
 
 def test_the_command_line_links_describes_and_unlinks(server):
