@@ -405,9 +405,18 @@ Task<void> AppManager::rebuild(ManagedAppPtr app) {
   co_return Status();
 }
 
-Task<void> AppManager::set_access_list(ManagedAppPtr app, std::vector<AllowedAddress> entries) {
+Task<void> AppManager::edit_access_list(ManagedAppPtr app, AccessListEdit edit) {
+  constexpr int kAttempts = 20;
   auto turn = co_await app->turns_.take();
-  co_return co_await deployer_.set_access_list(app->identity().client_app_id, std::move(entries));
+  for (int attempt = 1;; ++attempt) {
+    RESTITCH_CO_TRY(AppIdentity stored, co_await apps_.find(app->identity().id));
+    RESTITCH_CO_CHECK(edit(stored.access_list));
+    Status changed = co_await deployer_.set_access_list(stored.client_app_id,
+                                                        stored.access_list_revision,
+                                                        std::move(stored.access_list));
+    const bool was_late = !changed && changed.error().code() == ErrorCode::kWriteConflict;
+    if (!was_late || attempt == kAttempts) co_return changed;
+  }
 }
 
 Task<void> AppManager::rename_secret(ManagedAppPtr app, Actor actor, std::string from,

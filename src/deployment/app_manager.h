@@ -28,6 +28,8 @@ struct Actor {
 // Changes a copy of the configuration; an error leaves everything as it was.
 using ConfigEdit = std::function<Status(StoredConfig&)>;
 
+using AccessListEdit = std::function<Status(std::vector<AllowedAddress>&)>;
+
 // An app of this server, running or not. Thread-safe.
 class ManagedApp {
  public:
@@ -97,7 +99,8 @@ class AppManager {
   Task<void> edit(ManagedAppPtr app, Actor actor, ConfigEdit edit, app::Findings& findings);
   // Builds the running app anew: secrets or dependencies have changed.
   Task<void> rebuild(ManagedAppPtr app);
-  Task<void> set_access_list(ManagedAppPtr app, std::vector<AllowedAddress> entries);
+  // Changes the IP access list as it is stored now; again when another node was faster.
+  Task<void> edit_access_list(ManagedAppPtr app, AccessListEdit edit);
   Task<void> rename_secret(ManagedAppPtr app, Actor actor, std::string from, std::string to);
 
   // `document` is plain JSON (spec: app-config §2).

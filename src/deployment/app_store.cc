@@ -96,6 +96,7 @@ Result<AppIdentity> AppStore::identity_from(bson::View document) const {
                                       std::string((*entry)["comment"].as_string().value_or(""))});
     }
   }
+  identity.access_list_revision = document["access_list_revision"].as_integer().value_or(0);
   const auto text = [&document](std::string_view member) {
     return std::string(document[member].as_string().value_or(""));
   };
@@ -275,15 +276,27 @@ Task<SigningKeys> AppStore::rotate_signing_key(bson::ObjectId app_id, bool keep_
   co_return keys;
 }
 
-Task<void> AppStore::put_access_list(bson::ObjectId app_id, std::vector<AllowedAddress> entries) {
+Task<void> AppStore::put_access_list(bson::ObjectId app_id, std::int64_t revision,
+                                     std::vector<AllowedAddress> entries) {
+  Builder of_revision;
+  of_revision.append("_id", app_id);
+  if (revision == 0) of_revision.append("access_list_revision", bson::Null{});
+  if (revision > 0) of_revision.append("access_list_revision", revision);
+  const Document former = std::move(of_revision).finish();
   Builder update;
-  update.open_object("$set").open_array("access_list");
+  update.open_object("$set").append("access_list_revision", revision + 1);
+  update.open_array("access_list");
   for (const AllowedAddress& entry : entries) {
     update.push_object().append("_id", entry.id).append("address", entry.address);
     update.append("comment", entry.comment).close();
   }
   update.close();
-  co_return co_await update_app(app_id, std::move(update));
+  announce(update, node_);
+  update.close();
+  const Document replacement = std::move(update).finish();
+  RESTITCH_CO_TRY(const auto replaced, co_await apps_.update_one(former, replacement.view()));
+  if (replaced.matched > 0) co_return Status();
+  co_return Error(ErrorCode::kWriteConflict, "another node has changed the IP access list");
 }
 
 Task<void> AppStore::put_secrets(bson::ObjectId app_id,

@@ -38,6 +38,7 @@ struct AppIdentity {
   std::map<std::string, bson::ObjectId> provider_ids;  // by provider type
   // IP access list: who may reach the app's client API. Nobody when it is empty.
   std::vector<AllowedAddress> access_list{{bson::ObjectId(), std::string(kAnyAddress), ""}};
+  std::int64_t access_list_revision = 0;  // grows by one with each change
   // As the app was created; told, not used.
   std::string location, provider_region, deployment_model, product, template_id;
   std::int64_t created = 0, modified = 0;  // seconds
@@ -89,7 +90,9 @@ class AppStore {
 
   // A new key; the former ones stay (the newest 16), or are forgotten.
   Task<SigningKeys> rotate_signing_key(bson::ObjectId app_id, bool keep_former);
-  Task<void> put_access_list(bson::ObjectId app_id, std::vector<AllowedAddress> entries);
+  // In the place of the list of that revision; kWriteConflict when another one is stored.
+  Task<void> put_access_list(bson::ObjectId app_id, std::int64_t revision,
+                             std::vector<AllowedAddress> entries);
 
   Task<void> put_secrets(bson::ObjectId app_id, std::map<std::string, std::string> secrets);
   Task<std::map<std::string, std::string>> secrets(bson::ObjectId app_id);

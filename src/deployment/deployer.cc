@@ -276,12 +276,12 @@ asio::awaitable<void> Deployer::run(DeployedAppPtr app) {
   }
 }
 
-Task<void> Deployer::set_access_list(std::string client_app_id,
+Task<void> Deployer::set_access_list(std::string client_app_id, std::int64_t revision,
                                      std::vector<AllowedAddress> entries) {
   const DeployedAppPtr app = registry_.find(client_app_id);
   if (!app) co_return app_not_found(client_app_id);
   RESTITCH_CO_TRY(net::AddressSet addresses, address_set(entries));
-  RESTITCH_CO_CHECK(co_await store_.put_access_list(app->id, std::move(entries)));
+  RESTITCH_CO_CHECK(co_await store_.put_access_list(app->id, revision, std::move(entries)));
   auto changed = std::make_shared<DeployedApp>(*app);
   changed->access_list = std::move(addresses);
   registry_.replace(std::move(changed));

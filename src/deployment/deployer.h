@@ -70,8 +70,10 @@ class Deployer {
     on_deployed_ = std::move(on_deployed);
   }
   // Puts the entries in place of the app's IP access list, for requests from now on. kInvalidArgument
-  // when one is no address or network, kAppNotFound when no such app runs.
-  Task<void> set_access_list(std::string client_app_id, std::vector<AllowedAddress> entries);
+  // when one is no address or network, kAppNotFound when no such app runs, kWriteConflict when the
+  // stored list is not of that revision.
+  Task<void> set_access_list(std::string client_app_id, std::int64_t revision,
+                             std::vector<AllowedAddress> entries);
   // Signs tokens with a new key from now on. Tokens under the former keys stay good, so that nobody is
   // logged out, unless these are given up because they are known to others.
   Task<void> rotate_signing_key(std::string client_app_id, bool keep_former);

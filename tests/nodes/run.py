@@ -312,6 +312,28 @@ def test_an_access_list_holds_on_every_node(group):
     assert eventually(lambda: status_of(group.b.sign_in) == 200)
 
 
+def test_entries_that_administrators_add_through_both_nodes_at_once_are_all_kept(group):
+    failures = []
+
+    def add(node, third):
+        administrator = node.administrator()
+        for fourth in range(10):
+            try:
+                administrator.ask("POST", "/security/access_list", {"address": f"10.9.{third}.{fourth}"})
+            except Exception as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=add, args=(node, third))
+               for third, node in enumerate((group.a, group.b, group.a, group.b))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures[:3]
+    kept = group.b.administrator().ask("GET", "/security/access_list")["allowed_ips"]
+    assert len([one for one in kept if one["address"].startswith("10.9.")]) == 40, len(kept)
+
+
 def test_triggers_handle_each_event_once(group):
     token = group.a.sign_in()["access_token"]
     for index in range(20):

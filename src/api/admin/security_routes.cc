@@ -93,35 +93,48 @@ Task<AdminReply> create_entry(AdminApi& api, AdminRequest& request) {
   entry.id = bson::ObjectId::generate();
   RESTITCH_CO_TRY(entry.address, address_of(request, body));
   entry.comment = text_or_empty(body, "comment");
-  RESTITCH_CO_TRY(Entries list, co_await entries(api, request));
-  list.push_back(entry);
-  RESTITCH_CO_CHECK(co_await api.apps().set_access_list(request.app, std::move(list)));
+  const deployment::AccessListEdit add = [&entry](Entries& list) -> Status {
+    list.push_back(entry);
+    return {};
+  };
+  RESTITCH_CO_CHECK(co_await api.apps().edit_access_list(request.app, add));
   co_return AdminReply::of(shown(entry, request.client_address), 201);
+}
+
+Status change_entry(const AdminRequest& request, bson::View body,
+                    deployment::AllowedAddress& entry) {
+  if (body.contains("address") || body.contains("use_current")) {
+    RESTITCH_TRY(entry.address, address_of(request, body));
+  }
+  if (const auto comment = body["comment"].as_string()) entry.comment = std::string(*comment);
+  return {};
 }
 
 Task<AdminReply> patch_entry(AdminApi& api, AdminRequest& request) {
   const std::string id = request.parameters.at(0);
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
-  RESTITCH_CO_TRY(Entries list, co_await entries(api, request));
-  const auto entry = std::find_if(list.begin(), list.end(),
-                                  [&](const auto& one) { return one.id.to_hex() == id; });
-  if (entry == list.end()) co_return unknown_address(id);
-  if (body.view().contains("address") || body.view().contains("use_current")) {
-    RESTITCH_CO_TRY(entry->address, address_of(request, body));
-  }
-  if (const auto comment = body["comment"].as_string()) entry->comment = std::string(*comment);
-  const bson::Document reply = shown(*entry, request.client_address);
-  RESTITCH_CO_CHECK(co_await api.apps().set_access_list(request.app, std::move(list)));
-  co_return AdminReply::of(reply);
+  deployment::AllowedAddress changed;
+  const deployment::AccessListEdit change = [&](Entries& list) -> Status {
+    for (deployment::AllowedAddress& entry : list) {
+      if (entry.id.to_hex() != id) continue;
+      RESTITCH_CHECK(change_entry(request, body, entry));
+      changed = entry;
+      return {};
+    }
+    return unknown_address(id);
+  };
+  RESTITCH_CO_CHECK(co_await api.apps().edit_access_list(request.app, change));
+  co_return AdminReply::of(shown(changed, request.client_address));
 }
 
 Task<AdminReply> remove_entry(AdminApi& api, AdminRequest& request) {
   const std::string id = request.parameters.at(0);
-  RESTITCH_CO_TRY(Entries list, co_await entries(api, request));
-  const auto removed =
-      std::erase_if(list, [&](const auto& entry) { return entry.id.to_hex() == id; });
-  if (removed == 0) co_return unknown_address(id);
-  RESTITCH_CO_CHECK(co_await api.apps().set_access_list(request.app, std::move(list)));
+  const deployment::AccessListEdit remove = [&id](Entries& list) -> Status {
+    const auto removed =
+        std::erase_if(list, [&](const auto& entry) { return entry.id.to_hex() == id; });
+    return removed > 0 ? Status() : Status(unknown_address(id));
+  };
+  RESTITCH_CO_CHECK(co_await api.apps().edit_access_list(request.app, remove));
   co_return AdminReply::empty();
 }
 
