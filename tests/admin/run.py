@@ -786,6 +786,15 @@ def test_sign_ins_are_in_the_logs_and_data_sources_answer_commands(server):
     assert admin.post(f"{commands}/list_collections", {"database_name": "looked"}, 200) == {"collections": ["at"]}
     schema = admin.post(f"{commands}/generate_schema", {"database_name": "looked", "collection_name": "at"}, 200)["schema"]
     assert schema["properties"]["b"]["properties"]["c"] == {"bsonType": "array", "items": {"bsonType": "string"}}
+    user.call("insertOne", {"database": "looked", "collection": "at", "document": {"a": "text"}}, service="mongodb-atlas")
+    wanted = {"database_name": "looked", "collection_name": "at", "limit": 1}
+    for more, types in (({"sort": {"_id": 1}}, ["int", "long", "double"]), ({"query": {"a": "text"}}, ["string"])):
+        schema = admin.post(f"{commands}/generate_schema", {**wanted, **more, "projection": {"a": 1}}, 200)["schema"]
+        assert set(schema["properties"]) == {"_id", "a"} and schema["properties"]["a"]["bsonType"] in types, schema
+    refused = admin.post(f"{commands}/generate_schema", {**wanted, "limit": 50001}, 400)
+    assert refused["error"] == "'limit' must be between 1 and 50000"
+    logs = logs_of(admin, "type=SCHEMA_GENERATION", 4)
+    assert [one.get("error") for one in logs] == [refused["error"], None, None, None], logs
     assert admin.post(f"{commands}/moon", {}, 404)["error_code"] == "ServiceCommandNotFound"
     admin.delete_app()
 

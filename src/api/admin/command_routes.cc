@@ -4,6 +4,7 @@
 #include "api/admin/entities.h"
 #include "api/admin/routes.h"
 #include "api/admin/service_command.h"
+#include "api/http_error.h"
 #include "datasource/client.h"
 #include "rules/namespaces.h"
 
@@ -11,7 +12,7 @@ namespace restitch::api::admin {
 namespace {
 
 constexpr Family kCommands{"service", "ServiceNotFound", ""};
-constexpr std::int64_t kMaxSample = 10000;
+constexpr std::int64_t kMaxSample = 50'000;
 constexpr std::int64_t kSample = 500;
 constexpr int kMaxDepth = 20;
 
@@ -137,19 +138,35 @@ struct Shape {
   }
 };
 
-Task<AdminReply> generate_schema(AdminApi& api, AdminRequest& request) {
+// Documents at random, or the first in the order that is asked for.
+bson::Document sample_stages(bson::View query, bson::View sort, bson::View projection,
+                             std::int64_t limit) {
+  bson::Builder stages;
+  stages.push_object().append("$match", query).close();
+  if (sort.empty()) {
+    stages.push_object().open_object("$sample").append("size", limit).close().close();
+  } else {
+    stages.push_object().append("$sort", sort).close();
+    stages.push_object().append("$limit", limit).close();
+  }
+  if (!projection.empty()) stages.push_object().append("$project", projection).close();
+  return std::move(stages).finish();
+}
+
+Task<AdminReply> generate(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const SourcePtr source, source_of(api, request));
   RESTITCH_CO_TRY(const bson::Document body, object_body(request.http));
   RESTITCH_CO_TRY(const Namespace wanted, namespace_of(body));
   const std::int64_t limit = body["limit"].as_integer().value_or(kSample);
   if (limit < 1 || limit > kMaxSample) {
-    co_return Error(ErrorCode::kInvalidArgument, "'limit' must be between 1 and 10000");
+    co_return Error(ErrorCode::kInvalidArgument, "'limit' must be between 1 and 50000");
   }
+  RESTITCH_CO_TRY(const bson::Document query, object_of(body, "query"));
+  RESTITCH_CO_TRY(const bson::Document sort, object_of(body, "sort"));
+  RESTITCH_CO_TRY(const bson::Document projection, object_of(body, "projection"));
   const datasource::Collection collection(*source, wanted.database, wanted.collection);
-  datasource::FindOptions sample;
-  sample.limit = limit;
-  const bson::Document everything;
-  RESTITCH_CO_TRY(const auto documents, co_await collection.find(everything, sample));
+  const bson::Document stages = sample_stages(query, sort, projection, limit);
+  RESTITCH_CO_TRY(const auto documents, co_await collection.aggregate(stages));
   Shape shape;
   for (const bson::Document& document : documents) {
     shape.see(bson::Value::object(document.view()).view(), 0);
@@ -158,6 +175,13 @@ Task<AdminReply> generate_schema(AdminApi& api, AdminRequest& request) {
   if (!documents.empty()) schema = Members(shape.schema());
   if (!schema.empty()) schema.set("title", bson::Value::of(wanted.collection));
   co_return AdminReply::of(bson::make_document("schema", schema.document()));
+}
+
+Task<AdminReply> generate_schema(AdminApi& api, AdminRequest& request) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto outcome = co_await generate(api, request);
+  note_schema_command(api, request, "SCHEMA_GENERATION", begin, outcome ? nullptr : &outcome.error());
+  co_return outcome;
 }
 
 Task<AdminReply> unknown_command(AdminApi& api, AdminRequest& request) {
@@ -192,6 +216,29 @@ Result<Namespace> namespace_of(bson::View body) {
   RESTITCH_TRY(wanted.collection, required_text(body, "collection_name"));
   RESTITCH_CHECK(check_database(wanted.database));
   return wanted;
+}
+
+Result<bson::Document> object_of(bson::View body, std::string_view name) {
+  const bson::ValueView value = body[name];
+  if (value.is_nullish()) return bson::Document();
+  if (const auto given = value.as_object()) return bson::Document(*given);
+  return Error(ErrorCode::kInvalidArgument, "'" + std::string(name) + "' must be an object");
+}
+
+void note_schema_command(AdminApi& api, const AdminRequest& request, std::string_view type,
+                         std::chrono::steady_clock::time_point begin, const Error* error) {
+  bson::Builder fields;
+  fields.append("co_id", request.request_id).append("request_url", request.http.path());
+  fields.append("request_method", request.http.method());
+  fields.append("remote_ip_address", request.client_address);
+  if (error != nullptr) {
+    fields.append("error", error->message());
+    fields.append("error_code", http_error_of(error->code()).error_code);
+  }
+  const auto run_time = std::chrono::steady_clock::now() - begin;
+  api.logs().add_entry(request.app->identity().id, api.apps().group_id(), type,
+                       std::move(fields).finish(),
+                       std::chrono::duration_cast<std::chrono::milliseconds>(run_time));
 }
 
 std::vector<Route> command_routes() {

@@ -72,7 +72,9 @@ constexpr std::array kNotes = {
                   "database_name!", "200:object"},
     OperationNote{"POST", "~/services/{id}/commands/generate_schema",
                   "A schema that fits documents of a collection", "",
-                  "database_name! collection_name! limit:integer", "200:object"},
+                  "database_name! collection_name! limit:integer query:object sort:object "
+                  "projection:object",
+                  "200:object"},
     OperationNote{"POST", "~/services/{id}/commands/validate_documents",
                   "Documents that a schema does not fit", "",
                   "database_name! collection_name! from_schema:any query:object limit:integer "

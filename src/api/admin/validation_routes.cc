@@ -103,14 +103,8 @@ struct Sample {
 
 Result<Sample> sample_of(bson::View body) {
   Sample sample;
-  const auto object = [&body](const char* name) -> Result<bson::Document> {
-    const bson::ValueView value = body[name];
-    if (value.is_nullish()) return bson::Document();
-    if (const auto given = value.as_object()) return bson::Document(*given);
-    return Error(ErrorCode::kInvalidArgument, "'" + std::string(name) + "' must be an object");
-  };
-  RESTITCH_TRY(sample.query, object("query"));
-  RESTITCH_TRY(sample.options.sort, object("sort"));
+  RESTITCH_TRY(sample.query, object_of(body, "query"));
+  RESTITCH_TRY(sample.options.sort, object_of(body, "sort"));
   const bson::ValueView limit = body["limit"];
   sample.options.limit = limit.is_nullish() ? kSample : limit.as_integer().value_or(0);
   if (sample.options.limit < 1 || sample.options.limit > kMaxSample) {
@@ -120,7 +114,7 @@ Result<Sample> sample_of(bson::View body) {
   return sample;
 }
 
-Task<AdminReply> validate_documents(AdminApi& api, AdminRequest& request) {
+Task<AdminReply> validate(AdminApi& api, AdminRequest& request) {
   RESTITCH_CO_TRY(const auto source, source_of(api, request));
   auto parsed = bson::parse_json_document(request.http.body());
   if (!parsed) {
@@ -159,6 +153,13 @@ Task<AdminReply> validate_documents(AdminApi& api, AdminRequest& request) {
     co_await asio::post(asio::use_awaitable);  // others have their turn
   }
   co_return AdminReply::of(report.document());
+}
+
+Task<AdminReply> validate_documents(AdminApi& api, AdminRequest& request) {
+  const auto begin = std::chrono::steady_clock::now();
+  auto outcome = co_await validate(api, request);
+  note_schema_command(api, request, "SCHEMA_VALIDATION", begin, outcome ? nullptr : &outcome.error());
+  co_return outcome;
 }
 
 }  // namespace
