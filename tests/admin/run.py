@@ -455,12 +455,12 @@ def test_clients_see_no_failed_request_while_their_app_is_deployed(server):
     threads = [threading.Thread(target=use) for _ in range(4)]
     for thread in threads:
         thread.start()
-    for number in range(1, 9):
+    for number in range(1, 101):
         draft = admin.post("/drafts", None)
         admin.put(f"/functions/{function['_id']}", {"name": "pair", "source": version % number})
         admin.put(f"/functions/{other['_id']}", {"name": "other", "source": "exports = () => %d;" % number})
         admin.expect(201, "POST", admin.path(f"/drafts/{draft['_id']}/deployment"))
-    for number in range(20):
+    for number in range(100):
         admin.post("/values", {"name": f"n{number}", "value": number})
     stop.set()
     for thread in threads:
