@@ -35,6 +35,9 @@ class IndexMatcher {
     context.is_hashed = described.hashed;
     for (const Predicate& predicate : conjunction_.predicates) {
       if (predicate.path != described.path) continue;
+      // Of an array's elements those without the path have no keys.
+      const bool lacks_keys = index_.sparse && index_.is_multikey() && !needs_presence(predicate);
+      if (lacks_keys) continue;
       auto bounds = predicate.comparison
                         ? comparison_bounds(*predicate.comparison, context)
                         : bounds_of(*predicate.node, predicate.is_negated, context);
