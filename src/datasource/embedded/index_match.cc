@@ -153,7 +153,9 @@ std::optional<SortSupport> sort_support(const Index& index, const std::vector<Fi
       return std::nullopt;
     }
     if (index.multikey_bits(field) != 0) {
-      // Every key of a document must be in the scan, or its least one might not be.
+      // Every key of a document must be in the scan, or its least one might not be. A sparse index
+      // has none for elements without the path, which come first.
+      if (index.sparse) return std::nullopt;
       for (const FieldBounds& one : bounds) {
         if (!is_everything(one.intervals)) return std::nullopt;
       }
