@@ -54,13 +54,15 @@ std::unique_ptr<EngineStore> open_store(const Options& options) {
                                       : open_raw(options.directory);
 }
 
-// Waits until what the loading left to compact is compacted: it would run beside the measurement.
+// Writes what was loaded into tables and waits until what there is to compact is compacted: both
+// would run beside the measurement.
 void settle(const std::string& directory) {
   storage::EngineOptions options;
   options.directory = directory;
   auto opened = storage::Database::open(
       options, rocksdb::NewCompositeEnv(rocksdb::FileSystem::Default()));
   if (!opened) throw std::runtime_error(opened.error().message());
+  if (!(*opened)->flush_all().ok()) throw std::runtime_error("cannot flush what was loaded");
   rocksdb::DB& db = *(*opened)->db();
   for (std::uint64_t pending = 1, running = 1; pending + running > 0;) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
