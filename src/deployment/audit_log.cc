@@ -3,6 +3,7 @@
 #include "auth/state_queries.h"
 #include "base/encoding.h"
 #include "deployment/expiry.h"
+#include "deployment/time_filter.h"
 
 namespace restitch::deployment {
 namespace {
@@ -48,12 +49,7 @@ Document filter_of(const AuditQuery& query) {
   if (query.refused_only) {
     filter.open_object("status").append("$gte", std::int32_t{400}).close();
   }
-  if (query.after || query.until) {
-    filter.open_object("time");
-    if (query.after) filter.append("$gt", *query.after);
-    if (query.until) filter.append("$lte", *query.until);
-    filter.close();
-  }
+  match_time(filter, "time", query.after, query.until);
   return std::move(filter).finish();
 }
 

@@ -2,6 +2,7 @@
 
 #include "auth/store.h"
 #include "deployment/expiry.h"
+#include "deployment/time_filter.h"
 
 namespace restitch::deployment {
 namespace {
@@ -116,12 +117,7 @@ Document filter_of(const LogQuery& query) {
     filter.close().close();
   }
   if (query.errors_only) filter.open_object("error").append("$exists", true).close();
-  if (query.after || query.until) {
-    filter.open_object("started");
-    if (query.after) filter.append("$gt", *query.after);
-    if (query.until) filter.append("$lte", *query.until);
-    filter.close();
-  }
+  match_time(filter, "started", query.after, query.until);
   return std::move(filter).finish();
 }
 

@@ -53,10 +53,8 @@ std::vector<functions::ThirdPartyService> third_party_services(const app::Config
 
 bool has_push_service(const app::Config& config, std::string_view name) {
   const auto services = third_party_services(config);
-  return std::any_of(services.begin(), services.end(),
-                     [name](const functions::ThirdPartyService& service) {
-                       return service.type == functions::kPushServiceType && service.name == name;
-                     });
+  const functions::ThirdPartyService* known = functions::find_service(services, name);
+  return known != nullptr && known->type == functions::kPushServiceType;
 }
 
 }  // namespace restitch::deployment

@@ -222,10 +222,8 @@ Task<bson::Value> DataOperations::authorize_service(const CallPointer& call,
 }
 
 Task<bson::Value> DataOperations::find_devices(std::string service, bson::View args) const {
-  const bool pushes = std::any_of(
-      app_.third_party.begin(), app_.third_party.end(), [&service](const ThirdPartyService& one) {
-        return one.name == service && one.type == kPushServiceType;
-      });
+  const ThirdPartyService* known = find_service(app_.third_party, service);
+  const bool pushes = known != nullptr && known->type == kPushServiceType;
   const bson::ValueView stated = args["userIds"];
   if (!pushes || stated.is_nullish()) co_return bson::Value::null();
   const Error wrong(ErrorCode::kInvalidArgument, "expected 'userIds' to be an array of at most " +

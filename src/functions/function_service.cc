@@ -115,9 +115,7 @@ Result<const Function*> NodeFunctionService::find(const CallRequest& request) co
 }
 
 Status NodeFunctionService::check_service(const std::string& name) const {
-  const bool is_there = std::any_of(app_.third_party.begin(), app_.third_party.end(),
-                                    [&](const auto& service) { return service.name == name; });
-  if (is_there) return {};
+  if (find_service(app_.third_party, name) != nullptr) return {};
   return Error(ErrorCode::kServiceNotFound, "service not found: '" + name + "'");
 }
 
@@ -274,6 +272,14 @@ asio::awaitable<void> NodeFunctionService::stop() {
 }
 
 }  // namespace
+
+const ThirdPartyService* find_service(const std::vector<ThirdPartyService>& services,
+                                      std::string_view name) {
+  const auto found =
+      std::find_if(services.begin(), services.end(),
+                   [name](const ThirdPartyService& service) { return service.name == name; });
+  return found == services.end() ? nullptr : &*found;
+}
 
 Result<std::shared_ptr<FunctionService>> FunctionService::create(
     FunctionAppInfo app, std::shared_ptr<rules::DataAccess> data, UserLookup users, CallLogSink log,

@@ -46,6 +46,10 @@ struct ThirdPartyService {
   std::vector<ServiceRule> rules;
 };
 
+// The one of that name; null when there is none.
+const ThirdPartyService* find_service(const std::vector<ThirdPartyService>& services,
+                                      std::string_view name);
+
 // What a worker must know of the app. Immutable.
 struct FunctionAppInfo {
   std::string app_id, client_app_id, name, project_id;

@@ -42,6 +42,10 @@ const bson::Document& deciding_options(const Visibility& visibility) {
 
 }  // namespace
 
+Task<Visibility> find_visibility_of_find(UserRequest& request) {
+  return is_id_equality(request.query) ? find_rough_visibility(request) : find_visibility(request);
+}
+
 bool leaves_find_to_source(const UserRequest& request, const Visibility& visibility) {
   return is_everything(visibility) && visibility.is_whole && request.filter_projection.empty();
 }
@@ -57,15 +61,6 @@ bson::Document readable_query(const UserRequest& request, const Visibility& visi
 }
 
 namespace {
-
-Task<Visibility> find_rough_visibility(UserRequest& request) {
-  Visibility visibility = rough_visibility_of(request.rules);
-  while (request.rules.has_pending()) {
-    RESTITCH_CO_CHECK(co_await request.rules.resolve());
-    visibility = rough_visibility_of(request.rules);
-  }
-  co_return visibility;
-}
 
 struct Page {
   std::int64_t skip = 0;
@@ -181,9 +176,7 @@ void add_distinct(bson::View document, std::span<const std::string> path, bson::
 }  // namespace
 
 Task<bson::Value> find_as_user(UserRequest& request) {
-  Task<Visibility> finding = is_id_equality(request.query) ? find_rough_visibility(request)
-                                                           : find_visibility(request);
-  RESTITCH_CO_TRY(const Visibility visibility, co_await std::move(finding));
+  RESTITCH_CO_TRY(const Visibility visibility, co_await find_visibility_of_find(request));
   const bool wants_one = request.operation.action == Action::kFindOne;
   bson::Document found;
   if (visibility.readable.kind != Pushed::Kind::kNone) {

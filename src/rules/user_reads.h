@@ -12,6 +12,8 @@ Task<bson::Value> count_as_user(UserRequest& request);
 Task<bson::Value> distinct_as_user(UserRequest& request);
 Task<bson::Value> aggregate_as_user(UserRequest& request);
 
+// What a find has to know of the rules: of a look-up by _id only whether everything is shown.
+Task<Visibility> find_visibility_of_find(UserRequest& request);
 // Whether a find needs no decision for any document, so that the source carries it out as it is.
 bool leaves_find_to_source(const UserRequest& request, const Visibility& visibility);
 // The same of a distinct.

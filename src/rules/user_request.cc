@@ -23,6 +23,17 @@ bool is_positional(bson::View projection) {
   return false;
 }
 
+// Decides, and again with the results of the functions that the decision asked for.
+template <typename Decision>
+Task<Decision> decided(UserRequest& request, Decision (*decide)(BoundRules&)) {
+  Decision decision = decide(request.rules);
+  while (request.rules.has_pending()) {
+    RESTITCH_CO_CHECK(co_await request.rules.resolve());
+    decision = decide(request.rules);
+  }
+  co_return decision;
+}
+
 // The `and` members of a conjunction, or the query itself.
 void push_terms(bson::Builder& builder, bson::View query) {
   if (!query.empty()) builder.push(query);
@@ -95,21 +106,15 @@ Task<void> apply_filters(UserRequest& request) {
 }
 
 Task<Visibility> find_visibility(UserRequest& request, bool for_search) {
-  Visibility visibility = visibility_of(request.rules, for_search);
-  while (request.rules.has_pending()) {
-    RESTITCH_CO_CHECK(co_await request.rules.resolve());
-    visibility = visibility_of(request.rules, for_search);
-  }
-  co_return visibility;
+  return decided(request, for_search ? &search_visibility_of : &visibility_of);
+}
+
+Task<Visibility> find_rough_visibility(UserRequest& request) {
+  return decided(request, &rough_visibility_of);
 }
 
 Task<WriteReach> find_write_reach(UserRequest& request) {
-  WriteReach reach = write_reach_of(request.rules);
-  while (request.rules.has_pending()) {
-    RESTITCH_CO_CHECK(co_await request.rules.resolve());
-    reach = write_reach_of(request.rules);
-  }
-  co_return reach;
+  return decided(request, &write_reach_of);
 }
 
 Result<Presenter> Presenter::create(UserRequest& request) {

@@ -57,6 +57,7 @@ Task<void> apply_filters(UserRequest& request);
 bson::Document conjunction(bson::View a, bson::View b);
 
 Task<Visibility> find_visibility(UserRequest& request, bool for_search = false);
+Task<Visibility> find_rough_visibility(UserRequest& request);
 Task<WriteReach> find_write_reach(UserRequest& request);
 
 // Gives a user a view of a stored document: read decision, redaction, the filters' projection, then

@@ -99,7 +99,9 @@ bool may_insert_everything(BoundRules& rules) {
 
 }  // namespace
 
-Visibility visibility_of(BoundRules& rules, bool for_search) {
+namespace {
+
+Visibility exact_visibility_of(BoundRules& rules, bool for_search) {
   Visibility result;
   result.is_whole = true;
   std::vector<Pushed> visible;
@@ -118,6 +120,12 @@ Visibility visibility_of(BoundRules& rules, bool for_search) {
   result.readable = either(std::move(visible));
   return result;
 }
+
+}  // namespace
+
+Visibility visibility_of(BoundRules& rules) { return exact_visibility_of(rules, false); }
+
+Visibility search_visibility_of(BoundRules& rules) { return exact_visibility_of(rules, true); }
 
 Visibility rough_visibility_of(BoundRules& rules) {
   const std::vector<RoleProgram>& roles = rules.rules().roles();

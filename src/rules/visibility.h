@@ -12,7 +12,9 @@ struct Visibility {
   Pushed readable;        // documents of which something may be readable; exact: exactly those
   bool is_whole = false;  // whoever is readable is readable in full
 };
-Visibility visibility_of(BoundRules& rules, bool for_search = false);
+Visibility visibility_of(BoundRules& rules);
+// Of documents that may be searched, too.
+Visibility search_visibility_of(BoundRules& rules);
 // Says only whether the first role shows every document whole. Much cheaper; for reads of one
 // document, where nothing is gained by knowing what the rules say of all others.
 Visibility rough_visibility_of(BoundRules& rules);

@@ -191,7 +191,11 @@ Task<void> Explainer::explain_reads() {
     visibility = std::move(plan.visibility);
     own = leading_match(operation.pipeline);
   } else {
-    RESTITCH_CO_TRY(visibility, co_await find_visibility(request_));
+    const bool is_find =
+        operation.action == Action::kFind || operation.action == Action::kFindOne;
+    Task<Visibility> finding =
+        is_find ? find_visibility_of_find(request_) : find_visibility(request_);
+    RESTITCH_CO_TRY(visibility, co_await std::move(finding));
     out_.is_at_source = is_left_to_source(visibility);
   }
   const bool asks = visibility.readable.kind != Pushed::Kind::kNone;
